@@ -1,0 +1,1 @@
+"""The browser page: draw, and several photos answer."""

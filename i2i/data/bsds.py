@@ -1,0 +1,114 @@
+"""BSDS500 for training an edge detector: photos with the boundaries of about five annotators each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from PIL import Image
+from scipy.io import loadmat
+from torch.utils.data import Dataset
+
+
+class BsdsError(ValueError):
+    """The folder is not a BSDS500 folder."""
+
+
+def read_boundaries(path: Path) -> np.ndarray:
+    """The mean of the annotators' boundary maps, (H, W) float32 in [0, 1]."""
+    truth = loadmat(path)["groundTruth"][0]
+    return np.mean([t["Boundaries"][0, 0].astype(np.float32) for t in truth], axis=0)
+
+
+def find_bsds(root: str | Path, splits: tuple[str, ...] = ("train", "val")) -> list[tuple[Path, Path]]:
+    """(photo, ground truth) of each image in `ROOT/images/<split>` and `ROOT/groundTruth/<split>`, sorted."""
+    root = Path(root)
+    found = []
+    for split in splits:
+        for photo in sorted((root / "images" / split).glob("*.jpg")):
+            truth = root / "groundTruth" / split / f"{photo.stem}.mat"
+            if not truth.exists():
+                raise BsdsError(f"{truth} is missing: every photo needs its ground truth; unpack BSDS500 again")
+            found.append((photo, truth))
+    if not found:
+        raise BsdsError(
+            f"no photos under {root}/images/{{{','.join(splits)}}}: give the folder of BSDS500 that holds "
+            "images/ and groundTruth/ (BSR/BSDS500/data in the original archive)"
+        )
+    return found
+
+
+def _resize_truth(truth: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Scale one-pixel boundaries; shrinking splats each pixel on its target so that thin lines survive."""
+    height, width = size
+    if height >= truth.shape[0]:
+        return cv2.resize(truth, (width, height), interpolation=cv2.INTER_LINEAR)
+    out = np.zeros(size, np.float32)
+    rows, cols = np.nonzero(truth)
+    target = (rows * height // truth.shape[0], cols * width // truth.shape[1])
+    np.maximum.at(out, target, truth[rows, cols])
+    return out
+
+
+class BsdsCrops(Dataset):
+    """Random augmented crops; item `i` is a pure function of `(seed, i)`.
+
+    An item is `{"x": (3, S, S) float32 in [-1, 1], "consensus": (1, S, S) float32 in [0, 1], -1 outside the photo}`.
+    """
+
+    def __init__(self, pairs: list[tuple[Path, Path]], crop: int = 256, length: int = 1000, seed: int = 0):
+        self.photos = [np.asarray(Image.open(p).convert("RGB")) for p, _ in pairs]
+        self.truths = [read_boundaries(t) for _, t in pairs]
+        self.crop, self.length, self.seed = crop, length, seed
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+        rng = np.random.default_rng((self.seed, index))
+        # Every image comes once before any comes twice.
+        epoch, place = divmod(index, len(self.photos))
+        which = np.random.default_rng((self.seed, 1 << 20, epoch)).permutation(len(self.photos))[place]
+        photo, truth = self._geometry(self.photos[which], self.truths[which], rng)
+        photo = _recolour(photo, rng)
+        x = torch.from_numpy(photo.transpose(2, 0, 1).astype(np.float32) / 127.5 - 1)
+        return {"x": x, "consensus": torch.from_numpy(truth[None].copy())}
+
+    def _geometry(self, photo: np.ndarray, truth: np.ndarray, rng) -> tuple[np.ndarray, np.ndarray]:
+        scale = float(np.exp(rng.uniform(np.log(0.5), np.log(1.5))))
+        size = (round(photo.shape[0] * scale), round(photo.shape[1] * scale))
+        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        photo, truth = cv2.resize(photo, size[::-1], interpolation=how), _resize_truth(truth, size)
+        crop, (height, width) = self.crop, size
+        bottom, right = max(0, crop - height), max(0, crop - width)
+        if bottom or right:
+            photo = cv2.copyMakeBorder(photo, 0, bottom, 0, right, cv2.BORDER_REFLECT_101)
+            truth = cv2.copyMakeBorder(truth, 0, bottom, 0, right, cv2.BORDER_CONSTANT, value=-1.0)
+        top = rng.integers(0, photo.shape[0] - crop + 1)
+        left = rng.integers(0, photo.shape[1] - crop + 1)
+        photo, truth = photo[top : top + crop, left : left + crop], truth[top : top + crop, left : left + crop]
+        turns = rng.integers(0, 4)
+        photo, truth = np.rot90(photo, turns), np.rot90(truth, turns)
+        if rng.random() < 0.5:
+            photo, truth = photo[:, ::-1], truth[:, ::-1]
+        return np.ascontiguousarray(photo), np.ascontiguousarray(truth)
+
+
+def _recolour(photo: np.ndarray, rng) -> np.ndarray:
+    """Colour, grey, noise and JPEG the way photos on the web vary."""
+    x = photo.astype(np.float32)
+    if rng.random() < 0.7:
+        x = (x - 127.5) * rng.uniform(0.7, 1.3) + 127.5 + rng.uniform(-25, 25)
+        x = x * rng.uniform(0.85, 1.15, 3).astype(np.float32)
+    if rng.random() < 0.15:
+        x = np.repeat(x @ np.array([[0.299], [0.587], [0.114]], np.float32), 3, axis=2)
+    if rng.random() < 0.3:
+        x = x + rng.normal(0, rng.uniform(1, 8), x.shape)
+    x = np.clip(x, 0, 255).astype(np.uint8)
+    if rng.random() < 0.4:
+        quality = int(rng.integers(35, 91))
+        coded = cv2.imencode(".jpg", x, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+        x = cv2.imdecode(coded, cv2.IMREAD_COLOR)
+    return x

@@ -1,0 +1,217 @@
+"""Styled pix2pix: the paired objective of pix2pix joined to the style code of StarGAN v2.
+
+A pair (x, y) is reconstructed with the style of its own photo, s = E(y), under L1, perceptual and adversarial
+losses. The same drawing is also decoded with a foreign style s', half of them styles E(y') of other photos and half
+F(z) of latents, under the adversarial loss and the style reconstruction |E(G(x, s')) - s'|. The mapping network F is
+fitted in style space alone: the energy distance between F(z) and a queue of recent E(y) makes its samples cover the
+styles that photos have, however little the generator has learned so far.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor, nn
+
+from i2i import losses
+from i2i.grids import draw_input, tile
+from i2i.nets.discriminators import ConditionalPatchDiscriminator, ProjectedDiscriminator
+from i2i.nets.style import MappingNetwork, StyleEncoder
+from i2i.nets.styled_unet import StyledUNet, StyledUNetConfig
+
+
+@dataclass(frozen=True)
+class StyledConfig:
+    """Recipe of styled pix2pix.
+
+    Attributes:
+        size: height and width of drawing and photo, pixels; a multiple of 32, at least 64.
+        inputs: channels of the drawing (1) or classes of the label map.
+        style, latent: dimensions of the style s and of the latent z.
+        widths: channels of the generator at size/2, size/4, ...
+        lr: Adam's learning rate of all nets.
+        lambda_l1, lambda_perceptual: weights of the reconstruction terms.
+        lambda_style: weight of the style reconstruction.
+        lambda_diversity: weight of the diversity loss at the start; it falls linearly to zero over the run.
+        lambda_prior: weight of |E(y)|^2, which keeps the styles near the origin.
+        style_noise: standard deviation of the noise on E(y) in the reconstruction, which keeps styles smooth.
+        small_until: share of the run that is trained at half the picture size.
+    """
+
+    size: int = 256
+    inputs: int = 1
+    style: int = 64
+    latent: int = 16
+    widths: tuple[int, ...] = (32, 80, 128, 144, 144)
+    lr: float = 5e-4
+    lambda_l1: float = 5.0
+    lambda_perceptual: float = 5.0
+    lambda_style: float = 1.0
+    lambda_diversity: float = 1.0
+    lambda_prior: float = 0.01
+    style_noise: float = 0.1
+    small_until: float = 0.65
+
+
+def serving_nets(config: StyledConfig) -> nn.ModuleDict:
+    """The nets that a model folder holds: generator, mapping network, style encoder."""
+    architecture = StyledUNetConfig(config.inputs, config.size, config.style, tuple(config.widths))
+    return nn.ModuleDict(
+        {
+            "generator": StyledUNet(architecture),
+            "mapping": MappingNetwork(config.latent, config.style),
+            "style_encoder": StyleEncoder(config.style),
+        }
+    )
+
+
+class StyledPix2Pix(nn.Module):
+    """Nets, optimizers and one training step.
+
+    Args:
+        config: the recipe.
+        features: frozen feature network for the perceptual loss and the projected discriminator, or None: then
+            neither is there, and the conditional PatchGAN alone judges.
+    """
+
+    method = "styled"
+    queue_length = 512
+
+    def __init__(self, config: StyledConfig, features: nn.Module | None = None):
+        super().__init__()
+        self.config = config
+        self.nets = serving_nets(config)
+        self.served = tuple(self.nets)  # these get an EMA and go into the model folder
+        self.nets["patch"] = ConditionalPatchDiscriminator(config.inputs)
+        if features is not None:
+            self.nets["projected"] = ProjectedDiscriminator(features.channels)
+        # Held in a tuple: frozen, so neither saved, nor averaged, nor optimised.
+        self._features = (features,)
+        self.register_buffer("style_queue", torch.zeros(self.queue_length, config.style))
+        self.register_buffer("queue_filled", torch.zeros((), dtype=torch.long))
+
+    @property
+    def features(self) -> nn.Module | None:
+        return self._features[0]
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        def adam(names: list[str]) -> torch.optim.Optimizer:
+            parameters = [p for n in names for p in self.nets[n].parameters()]
+            return torch.optim.Adam(parameters, lr=self.config.lr, betas=(0.0, 0.99))
+
+        judges = [n for n in ("patch", "projected") if n in self.nets]
+        return {"generator": adam(list(self.served)), "discriminator": adam(judges)}
+
+    def rate(self, progress: float) -> float:
+        """Factor of the learning rate: constant, then linearly to zero over the last 40 % of the run."""
+        return min(1.0, (1 - progress) / 0.4)
+
+    @torch.no_grad()
+    def grid(self, nets: nn.ModuleDict, batch: dict[str, Tensor]) -> Image.Image:
+        """A row for each pair: drawing, photo, the photo's own style, four latent styles (the same in each row)."""
+        x, y = batch["x"], batch["y"]
+        generator = torch.Generator().manual_seed(0)
+        styles = nets["mapping"](torch.randn(4, self.config.latent, generator=generator).to(x.device))
+        encoded = nets["generator"].encode(x)
+        columns = [draw_input(x), y, nets["generator"].decode(encoded, nets["style_encoder"](y))]
+        columns += [nets["generator"].decode(encoded, s.expand(len(x), -1)) for s in styles]
+        return tile(torch.stack(columns, 1))
+
+    def _judge(self, x: Tensor, y: Tensor, features: list[Tensor]) -> list[Tensor]:
+        logits = [self.nets["patch"](x, y)]
+        if "projected" in self.nets:
+            logits += self.nets["projected"](features)
+        return logits
+
+    def _foreign_styles(self, own: Tensor) -> tuple[Tensor, Tensor]:
+        """Styles s' for the second decoding (half from other photos, half from latents), and F(z) for all."""
+        batch = len(own)
+        z = torch.randn(batch, self.config.latent, device=own.device)
+        mapped = self.nets["mapping"](z)
+        from_photos = torch.arange(batch, device=own.device) % 2 == 0
+        foreign = torch.where(from_photos[:, None], own.detach().roll(1, 0), mapped.detach())
+        return foreign, mapped
+
+    def _cover(self, own: Tensor, mapped: Tensor) -> Tensor:
+        """Energy distance between fresh F(z) and the queue of photos' styles."""
+        n = len(own)
+        self.style_queue.copy_(torch.cat([own.detach().float(), self.style_queue])[: self.queue_length])
+        self.queue_filled += n
+        known = self.style_queue[: min(int(self.queue_filled), self.queue_length)]
+        z = torch.randn(max(0, 128 - n), self.config.latent, device=own.device)
+        fresh = torch.cat([mapped, self.nets["mapping"](z)])
+        return losses.energy_distance(fresh.float(), known)
+
+    def step(self, batch: dict[str, Tensor], progress: float, update) -> dict[str, float]:
+        """One step of both players.
+
+        Args:
+            batch: `x` (B, inputs, S, S) and `y` (B, 3, S, S), in [-1, 1]; B >= 2.
+            progress: share of the run that is done, in [0, 1).
+            update: callable (optimizer name, loss) that runs backward and the optimizer.
+        """
+        c, nets = self.config, self.nets
+        x, y = batch["x"], batch["y"]
+        size = c.size // 2 if progress < c.small_until else c.size
+        if size != c.size:
+            factor = c.size // size
+            y, x_small = F.avg_pool2d(y, factor), F.avg_pool2d(x, factor)
+        else:
+            x_small = x
+
+        own = nets["style_encoder"](y)
+        foreign, mapped = self._foreign_styles(own)
+        noisy = own + c.style_noise * torch.randn_like(own)
+        encoded = nets["generator"].encode(x)
+        twice = [torch.cat([f, f]) for f in encoded]
+        fakes = nets["generator"].decode(twice, torch.cat([noisy, foreign]), size)
+        same, other = fakes.chunk(2)
+
+        seen_fake, seen_real = [], []
+        if self.features is not None:
+            seen_fake = self.features(fakes)
+            with torch.no_grad():
+                seen_real = self.features(y)
+
+        # Discriminators, on this step's own fakes.
+        x_twice = torch.cat([x_small, x_small])
+        judged_real = self._judge(x_small, y, seen_real)
+        judged_fake = self._judge(x_twice, fakes.detach(), [f.detach() for f in seen_fake])
+        loss_d = sum(losses.hinge_discriminator(r, f) for r, f in zip(judged_real, judged_fake, strict=True))
+        loss_d = loss_d / len(judged_real)
+        update("discriminator", loss_d)
+
+        # Generator, style encoder and mapping network.
+        for name in ("patch", "projected"):
+            if name in nets:
+                nets[name].requires_grad_(False)
+        judged = self._judge(x_twice, fakes, seen_fake)
+        terms = {
+            "adversarial": sum(losses.hinge_generator(j) for j in judged) / len(judged),
+            "l1": c.lambda_l1 * F.l1_loss(same, y),
+            "prior": c.lambda_prior * own.square().mean(),
+            "cover": self._cover(own, mapped),
+        }
+        if seen_real:
+            halves = [f[: len(y)] for f in seen_fake]
+            terms["perceptual"] = c.lambda_perceptual * losses.feature_distance(halves, seen_real)
+        # The style encoder only reads here: it must not learn to hide the style in the picture.
+        nets["style_encoder"].requires_grad_(False)
+        found = nets["style_encoder"](other)
+        nets["style_encoder"].requires_grad_(True)
+        terms["style"] = c.lambda_style * F.l1_loss(found, foreign)
+        fading = c.lambda_diversity * (1 - progress)
+        terms["diversity"] = -fading * F.l1_loss(F.avg_pool2d(other, 8), F.avg_pool2d(same, 8).detach())
+        loss_g = sum(terms.values())
+        update("generator", loss_g)
+        for name in ("patch", "projected"):
+            if name in nets:
+                nets[name].requires_grad_(True)
+
+        logs = {name: value.detach() for name, value in terms.items()}
+        real = torch.cat([r.detach().flatten() for r in judged_real])
+        logs |= {"discriminator": loss_d.detach(), "real_accuracy": (real > 0).float().mean()}
+        return {name: float(value) for name, value in logs.items()}

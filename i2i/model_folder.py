@@ -1,0 +1,150 @@
+"""A model is a folder that explains itself: config.json, model.safetensors (half precision), README.md, examples/."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+FORMAT = 1
+CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
+
+_here = Path(__file__).resolve().parent
+# In an installed wheel the assets lie inside the package; in a clone they lie beside it.
+ASSETS = _here / "assets" if (_here / "assets").is_dir() else _here.parent / "assets"
+
+
+class ModelFolderError(ValueError):
+    """The folder is missing, foreign, damaged, or of another version."""
+
+
+def bundled_models(kind: str = "translator") -> list[str]:
+    """Names of the models that come with the project, `edges2cats` first.
+
+    Args:
+        kind: "translator" (drawing or label map to photo) or "detector" (photo to edges).
+    """
+    names = []
+    for config in sorted((ASSETS / "models").glob(f"*/{CONFIG}")):
+        if json.loads(config.read_text()).get("kind") == kind:
+            names.append(config.parent.name)
+    return sorted(names, key=lambda name: (name != "edges2cats", name))
+
+
+def resolve(name_or_folder: str | os.PathLike) -> Path:
+    """The folder of a model: a folder, a bundled name, or a Hugging Face Hub id `owner/name` (downloaded).
+
+    Raises:
+        ModelFolderError: naming the bundled models and what to do.
+    """
+    text = os.fspath(name_or_folder)
+    path = Path(text)
+    if path.is_dir():
+        return path
+    if (ASSETS / "models" / text / CONFIG).is_file():
+        return ASSETS / "models" / text
+    known = ", ".join(bundled_models()) or "none"
+    if path.exists():
+        raise ModelFolderError(f"{text} is a file; give the model's folder, the one that holds {CONFIG} and {WEIGHTS}")
+    parts = text.split("/")
+    if len(parts) == 2 and all(p and not p.startswith(".") for p in parts):
+        try:
+            from huggingface_hub import snapshot_download
+
+            patterns = [CONFIG, WEIGHTS, CARD, "examples/*"]
+            return Path(snapshot_download(text, allow_patterns=patterns))
+        except ImportError as error:
+            raise ModelFolderError(f"{text} looks like a Hub id: pip install huggingface_hub") from error
+        except Exception as error:
+            raise ModelFolderError(
+                f"{text} is neither a folder nor could it be fetched from the Hub ({type(error).__name__}); "
+                f"check the path or the id; bundled models: {known}"
+            ) from error
+    raise ModelFolderError(f"no model {text!r}: give a model folder, a Hub id owner/name, or a bundled one ({known})")
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """config.json, checked.
+
+    Raises:
+        ModelFolderError: if it is missing, not ours, or of another format version.
+    """
+    path = folder / CONFIG
+    if not path.is_file():
+        raise ModelFolderError(
+            f"{folder} has no {CONFIG}, so it is not a model folder; a run's model lies in RUN/model"
+        )
+    try:
+        config = json.loads(path.read_text())
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ModelFolderError(f"{path} is not valid JSON ({error}); copy the model folder again") from error
+    if not isinstance(config, dict) or "method" not in config or "format" not in config:
+        raise ModelFolderError(f"{path} is not one of ours: it names no format and method")
+    if config["format"] != FORMAT:
+        raise ModelFolderError(
+            f"{path} has format {config['format']}, this version reads {FORMAT}: install the version that wrote it"
+        )
+    return config
+
+
+def weights_digest(folder: Path) -> str:
+    """sha256 of the weights file, hexadecimal."""
+    return hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+
+
+def load_weights(folder: Path, config: dict[str, Any], nets: nn.Module) -> None:
+    """Fill `nets` from the folder's weights, after comparing their hash with the config's.
+
+    Raises:
+        ModelFolderError: if the file is missing, damaged, not the one config.json was written for, or does not fit.
+    """
+    path = folder / WEIGHTS
+    if not path.is_file():
+        raise ModelFolderError(f"{folder} has no {WEIGHTS}; copy the whole model folder")
+    if weights_digest(folder) != config.get("sha256"):
+        raise ModelFolderError(
+            f"{path} is not the file that {CONFIG} was written for (sha256 differs); copy both again"
+        )
+    try:
+        tensors: dict[str, Tensor] = load_file(path)
+        nets.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
+    except (SafetensorError, RuntimeError) as error:
+        raise ModelFolderError(f"{path} does not fit its {CONFIG}: {str(error).splitlines()[0]}") from error
+
+
+def save(folder: Path, config: dict[str, Any], nets: nn.Module, card: str) -> None:
+    """Write a model folder; it appears whole or not at all, and an examples/ folder that is there stays.
+
+    Args:
+        folder: target; its parent must exist.
+        config: without `format` and `sha256`, which are added.
+        nets: weights; stored in half precision.
+        card: text of README.md.
+    """
+    fresh = folder.with_name(folder.name + ".new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    half = {}
+    for name, tensor in nets.state_dict().items():
+        tensor = tensor.detach().to("cpu", memory_format=torch.contiguous_format)
+        half[name] = tensor.half().contiguous() if tensor.is_floating_point() else tensor.clone().contiguous()
+    save_file(half, fresh / WEIGHTS)
+    config = {"format": FORMAT} | config | {"sha256": weights_digest(fresh)}
+    (fresh / CONFIG).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n")
+    (fresh / CARD).write_text(card)
+    old = folder.with_name(folder.name + ".old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        if (folder / "examples").is_dir():
+            shutil.copytree(folder / "examples", fresh / "examples")
+        folder.rename(old)
+    fresh.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)

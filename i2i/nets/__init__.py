@@ -1,0 +1,1 @@
+"""Networks as plain ``nn.Module``s; nothing here knows about files, losses or training."""

@@ -1,0 +1,115 @@
+"""A small holistically-nested edge network (HED, Xie and Tu, ICCV 2015, section 3), trained from scratch.
+
+As in HED every stage has a side output that is supervised by itself, and a learned fusion weighs them. What
+differs: the trunk is a narrow residual network instead of VGG-16, and a head sees, beside its own stage, the
+head of the next coarser stage, so that the fine outputs know the context that a pretrained trunk would bring.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions with batch norm around an identity, at one resolution."""
+
+    def __init__(self, channels: int, dilation: int = 1):
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=dilation, dilation=dilation, bias=False)
+        self.norm1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.relu(self.norm1(self.conv1(x)), inplace=True)
+        return F.relu(x + self.norm2(self.conv2(y)), inplace=True)
+
+
+class Stage(nn.Module):
+    """Halves the resolution (except for the first stage), then `blocks` residual blocks."""
+
+    def __init__(self, inputs: int, outputs: int, blocks: int, stride: int = 2, dilation: int = 1):
+        super().__init__()
+        self.entry = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(outputs)
+        self.blocks = nn.Sequential(*[ResidualBlock(outputs, dilation) for _ in range(blocks)])
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.blocks(F.relu(self.norm(self.entry(x)), inplace=True))
+
+
+class SideHead(nn.Module):
+    """Side output: own stage + coarser head, parallel dilated convolutions, a light spatial attention, 1 logit."""
+
+    def __init__(self, inputs: int, width: int, coarser: int, dilations: tuple[int, ...]):
+        super().__init__()
+        self.reduce = nn.Conv2d(inputs, width, 1)
+        self.context = nn.Conv2d(coarser, width, 1) if coarser else None
+        self.dilated = nn.ModuleList(
+            nn.Conv2d(width, width, 3, padding=d, dilation=d, bias=d == dilations[0]) for d in dilations
+        )
+        self.attention = nn.Conv2d(width, 1, 3, padding=1)
+        self.logit = nn.Conv2d(width, 1, 1)
+
+    def forward(self, x: Tensor, coarser: Tensor | None) -> tuple[Tensor, Tensor]:
+        h = self.reduce(x)
+        if self.context is not None:
+            h = h + F.interpolate(self.context(coarser), size=h.shape[-2:], mode="bilinear", align_corners=False)
+        h = F.relu(h)
+        h = h + F.relu(sum(conv(h) for conv in self.dilated))
+        h = h * torch.sigmoid(self.attention(h))
+        return h, self.logit(h)
+
+
+class EdgeNet(nn.Module):
+    """Edge logits of a photo: one map per stage and their fusion.
+
+    Args:
+        widths: channels of the stages; stage k runs at 1/2**k of the input's resolution.
+        blocks: residual blocks of each stage.
+        head_widths: channels of each side head.
+    """
+
+    def __init__(
+        self,
+        widths: tuple[int, ...] = (16, 32, 64, 96, 96),
+        blocks: tuple[int, ...] = (1, 2, 2, 2, 1),
+        head_widths: tuple[int, ...] = (8, 16, 24, 24, 24),
+    ):
+        super().__init__()
+        self.stages = nn.ModuleList()
+        self.heads = nn.ModuleList()
+        for k, width in enumerate(widths):
+            inputs = widths[k - 1] if k else 3
+            self.stages.append(Stage(inputs, width, blocks[k], stride=2 if k else 1))
+            coarser = head_widths[k + 1] if k + 1 < len(widths) else 0
+            # At full resolution a dilated context costs most and brings least: one plain convolution there.
+            self.heads.append(SideHead(width, head_widths[k], coarser, (1, 3, 6, 9) if k else (1,)))
+        self.fuse = nn.Conv2d(len(widths), 1, 1)
+        nn.init.constant_(self.fuse.weight, 1 / len(widths))
+        nn.init.zeros_(self.fuse.bias)
+        for head in self.heads:
+            nn.init.constant_(head.logit.bias, -2.0)
+
+    @property
+    def multiple(self) -> int:
+        """Height and width must be multiples of this."""
+        return 2 ** (len(self.stages) - 1)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """(B, 3, H, W) in [-1, 1] -> side logits from fine to coarse, then the fusion; each (B, 1, H, W)."""
+        features = []
+        for stage in self.stages:
+            x = stage(x)
+            features.append(x)
+        size = features[0].shape[-2:]
+        logits: list[Tensor] = []
+        hidden = None
+        for head, feature in zip(reversed(self.heads), reversed(features), strict=True):
+            hidden, logit = head(feature, hidden)
+            if logit.shape[-2:] != size:
+                logit = F.interpolate(logit, size=size, mode="bilinear", align_corners=False)
+            logits.insert(0, logit)
+        return [*logits, self.fuse(torch.cat(logits, 1))]

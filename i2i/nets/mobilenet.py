@@ -1,0 +1,98 @@
+"""MobileNet v1 (Howard et al., 2017) as a frozen feature network; the code only, its weights come from a file.
+
+Weights: safetensors with keys `conv1.{conv,bn}.*` and `blocks.<i>.{dw,pw}.{conv,bn}.*`, as TensorFlow's release
+has them: 'SAME' padding (the odd pixel of a stride goes to the bottom and right), batch norm with epsilon 1e-3.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors import safe_open
+from torch import Tensor, nn
+
+STRIDES = (1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1)
+WIDTHS = (64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 1024, 1024)
+
+
+class _ConvNorm(nn.Module):
+    """Convolution with its batch norm folded in (the network is frozen), then ReLU6."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, groups: int):
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, kernel, stride=stride, groups=groups)
+
+    def forward(self, x: Tensor) -> Tensor:
+        kernel, stride = self.conv.kernel_size[0], self.conv.stride[0]
+        if kernel == 3:
+            x = F.pad(x, (0, 1, 0, 1) if stride == 2 else (1, 1, 1, 1))
+        return F.relu6(self.conv(x))
+
+
+class MobileNetFeatures(nn.Module):
+    """Frozen features of photos.
+
+    Args:
+        weights: safetensors file.
+        taps: block numbers (1-based) whose outputs are returned.
+
+    Forward: (B, 3, H, W) in [-1, 1] -> list of features at the taps.
+    """
+
+    name = "MobileNet v1, Google, Apache-2.0"
+
+    def __init__(self, weights: str | Path, taps: tuple[int, ...] = (3, 5, 11)):
+        super().__init__()
+        self.taps = tuple(taps)
+        depth = max(taps)
+        self.conv1 = _ConvNorm(3, 32, 3, 2, 1)
+        self.blocks = nn.ModuleList()
+        for k in range(depth):
+            inputs = WIDTHS[k - 1] if k else 32
+            self.blocks.append(
+                nn.ModuleDict(
+                    {
+                        "dw": _ConvNorm(inputs, inputs, 3, STRIDES[k], inputs),
+                        "pw": _ConvNorm(inputs, WIDTHS[k], 1, 1, 1),
+                    }
+                )
+            )
+        self._load(Path(weights))
+        self.requires_grad_(False)
+        self.eval()
+
+    @property
+    def channels(self) -> list[int]:
+        return [WIDTHS[t - 1] for t in self.taps]
+
+    def _load(self, path: Path) -> None:
+        if not path.is_file():
+            raise ValueError(f"feature weights {path} do not exist: give a MobileNet v1 safetensors file")
+        with safe_open(path, framework="pt") as file:
+            keys = set(file.keys())
+            for name, module in self.named_modules():
+                if isinstance(module, _ConvNorm):
+                    if f"{name}.conv.weight" not in keys:
+                        raise ValueError(f"{path} has no {name}.conv.weight: it is not a MobileNet v1 file")
+                    conv = file.get_tensor(f"{name}.conv.weight").float()
+                    scale = file.get_tensor(f"{name}.bn.weight").float()
+                    bias = file.get_tensor(f"{name}.bn.bias").float()
+                    mean = file.get_tensor(f"{name}.bn.running_mean").float()
+                    var = file.get_tensor(f"{name}.bn.running_var").float()
+                    factor = scale / torch.sqrt(var + 1e-3)
+                    module.conv.weight.data.copy_(conv * factor[:, None, None, None])
+                    module.conv.bias.data.copy_(bias - mean * factor)
+
+    def train(self, mode: bool = True) -> MobileNetFeatures:
+        return super().train(False)  # frozen
+
+    def forward(self, y: Tensor) -> list[Tensor]:
+        features = []
+        y = self.conv1(y)
+        for k, block in enumerate(self.blocks, 1):
+            y = block["pw"](block["dw"](y))
+            if k in self.taps:
+                features.append(y)
+        return features

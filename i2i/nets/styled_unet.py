@@ -1,0 +1,163 @@
+"""The styled U-Net: a drawing is encoded once, then decoded once for each style.
+
+The paired U-Net of pix2pix (Isola et al., CVPR 2017, section 3.2.1) meets the modulated convolutions of StyleGAN2
+(Karras et al., CVPR 2020, section 2.2). Only the decoder sees the style, so n samples cost one encoding and n
+decodings. Nothing here shares statistics between the pictures of a batch: picture i depends on drawing i and style i.
+
+Little runs at full resolution: pixels are folded into channels at the entry and unfolded at the exit, and each level
+adds its own RGB on top of the coarser levels' (the skip generator of StyleGAN2), so training may start on smaller
+pictures by stopping at a coarser level.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+LEAK = 0.2
+# Gain that keeps the variance of a leaky rectifier's output at that of its input (He et al., ICCV 2015, equation 15).
+GAIN = (2 / (1 + LEAK**2)) ** 0.5
+
+
+@dataclass(frozen=True)
+class StyledUNetConfig:
+    """Architecture of `StyledUNet`.
+
+    Attributes:
+        inputs: channels of the drawing (1) or label map (number of classes).
+        size: height and width of drawing and photo, pixels.
+        style: dimensions of the style vector.
+        widths: channels at size/2, size/4, ...; the decoder uses all, the encoder all but the first.
+    """
+
+    inputs: int = 1
+    size: int = 256
+    style: int = 64
+    widths: tuple[int, ...] = (32, 80, 128, 144, 144)
+
+
+def activate(x: Tensor) -> Tensor:
+    return F.leaky_relu(x, LEAK)
+
+
+class EncoderBlock(nn.Module):
+    """Residual block without normalisation; the second convolution starts at zero, so the block starts as identity."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        nn.init.zeros_(self.conv2.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.conv2(activate(self.conv1(activate(x))))
+
+
+class ModulatedConv(nn.Module):
+    """3x3 convolution whose inputs are scaled by the style and whose outputs are brought back to unit variance.
+
+    StyleGAN2, equations 1-3, plus a style-dependent shift of the outputs. Scaling the activations instead of the
+    weights is the same function and lets all pictures of a batch share one convolution.
+    """
+
+    def __init__(self, inputs: int, outputs: int, style: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs, 3, 3) / (inputs * 9) ** 0.5)
+        self.scale = nn.Linear(style, inputs)
+        self.shift = nn.Linear(style, outputs)
+        nn.init.normal_(self.scale.weight, std=0.5 / style**0.5)
+        nn.init.ones_(self.scale.bias)
+        nn.init.normal_(self.shift.weight, std=0.1 / style**0.5)
+        nn.init.zeros_(self.shift.bias)
+
+    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+        scale = self.scale(style)
+        # Var of output o for unit inputs: sum over i of scale_i^2 * sum of w_oi^2 (equation 3).
+        power = self.weight.square().sum((2, 3))
+        demodulation = torch.rsqrt(scale.square() @ power.t() + 1e-8)
+        x = F.conv2d(x * scale[:, :, None, None], self.weight, padding=1)
+        return x * demodulation[:, :, None, None] + self.shift(style)[:, :, None, None]
+
+
+class DecoderLevel(nn.Module):
+    """Doubles the resolution (except at the coarsest level), joins the encoder's features, two modulated convolutions."""
+
+    def __init__(self, inputs: int, skip: int, outputs: int, style: int, inputs_of_rgb: bool):
+        super().__init__()
+        self.enter = nn.Conv2d(inputs, outputs, 1) if inputs else None
+        self.skip = nn.Conv2d(skip, outputs, 1)
+        self.conv1 = ModulatedConv(outputs, outputs, style)
+        self.conv2 = ModulatedConv(outputs, outputs, style)
+        # 12 channels unfold into 3 channels at twice the level's resolution.
+        self.rgb = nn.Conv2d(outputs, 12, 3, padding=1) if inputs_of_rgb else None
+        if self.rgb is not None:
+            nn.init.normal_(self.rgb.weight, std=0.3 / (outputs * 9) ** 0.5)
+            nn.init.zeros_(self.rgb.bias)
+
+    def forward(self, x: Tensor | None, skip: Tensor, style: Tensor) -> Tensor:
+        y = self.skip(skip)
+        if self.enter is not None:
+            y = (y + F.interpolate(self.enter(x), scale_factor=2.0, mode="nearest")) * 0.5**0.5
+        y = activate(self.conv1(y, style)) * GAIN
+        return activate(self.conv2(y, style)) * GAIN
+
+
+class StyledUNet(nn.Module):
+    """x: drawing (B, inputs, S, S) in [-1, 1]; s: style (B, style) -> photo (B, 3, S, S) in [-1, 1]."""
+
+    rgb_levels = 3  # the finest three decoder levels write RGB: size/4, size/2, size
+
+    def __init__(self, config: StyledUNetConfig):
+        super().__init__()
+        self.config = config
+        widths = config.widths
+        stem = widths[0] // 2
+        self.stem = nn.Conv2d(config.inputs * 4, stem, 3, padding=1)
+        skips = [stem]
+        self.down = nn.ModuleList()
+        self.blocks = nn.ModuleList()
+        for width in widths[1:]:
+            self.down.append(nn.Conv2d(skips[-1], width, 3, stride=2, padding=1))
+            # At size/4 the strided convolution alone reads the lines; residual blocks start below it.
+            self.blocks.append(EncoderBlock(width) if len(skips) > 1 else nn.Identity())
+            skips.append(width)
+        self.levels = nn.ModuleList()
+        for k, width in enumerate(widths):
+            inputs = widths[k + 1] if k + 1 < len(widths) else 0
+            self.levels.append(DecoderLevel(inputs, skips[k], width, config.style, k < self.rgb_levels))
+
+    @property
+    def sizes(self) -> list[int]:
+        """Picture sizes that the generator can write, smallest first."""
+        return [self.config.size >> k for k in reversed(range(self.rgb_levels))]
+
+    def encode(self, x: Tensor) -> list[Tensor]:
+        """Features of the drawing, fine to coarse; they do not depend on the style."""
+        x = self.stem(F.pixel_unshuffle(x, 2))
+        features = [activate(x)]
+        for down, block in zip(self.down, self.blocks, strict=True):
+            features.append(activate(block(down(features[-1]))))
+        return features
+
+    def decode(self, features: list[Tensor], style: Tensor, size: int | None = None) -> Tensor:
+        """Photo of `size` pixels (default: the full size) for features that `encode` gave, one style for each."""
+        size = size or self.config.size
+        if size not in self.sizes:
+            raise ValueError(f"size {size} is not among this generator's sizes {self.sizes}")
+        x = rgb = None
+        for k in reversed(range(len(self.levels))):
+            if self.config.size >> k > size:
+                break
+            level = self.levels[k]
+            x = level(x, features[k], style)
+            if level.rgb is not None:
+                detail = F.pixel_shuffle(level.rgb(x), 2)
+                coarse = 0 if rgb is None else F.interpolate(rgb, scale_factor=2, mode="bilinear", align_corners=False)
+                rgb = detail + coarse
+        return torch.tanh(rgb)
+
+    def forward(self, x: Tensor, style: Tensor, size: int | None = None) -> Tensor:
+        return self.decode(self.encode(x), style, size)

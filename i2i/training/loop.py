@@ -1,0 +1,252 @@
+"""The training loop, the same for every method, on one process or many (Hugging Face accelerate)."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import cv2
+import torch
+from accelerate import Accelerator
+from PIL import Image
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from i2i.training.ema import Ema
+from i2i.training.monitor import Monitor
+from i2i.training.state import StateFolder
+
+
+class Method(Protocol):
+    """What the loop asks of a method; see `i2i.methods`."""
+
+    nets: nn.ModuleDict
+    served: tuple[str, ...]  # names of the nets that get an EMA and go into the model folder
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]: ...
+    def rate(self, progress: float) -> float: ...
+    def step(self, batch: dict[str, Tensor], progress: float, update: Callable) -> dict[str, float]: ...
+    def grid(self, nets: nn.ModuleDict, batch: dict[str, Tensor]) -> Image.Image: ...
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How long and how a run trains.
+
+    Attributes:
+        steps: steps of the whole run; the schedules refer to it.
+        batch: pictures a step in each process.
+        seed: of weights, order, augmentation and noise.
+        warmup: steps over which the learning rate rises from zero.
+        ema: decay of the weight average.
+        minutes: stop with a resumable state after this time (0: no limit).
+        save_minutes: time between saved states.
+        grid_every: steps between sample grids.
+        log_every: steps between log lines.
+        workers: loader processes.
+        mixed_precision: "no" or "bf16" (CUDA).
+    """
+
+    steps: int = 20000
+    batch: int = 8
+    seed: int = 0
+    warmup: int = 100
+    ema: float = 0.999
+    minutes: float = 0.0
+    save_minutes: float = 5.0
+    grid_every: int = 500
+    log_every: int = 20
+    workers: int = 1
+    mixed_precision: str = "no"
+
+
+class EpochSampler(Sampler):
+    """Keys (index, seed) from position `start` on, without end; a pure function of (seed, position, process).
+
+    Each epoch is a permutation of the data; the item's seed drives its augmentation, so a resumed run sees exactly
+    what an unbroken one would have seen.
+    """
+
+    def __init__(self, length: int, seed: int, start: int = 0, rank: int = 0, world: int = 1):
+        self.length, self.seed, self.start, self.rank, self.world = length, seed, start, rank, world
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        position = self.start * self.world + self.rank
+        epoch, order = -1, []
+        while True:
+            now, place = divmod(position, self.length)
+            if now != epoch:
+                epoch = now
+                generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
+                order = torch.randperm(self.length, generator=generator).tolist()
+            yield order[place], self.seed * 1_000_003 + position
+            position += self.world
+
+
+@dataclass
+class Outcome:
+    """How a call of `train` ended: after `step` steps and `seconds`, earlier calls counted in; `reason` is "finished",
+    "time" or "interrupted"."""
+
+    step: int
+    reason: str
+    seconds: float
+
+
+@contextlib.contextmanager
+def _stop_request() -> Iterator[threading.Event]:
+    """An event that Ctrl-C or SIGTERM sets, so that a run stops between two steps and never inside one."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+    before = {s: signal.signal(s, lambda *_: asked.set()) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _start_worker(_: int) -> None:
+    # One thread a loader process: OpenCV's own pool would fight the training step for the cores.
+    cv2.setNumThreads(0)
+
+
+def _average_gradients(accelerator: Accelerator, optimizer: torch.optim.Optimizer) -> None:
+    """Mean gradient over processes. By hand, since a GAN step runs nets several times with parts frozen, which
+    DistributedDataParallel's hooks do not support."""
+    grads = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+    flat = accelerator.reduce(torch.cat([g.flatten() for g in grads]), "mean")
+    for grad, part in zip(grads, flat.split([g.numel() for g in grads]), strict=True):
+        grad.copy_(part.view_as(grad))
+
+
+def train(
+    method: Any,
+    data: Dataset,
+    held_out: dict[str, Tensor],
+    run: Path,
+    config: TrainConfig,
+    *,
+    accelerator: Accelerator,
+    resume: bool = False,
+    recipe: dict[str, Any] | None = None,
+    on_step: Callable[[int, dict[str, float]], None] = lambda step, logs: None,
+    on_save: Callable[[int, nn.ModuleDict, float], None] = lambda step, nets, seconds: None,
+) -> Outcome:
+    """Train `method` until `config.steps`, the time limit, or Ctrl-C; the state on disk resumes all three.
+
+    Args:
+        method: a `Method` that is also an `nn.Module`.
+        data: items for keys (index, seed).
+        held_out: a fixed batch for the sample grids.
+        run: run folder.
+        recipe: kept beside the state; whoever resumes finds the configuration there.
+        on_step: called after each step with its logs (main process).
+        on_save: called with the step, the EMA nets and the seconds trained so far whenever a state was saved
+            (main process).
+    """
+    device, main = accelerator.device, accelerator.is_main_process
+    method.to(device)
+    for net in method.nets.values():
+        net.to(memory_format=torch.channels_last)
+    optimizers = method.optimizers()
+    base_rates = {name: [g["lr"] for g in o.param_groups] for name, o in optimizers.items()}
+    ema = Ema(nn.ModuleDict({name: method.nets[name] for name in method.served}), config.ema)
+    folder = StateFolder(run)
+    step, seconds_before = 0, 0.0
+    if resume:
+        meta = folder.load(accelerator, method, ema, optimizers)
+        step, seconds_before = meta["step"], meta["seconds"]
+    if not resume:
+        torch.manual_seed(config.seed * 7919 + 1 + accelerator.process_index)
+    monitor = Monitor(run, step) if main else None
+    held_out = {k: v.to(device) for k, v in held_out.items()}
+
+    sampler = EpochSampler(
+        len(data), config.seed, step * config.batch, accelerator.process_index, accelerator.num_processes
+    )
+    loader = DataLoader(
+        data,
+        batch_size=config.batch,
+        sampler=sampler,
+        num_workers=config.workers,
+        persistent_workers=config.workers > 0,
+        worker_init_fn=_start_worker,
+        pin_memory=device.type == "cuda",
+        # The loader draws a seed when it starts; from its own generator, or a resumed run's noise would shift.
+        generator=torch.Generator().manual_seed(config.seed),
+    )
+
+    def update(name: str, loss: Tensor) -> None:
+        optimizer = optimizers[name]
+        optimizer.zero_grad(set_to_none=True)
+        accelerator.backward(loss)
+        if accelerator.num_processes > 1:
+            _average_gradients(accelerator, optimizer)
+        optimizer.step()
+
+    def save() -> None:
+        seconds = seconds_before + time.monotonic() - begin
+        meta = {"step": step, "seconds": seconds, "train": asdict(config), "recipe": recipe or {}}
+        folder.save(accelerator, method, ema, optimizers, meta)
+        if main:
+            monitor.curves()
+            on_save(step, ema.nets, seconds)
+
+    begin = saved = time.monotonic()
+    reason = "finished"
+    with _stop_request() as asked:
+        batches = iter(loader) if step < config.steps else iter(())
+        for batch in batches:
+            progress = step / config.steps
+            factor = method.rate(progress) * min(1.0, (step + 1) / max(1, config.warmup))
+            for name, optimizer in optimizers.items():
+                for group, rate in zip(optimizer.param_groups, base_rates[name], strict=True):
+                    group["lr"] = rate * factor
+            batch = {
+                k: v.to(device, non_blocking=True, memory_format=torch.channels_last) if v.dim() == 4 else v.to(device)
+                for k, v in batch.items()
+            }
+            with accelerator.autocast():
+                logs = method.step(batch, progress, update)
+            if not all(math.isfinite(v) for v in logs.values()):
+                raise FloatingPointError(
+                    f"step {step}: {logs} is not finite; the last saved state is whole: resume it with a lower --lr"
+                )
+            step += 1
+            ema.update(nn.ModuleDict({name: method.nets[name] for name in method.served}), step)
+            if main:
+                on_step(step, logs)
+                if step % config.log_every == 0:
+                    monitor.scalars(step, logs | {"rate": factor})
+                if step % config.grid_every == 0 or step == config.steps:
+                    monitor.grid(step, method.grid(ema.nets, held_out))
+            now = time.monotonic()
+            if step >= config.steps:
+                break
+            # The main process's clock decides for all, so that no process waits for one that has stopped.
+            clock = torch.tensor([now - begin, now - saved, asked.is_set()], device=device)
+            if accelerator.num_processes > 1:
+                clock = accelerator.gather(clock)[:3]
+            if clock[2]:
+                reason = "interrupted"
+                break
+            if config.minutes and clock[0] > config.minutes * 60:
+                reason = "time"
+                break
+            if clock[1] > config.save_minutes * 60:
+                save()
+                saved = time.monotonic()
+    save()
+    if main:
+        monitor.close()
+    return Outcome(step, reason, seconds_before + time.monotonic() - begin)

@@ -1,0 +1,80 @@
+"""Curves and sample grids of a run: JSONL and TensorBoard events while it runs, PNG pictures to look at."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+
+class Monitor:
+    """Writes `log.jsonl`, `curves.png`, `grids/<step>.png` and TensorBoard events into the run folder."""
+
+    def __init__(self, run: Path, resumed_at: int = 0):
+        self.run = run
+        self.log = run / "log.jsonl"
+        self._forget_after(resumed_at)
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:  # an optional extra: JSONL and PNG are there without it
+            self.board = None
+        else:
+            self.board = SummaryWriter(str(run / "tensorboard"), purge_step=resumed_at or None)
+
+    def _forget_after(self, step: int) -> None:
+        """Drop the lines that a killed run wrote after its last saved state; they come again."""
+        if self.log.exists():
+            kept = [line for line in self.log.read_text().splitlines() if line and json.loads(line)["step"] <= step]
+            self.log.write_text("".join(f"{line}\n" for line in kept))
+
+    def scalars(self, step: int, values: dict[str, float]) -> None:
+        with self.log.open("a") as file:
+            file.write(json.dumps({"step": step} | {k: round(v, 6) for k, v in values.items()}) + "\n")
+        if self.board is not None:
+            for name, value in values.items():
+                self.board.add_scalar(name, value, step)
+
+    def grid(self, step: int, picture: Image.Image) -> None:
+        folder = self.run / "grids"
+        folder.mkdir(exist_ok=True)
+        picture.save(folder / f"{step:07d}.png")
+        if self.board is not None:
+            self.board.add_image("samples", np.asarray(picture.convert("RGB")), step, dataformats="HWC")
+
+    def curves(self) -> None:
+        rows = [json.loads(line) for line in self.log.read_text().splitlines()] if self.log.exists() else []
+        if rows:
+            draw_curves(rows).save(self.run / "curves.png")
+
+    def close(self) -> None:
+        self.curves()
+        if self.board is not None:
+            self.board.close()
+
+
+def draw_curves(rows: list[dict[str, float]], width: int = 360, height: int = 180) -> Image.Image:
+    """One small plot for each logged value, four a row; ranges are printed beside the name."""
+    names = sorted({k for row in rows for k in row if k != "step"})
+    columns = min(4, len(names))
+    picture = Image.new("RGB", (columns * width, math.ceil(len(names) / columns) * height), "white")
+    draw = ImageDraw.Draw(picture)
+    last = max(row["step"] for row in rows) or 1
+    for k, name in enumerate(names):
+        left, top = k % columns * width, k // columns * height
+        points = [(row["step"], row[name]) for row in rows if math.isfinite(row.get(name, math.nan))]
+        draw.rectangle((left + 8, top + 22, left + width - 8, top + height - 8), outline=(200, 200, 200))
+        if not points:
+            continue
+        low, high = min(v for _, v in points), max(v for _, v in points)
+        draw.text((left + 8, top + 6), f"{name}  {low:.4g} .. {high:.4g}  last {points[-1][1]:.4g}", fill="black")
+        scale = (high - low) or 1.0
+        line = [
+            (left + 8 + s / last * (width - 16), top + height - 8 - (v - low) / scale * (height - 30))
+            for s, v in points
+        ]
+        if len(line) > 1:
+            draw.line(line, fill=(30, 90, 180), width=2)
+    return picture

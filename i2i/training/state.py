@@ -1,0 +1,123 @@
+"""Everything a resume needs, on disk: nets, EMA, optimizers, random generators, position.
+
+`RUN/state/` is written under a temporary name and renamed, so a kill at any moment leaves a whole state. Tensors of
+nets lie in safetensors; the rest in files that load with `weights_only=True`. Nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+
+FORMAT = 1
+
+
+class StateError(ValueError):
+    """A run's state is missing, foreign, or of another version."""
+
+
+def random_state() -> dict[str, Any]:
+    """The state of Python's, numpy's and torch's generators, in types that load without pickle."""
+    name, keys, position, has_gauss, gauss = np.random.get_state()
+    return {
+        "python": random.getstate(),
+        "numpy": (name, torch.from_numpy(keys.astype(np.int64)), int(position), int(has_gauss), float(gauss)),
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+    }
+
+
+def set_random_state(state: dict[str, Any]) -> None:
+    version, keys, gauss = state["python"]
+    random.setstate((version, tuple(keys), gauss))
+    name, keys, position, has_gauss, gauss = state["numpy"]
+    np.random.set_state((name, keys.numpy().astype(np.uint32), position, has_gauss, gauss))
+    torch.set_rng_state(state["torch"])
+    if state["cuda"] and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(state["cuda"])
+
+
+def _contiguous(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {k: v.detach().to("cpu", memory_format=torch.contiguous_format).clone() for k, v in tensors.items()}
+
+
+class StateFolder:
+    """Writes and reads `RUN/state`.
+
+    With several processes the main one writes nets, EMA and optimizers, and each its own random generators.
+    """
+
+    def __init__(self, run: Path):
+        self.path = run / "state"
+        self.fresh = run / "state.new"
+        self.old = run / "state.old"
+
+    def exists(self) -> bool:
+        self._recover()
+        return (self.path / "meta.pt").exists()
+
+    def _recover(self) -> None:
+        # A kill between the two renames leaves the previous state under its old name.
+        if not self.path.exists() and self.old.exists():
+            self.old.rename(self.path)
+
+    def save(self, accelerator, nets, ema, optimizers, meta: dict[str, Any]) -> None:
+        if accelerator.is_main_process:
+            shutil.rmtree(self.fresh, ignore_errors=True)
+            self.fresh.mkdir(parents=True)
+        accelerator.wait_for_everyone()
+        torch.save(random_state(), self.fresh / f"random_{accelerator.process_index}.pt")
+        if accelerator.is_main_process:
+            save_file(_contiguous(nets.state_dict()), self.fresh / "nets.safetensors")
+            save_file(_contiguous(ema.nets.state_dict()), self.fresh / "ema.safetensors")
+            torch.save({k: o.state_dict() for k, o in optimizers.items()}, self.fresh / "optimizers.pt")
+            torch.save(meta | {"format": FORMAT, "processes": accelerator.num_processes}, self.fresh / "meta.pt")
+        accelerator.wait_for_everyone()
+        if accelerator.is_main_process:
+            shutil.rmtree(self.old, ignore_errors=True)
+            if self.path.exists():
+                self.path.rename(self.old)
+            self.fresh.rename(self.path)
+            shutil.rmtree(self.old, ignore_errors=True)
+        accelerator.wait_for_everyone()
+
+    def meta(self) -> dict[str, Any]:
+        """Position and configuration of the saved run."""
+        self._recover()
+        path = self.path / "meta.pt"
+        if not path.exists():
+            raise StateError(f"{self.path} holds no saved state: there is nothing to resume; start without --resume")
+        try:
+            meta = torch.load(path, weights_only=True)
+        except Exception as error:
+            raise StateError(
+                f"{path} cannot be read ({type(error).__name__}): it is not one of our run states"
+            ) from error
+        if not isinstance(meta, dict) or meta.get("format") != FORMAT:
+            found = meta.get("format") if isinstance(meta, dict) else type(meta).__name__
+            raise StateError(
+                f"{self.path} has format {found}, this version reads {FORMAT}: resume with the version that wrote it, "
+                "or start a new run from its model folder with --init"
+            )
+        return meta
+
+    def load(self, accelerator, nets, ema, optimizers) -> dict[str, Any]:
+        meta = self.meta()
+        try:
+            nets.load_state_dict(load_file(self.path / "nets.safetensors"))
+            ema.nets.load_state_dict(load_file(self.path / "ema.safetensors"))
+            saved = torch.load(self.path / "optimizers.pt", weights_only=True)
+            for name, optimizer in optimizers.items():
+                optimizer.load_state_dict(saved[name])
+        except (RuntimeError, KeyError, ValueError) as error:
+            raise StateError(f"{self.path} does not fit this configuration: {str(error).splitlines()[0]}") from error
+        generators = self.path / f"random_{accelerator.process_index}.pt"
+        if meta["processes"] == accelerator.num_processes and generators.exists():
+            set_random_state(torch.load(generators, weights_only=True))
+        return meta

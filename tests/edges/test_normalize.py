@@ -1,0 +1,156 @@
+"""Any sketch in, one-pixel black ink on white paper out."""
+
+import io
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+from skimage.morphology import thin
+
+from i2i.edges.normalize import normalize_sketch
+
+
+def face(size=256, width=1, ink=(0, 0, 0), paper=(255, 255, 255), line=cv2.LINE_AA):
+    """A round face with two eyes and a mouth, uint8 (size, size, 3)."""
+    image = np.full((size, size, 3), paper, np.uint8)
+    s = size / 256
+    for x, y, radius in ((128, 128, 90), (95, 110, 18), (160, 110, 18)):
+        cv2.circle(image, (round(x * s), round(y * s)), round(radius * s), ink, width, line)
+    cv2.line(image, (round(95 * s), round(175 * s)), (round(165 * s), round(170 * s)), ink, width, line)
+    return image
+
+
+REFERENCE = normalize_sketch(face(line=cv2.LINE_8)) == 0
+
+
+def agrees(drawing, tolerance=2.0):
+    """Share of each drawing's ink within `tolerance` pixels of the other's, the lower of the two."""
+    ink = drawing == 0
+    near = [cv2.distanceTransform((~m).astype(np.uint8), cv2.DIST_L2, 5) <= tolerance for m in (ink, REFERENCE)]
+    return min((REFERENCE & near[0]).sum() / REFERENCE.sum(), (ink & near[1]).sum() / max(1, ink.sum()))
+
+
+def check(source, least=0.97, tolerance=2.0):
+    drawing = normalize_sketch(source)
+    assert drawing.shape == (256, 256) and drawing.dtype == np.uint8 and set(np.unique(drawing)) == {0, 255}
+    ink = drawing == 0
+    assert np.array_equal(thin(ink), ink)  # one pixel wide
+    assert agrees(drawing, tolerance) >= least
+    return drawing
+
+
+def test_a_normal_drawing_comes_back_as_it_is():
+    drawing = np.where(REFERENCE, 0, 255).astype(np.uint8)
+    for source in (drawing, drawing.astype(np.float32) / 255, Image.fromarray(drawing), drawing[:, :, None]):
+        assert np.array_equal(normalize_sketch(source), drawing)
+    assert np.array_equal(normalize_sketch(255 - drawing), drawing)
+    assert np.array_equal(normalize_sketch(Image.fromarray(drawing).convert("1")), drawing)
+
+
+@pytest.mark.parametrize("size, width", [(256, 1), (256, 6), (256, 14), (512, 3), (300, 4), (1000, 12), (1700, 2)])
+def test_any_width_and_size(size, width):
+    check(face(size, width))
+
+
+@pytest.mark.parametrize("size", [64, 100, 200])
+def test_small_sketches_are_enlarged(size):
+    check(cv2.resize(face(256, 7), (size, size), interpolation=cv2.INTER_AREA))
+
+
+@pytest.mark.parametrize(
+    "ink, paper",
+    [((255,) * 3, (0,) * 3), ((190,) * 3, (255,) * 3), ((255, 255, 0), (255, 255, 255)),
+     ((20, 60, 200), (250, 245, 220)), ((240, 240, 240), (30, 60, 40)), ((0, 0, 0), (128, 128, 128))],
+)  # fmt: skip
+def test_any_polarity_grey_and_colour(ink, paper):
+    check(face(400, 4, ink, paper))
+
+
+def test_black_and_grey_strokes_together():
+    image = face(256, 3)
+    cv2.line(image, (20, 20), (20, 230), (190, 190, 190), 3, cv2.LINE_AA)
+    assert (normalize_sketch(image)[40:220, 18:23] == 0).any(1).all()
+
+
+def test_alpha_is_flattened_on_white():
+    image = face(256, 3)
+    rgba = np.dstack([np.zeros_like(image), 255 - image[:, :, 0]])  # black everywhere, only the strokes opaque
+    check(rgba)
+    check(Image.fromarray(rgba))
+
+
+def test_mode_la_palette_and_path(tmp_path):
+    image = Image.fromarray(face(256, 3))
+    check(image.convert("LA"))
+    check(image.convert("P"))
+    image.save(tmp_path / "sketch.png")
+    check(tmp_path / "sketch.png")
+
+
+def test_jpeg_ripples_are_not_ink():
+    buffer = io.BytesIO()
+    Image.fromarray(face(400, 4)).save(buffer, "JPEG", quality=40)
+    check(Image.open(buffer))
+
+
+def pencil(size, width, seed=0):
+    """A grainy grey drawing on unevenly lit paper with noise."""
+    rng = np.random.default_rng(seed)
+    strokes = 1 - face(size, width)[:, :, 0] / 255
+    grain = cv2.GaussianBlur(rng.random((size, size)), (0, 0), 1.5)
+    grain = np.clip(0.6 + 0.15 * (grain - 0.5) / grain.std(), 0.2, 1)
+    y, x = np.mgrid[:size, :size] / size
+    photo = (150 + 70 * x - 50 * y**2) * (1 - 0.6 * strokes * grain) + rng.normal(0, 4, (size, size))
+    return np.clip(photo, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("size, width", [(500, 4), (900, 6)])
+def test_pencil_photographed_on_uneven_paper(size, width):
+    check(pencil(size, width), least=0.95)
+    check(255 - pencil(size, width), least=0.95)  # chalk on a board
+
+
+@pytest.mark.parametrize("shape", [(256, 400), (500, 180)])
+def test_non_square_is_padded_with_paper_and_never_stretched(shape):
+    side = 120
+    image = np.zeros((*shape, 3), np.uint8)  # white on black, so the padding must follow the paper's colour
+    top, left = (shape[0] - side) // 2, (shape[1] - side) // 2
+    cv2.rectangle(image, (left, top), (left + side, top + side), (255, 255, 255), 2)
+    y, x = np.nonzero(normalize_sketch(image) == 0)
+    scale = 256 / max(shape)
+    assert abs(np.ptp(x) - side * scale) <= 2 and abs(np.ptp(y) - side * scale) <= 2
+    assert abs(x.mean() - 127.5) < 2 and abs(y.mean() - 127.5) < 2
+
+
+def test_hairlines_survive_great_shrinking_unbroken():
+    image = np.full((3000, 3000), 255, np.uint8)
+    cv2.line(image, (200, 300), (2800, 2500), 0, 1)
+    ink = (normalize_sketch(image) == 0).astype(np.uint8)
+    assert cv2.connectedComponents(ink, connectivity=8)[0] == 2
+    assert ink.any(0).sum() >= 215
+
+
+@pytest.mark.parametrize("level", [255, 0, 128])
+@pytest.mark.parametrize("make", [lambda v: np.full((64, 64), v, np.uint8), lambda v: Image.new("RGB", (90, 40), (v,) * 3)])
+def test_no_ink_is_an_empty_drawing(level, make):
+    with pytest.raises(ValueError, match="^empty drawing"):
+        normalize_sketch(make(level))
+
+
+def test_transparent_and_blank_photographed_paper_are_empty():
+    with pytest.raises(ValueError, match="^empty drawing"):
+        normalize_sketch(Image.new("RGBA", (64, 64)))
+    y, x = np.mgrid[:300, :300] / 300
+    paper = 150 + 70 * x - 50 * y**2 + np.random.default_rng(0).normal(0, 3, (300, 300))
+    with pytest.raises(ValueError, match="^empty drawing"):
+        normalize_sketch(paper.astype(np.uint8))
+
+
+@pytest.mark.parametrize(
+    "source, message",
+    [(np.full((64, 64), np.nan), "NaN"), (np.zeros((64, 64), np.int32), "int32"), (7, "builtins.int")],
+)
+def test_wrong_sources_are_named(source, message):
+    with pytest.raises(ValueError, match=message):
+        normalize_sketch(source)

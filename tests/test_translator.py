@@ -1,0 +1,184 @@
+"""The sampler's promises: same seed same picture, independence of batch-mates, styles, clear errors."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from i2i import ModelFolderError, Translator
+
+
+@pytest.fixture(scope="module")
+def translator(tiny_model_folder) -> Translator:
+    return Translator.from_pretrained(tiny_model_folder, device="cpu")
+
+
+def pixels(picture: Image.Image) -> np.ndarray:
+    return np.asarray(picture).astype(int)
+
+
+def test_same_call_gives_equal_bytes(translator, cat_drawing):
+    first = translator.sample(cat_drawing, n=3, seed=5)
+    second = translator.sample(cat_drawing, n=3, seed=5)
+    assert [p.tobytes() for p in first] == [p.tobytes() for p in second]
+    assert all(p.size == (64, 64) and p.mode == "RGB" for p in first)
+
+
+def test_picture_depends_on_its_own_seed_alone(translator, cat_drawing):
+    together = translator.sample(cat_drawing, seeds=[3, 9, 4, 9])
+    alone = [translator.sample(cat_drawing, seeds=[s])[0] for s in (3, 9, 4, 9)]
+    assert [p.tobytes() for p in together] == [p.tobytes() for p in alone]
+
+
+def test_decoding_in_one_batch_stays_within_two_grey_levels(translator, cat_drawing):
+    from i2i.edges import normalize_sketch
+    from i2i.images import drawing_to_tensor
+
+    x = drawing_to_tensor(normalize_sketch(cat_drawing, 64))[None]
+    styles = torch.from_numpy(translator.styles(range(5)))
+    generator = translator.nets["generator"]
+    with torch.inference_mode():
+        batch = generator(x.expand(5, -1, -1, -1), styles)
+        single = torch.cat([generator(x, s[None]) for s in styles])
+    assert (batch - single).abs().max() <= 2 / 127.5
+
+
+def test_n_and_seed_are_short_for_seeds(translator, cat_drawing):
+    short = translator.sample(cat_drawing, n=2, seed=7)
+    assert [p.tobytes() for p in short] == [p.tobytes() for p in translator.sample(cat_drawing, seeds=[7, 8])]
+
+
+def test_different_seeds_differ(translator, cat_drawing):
+    pictures = [pixels(p) for p in translator.sample(cat_drawing, n=4)]
+    gaps = [np.abs(a - b).mean() for i, a in enumerate(pictures) for b in pictures[i + 1 :]]
+    assert min(gaps) > 1.0
+
+
+def test_the_drawing_matters(translator, cat_drawing):
+    other = cat_drawing[::-1].copy()
+    a, b = (pixels(translator.sample(x, n=1)[0]) for x in (cat_drawing, other))
+    assert np.abs(a - b).mean() > 0.5
+
+
+def test_styles_are_what_seeds_become(translator, cat_drawing):
+    styles = translator.styles([3, 9])
+    assert styles.shape == (2, 8) and styles.dtype == np.float32
+    by_seed = translator.sample(cat_drawing, seeds=[3, 9])
+    by_style = translator.sample(cat_drawing, style=styles)
+    assert [p.tobytes() for p in by_seed] == [p.tobytes() for p in by_style]
+    middle = translator.sample(cat_drawing, style=styles[0] * 0.5 + styles[1] * 0.5)
+    assert len(middle) == 1
+
+
+def test_a_photo_gives_its_style(translator, cat_drawing):
+    rng = np.random.default_rng(0)
+    photo = rng.integers(0, 255, (80, 120, 3), dtype=np.uint8)
+    style = translator.style_of(photo)
+    assert style.shape == (8,) and np.isfinite(style).all()
+    by_photo = translator.sample(cat_drawing, style=photo)
+    assert by_photo[0].tobytes() == translator.sample(cat_drawing, style=style)[0].tobytes()
+    several = translator.sample(cat_drawing, style=[photo, style, Image.fromarray(photo)])
+    assert len({p.tobytes() for p in several}) == 1 and len(several) == 3
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P", "1", "CMYK"])
+@pytest.mark.parametrize("size", [(64, 64), (300, 200), (31, 77)])
+def test_any_size_and_mode_is_welcome(translator, cat_drawing, mode, size):
+    sketch = Image.fromarray(cat_drawing).resize(size, Image.Resampling.BOX).convert(mode)
+    assert len(translator.sample(sketch, n=1)) == 1
+
+
+def test_paths_arrays_and_images_agree(translator, cat_drawing, tmp_path):
+    path = tmp_path / "cat.png"
+    Image.fromarray(cat_drawing).save(path)
+    sources = [path, str(path), cat_drawing, Image.fromarray(cat_drawing), cat_drawing / 255.0]
+    assert len({translator.sample(s, n=1)[0].tobytes() for s in sources}) == 1
+
+
+@pytest.mark.parametrize(
+    "sketch, message",
+    [
+        (np.full((64, 64), 255, np.uint8), "empty drawing"),
+        (np.full((64, 64), np.nan, np.float32), "NaN"),
+        (np.zeros((64, 64), np.int64), "int64"),
+        ("nowhere.png", "nowhere.png"),
+        (object(), "object"),
+    ],
+)
+def test_bad_sketches_are_told_apart(translator, sketch, message):
+    with pytest.raises(ValueError, match=message):
+        translator.sample(sketch)
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"n": 0}, "at least 1"),
+        ({"seeds": []}, "empty"),
+        ({"seeds": [-1]}, "whole numbers"),
+        ({"seeds": [1], "style": np.zeros(8, np.float32)}, "not both"),
+        ({"style": np.zeros(5, np.float32)}, "8 numbers"),
+        ({"style": np.full(8, np.nan, np.float32)}, "NaN"),
+        ({"direction": "AtoB"}, "direction"),
+        ({"domain": "orange"}, "domain"),
+    ],
+)
+def test_bad_options_name_themselves(translator, cat_drawing, options, message):
+    with pytest.raises(ValueError, match=message):
+        translator.sample(cat_drawing, **options)
+
+
+def test_unknown_devices_are_refused(tiny_model_folder):
+    with pytest.raises(ValueError, match="auto, cpu or cuda"):
+        Translator.from_pretrained(tiny_model_folder, device="tpu")
+
+
+def test_cuda_without_a_gpu_is_refused(tiny_model_folder, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ValueError, match="--device cpu"):
+        Translator.from_pretrained(tiny_model_folder, device="cuda")
+
+
+def test_a_saved_model_samples_the_same(translator, cat_drawing, tmp_path):
+    translator.save_pretrained(tmp_path / "copy")
+    copy = Translator.from_pretrained(tmp_path / "copy", device="cpu")
+    assert copy.weights_id == translator.weights_id
+    assert copy.sample(cat_drawing, n=1)[0].tobytes() == translator.sample(cat_drawing, n=1)[0].tobytes()
+    assert copy.describe()["parameters"] == sum(p.numel() for p in translator.nets.parameters())
+
+
+def test_foreign_and_damaged_folders(tiny_model_folder, tmp_path):
+    def broken(name, change):
+        folder = tmp_path / name
+        shutil.copytree(tiny_model_folder, folder)
+        config = json.loads((folder / "config.json").read_text())
+        change(folder, config)
+        if (folder / "config.json").exists():
+            (folder / "config.json").write_text(json.dumps(config))
+        return folder
+
+    cases = {
+        "bundled": (tmp_path / "nothing-here", lambda: None),
+        "no config.json": (broken("a", lambda f, c: (f / "config.json").unlink()), None),
+        "format 99": (broken("b", lambda f, c: c.update(format=99)), None),
+        "sha256 differs": (broken("c", lambda f, c: (f / "model.safetensors").write_bytes(b"x")), None),
+        "no model.safetensors": (broken("d", lambda f, c: (f / "model.safetensors").unlink()), None),
+        "does not translate": (broken("e", lambda f, c: c.update(method="hed")), None),
+        "does not fit": (broken("f", lambda f, c: c["net"].update(widths=[8, 8, 16])), None),
+        "does not describe": (broken("g", lambda f, c: c["net"].update(colour=3)), None),
+    }
+    for message, (folder, _) in cases.items():
+        with pytest.raises(ModelFolderError, match=message):
+            Translator.from_pretrained(folder, device="cpu")
+
+
+@pytest.mark.gpu
+def test_cuda_agrees_with_the_cpu(tiny_model_folder, translator, cat_drawing):
+    cuda = Translator.from_pretrained(tiny_model_folder, device="cuda")
+    for a, b in zip(translator.sample(cat_drawing), cuda.sample(cat_drawing), strict=True):
+        assert np.abs(pixels(a) - pixels(b)).max() <= 2

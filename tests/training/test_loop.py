@@ -1,0 +1,154 @@
+"""The training loop: resuming equals never having stopped; stops, limits and foreign states."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+
+import pytest
+import torch
+from accelerate import Accelerator
+from torch.utils.data import Dataset
+
+from i2i.methods.styled import StyledConfig, StyledPix2Pix
+from i2i.training.loop import EpochSampler, TrainConfig, train
+from i2i.training.state import StateError, StateFolder
+
+TINY = StyledConfig(size=64, style=8, latent=4, widths=(8, 8, 8))
+HOW = TrainConfig(steps=6, batch=2, warmup=2, grid_every=3, log_every=1, workers=0, save_minutes=1e9)
+
+
+class Shapes(Dataset):
+    """Pairs of one line and a colour; an item is a pure function of its key."""
+
+    def __len__(self):
+        return 5
+
+    def __getitem__(self, key):
+        index, seed = key
+        generator = torch.Generator().manual_seed(seed * 7 + index)
+        x = torch.ones(1, 64, 64)
+        x[:, 10 + 8 * index] = -1
+        y = torch.rand(3, 1, 1, generator=generator).expand(3, 64, 64) * 2 - 1
+        return {"x": x, "y": y.contiguous()}
+
+
+def run(folder, how=HOW, resume=False, config=TINY, **callbacks):
+    torch.manual_seed(how.seed)
+    method = StyledPix2Pix(config)
+    data = Shapes()
+    held_out = {k: torch.stack([data[(i, 0)][k] for i in range(2)]) for k in ("x", "y")}
+    folder.mkdir(exist_ok=True)
+    outcome = train(method, data, held_out, folder, how, accelerator=Accelerator(cpu=True), resume=resume, **callbacks)
+    return method, outcome
+
+
+def weights(folder, name):
+    from safetensors.torch import load_file
+
+    return load_file(folder / "state" / f"{name}.safetensors")
+
+
+def test_a_resumed_run_equals_an_unbroken_one(tmp_path):
+    run(tmp_path / "whole")
+
+    def interrupt(step, logs):
+        if step == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    _, first = run(tmp_path / "broken", on_step=interrupt)
+    assert (first.step, first.reason) == (2, "interrupted")
+    torch.rand(17)  # whatever happens in between
+    _, second = run(tmp_path / "broken", resume=True)
+    assert (second.step, second.reason) == (6, "finished")
+    for name in ("nets", "ema"):
+        whole, broken = weights(tmp_path / "whole", name), weights(tmp_path / "broken", name)
+        assert whole.keys() == broken.keys()
+        assert all(torch.equal(whole[k], broken[k]) for k in whole)
+    assert (tmp_path / "whole" / "log.jsonl").read_text() == (tmp_path / "broken" / "log.jsonl").read_text()
+
+
+def test_training_moves_the_weights_and_writes_what_it_promises(tmp_path):
+    torch.manual_seed(HOW.seed)
+    before = {k: v.clone() for k, v in StyledPix2Pix(TINY).nets.state_dict().items()}
+    saved = []
+    method, outcome = run(tmp_path / "run", on_save=lambda step, nets, seconds: saved.append((step, seconds)))
+    after = method.nets.state_dict()
+    for net in ("generator", "mapping", "style_encoder", "patch"):
+        assert any(not torch.equal(before[k], after[k]) for k in before if k.startswith(net)), net
+    assert outcome.reason == "finished" and saved[-1][0] == 6 and saved[-1][1] > 0
+    rows = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == [1, 2, 3, 4, 5, 6]
+    assert {"l1", "adversarial", "cover", "discriminator", "rate"} <= rows[0].keys()
+    assert sorted(p.name for p in (tmp_path / "run" / "grids").iterdir()) == ["0000003.png", "0000006.png"]
+    assert (tmp_path / "run" / "curves.png").exists()
+    assert any((tmp_path / "run" / "tensorboard").iterdir())
+
+
+def test_the_time_limit_stops_with_a_resumable_state(tmp_path):
+    _, outcome = run(tmp_path / "run", dataclasses.replace(HOW, minutes=1e-9))
+    assert (outcome.step, outcome.reason) == (1, "time")
+    assert StateFolder(tmp_path / "run").meta()["step"] == 1
+
+
+def test_a_kill_between_the_renames_loses_nothing(tmp_path):
+    run(tmp_path / "run")
+    (tmp_path / "run" / "state").rename(tmp_path / "run" / "state.old")
+    assert StateFolder(tmp_path / "run").meta()["step"] == 6
+
+
+def test_states_of_another_version_or_shape_are_refused(tmp_path):
+    run(tmp_path / "run", dataclasses.replace(HOW, steps=1))
+    with pytest.raises(StateError, match="does not fit"):
+        run(tmp_path / "run", resume=True, config=dataclasses.replace(TINY, widths=(8, 8, 16)))
+    path = tmp_path / "run" / "state" / "meta.pt"
+    meta = torch.load(path, weights_only=True)
+    torch.save(meta | {"format": 99}, path)
+    with pytest.raises(StateError, match="format 99"):
+        run(tmp_path / "run", resume=True)
+    path.write_bytes(b"not a state")
+    with pytest.raises(StateError, match="cannot be read"):
+        run(tmp_path / "run", resume=True)
+    with pytest.raises(StateError, match="nothing to resume"):
+        run(tmp_path / "elsewhere", resume=True)
+
+
+def test_a_pickle_in_the_state_is_not_run(tmp_path):
+    import pickle
+
+    class Evil:
+        def __reduce__(self):
+            return (os.mkdir, (str(tmp_path / "owned"),))
+
+    run(tmp_path / "run", dataclasses.replace(HOW, steps=1))
+    (tmp_path / "run" / "state" / "meta.pt").write_bytes(pickle.dumps(Evil()))
+    with pytest.raises(StateError):
+        run(tmp_path / "run", resume=True)
+    assert not (tmp_path / "owned").exists()
+
+
+def test_the_sampler_sees_everything_once_an_epoch_from_any_position():
+    def take(count, **options):
+        stream = iter(EpochSampler(7, seed=3, **options))
+        return [next(stream) for _ in range(count)]
+
+    whole = take(21)
+    assert all(sorted(i for i, _ in whole[e : e + 7]) == list(range(7)) for e in (0, 7, 14))
+    assert take(10, start=11) == whole[11:21]
+    assert len({seed for _, seed in whole}) == 21
+    halves = [take(10, rank=r, world=2) for r in (0, 1)]
+    assert [k for pair in zip(*halves, strict=True) for k in pair] == whole[:20]
+
+
+def test_numbers_that_are_not_finite_stop_the_run(tmp_path):
+    class Broken(StyledPix2Pix):
+        def step(self, batch, progress, update):
+            return super().step(batch, progress, update) | {"l1": float("nan")}
+
+    method = Broken(TINY)
+    held_out = {k: v[None] for k, v in Shapes()[(0, 0)].items()}
+    (tmp_path / "run").mkdir()
+    with pytest.raises(FloatingPointError, match="step 0"):
+        train(method, Shapes(), held_out, tmp_path / "run", HOW, accelerator=Accelerator(cpu=True))

@@ -1,0 +1,121 @@
+"""What the scripts share: options made from frozen dataclasses, one-line errors, the progress bar."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import re
+import sys
+import typing
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+
+def _attribute_help(cls: type) -> dict[str, str]:
+    """name -> text of the `Attributes:` section of a docstring; `a, b: text` describes both."""
+    section = (cls.__doc__ or "").split("Attributes:", 1)[-1]
+    found: dict[str, str] = {}
+    current: list[str] = []
+    for line in section.splitlines():
+        match = re.match(r"^ {8}(\w+(?:, \w+)*): (.*)$", line)
+        if match:
+            current = match[1].split(", ")
+            for name in current:
+                found[name] = match[2]
+        elif line.startswith(" " * 12) and current:
+            for name in current:
+                found[name] += " " + line.strip()
+    return found
+
+
+def add_options(parser: argparse.ArgumentParser, cls: type, skip: tuple[str, ...] = ()) -> None:
+    """One option for each field of a dataclass: `--lambda-l1 5.0`; tuples take several values."""
+    group = parser.add_argument_group(cls.__name__)
+    texts, types = _attribute_help(cls), typing.get_type_hints(cls)
+    for field in dataclasses.fields(cls):
+        if field.name in skip:
+            continue
+        hint = types[field.name]
+        several = typing.get_origin(hint) is tuple
+        kind = typing.get_args(hint)[0] if several else hint
+        text = texts.get(field.name, "").replace("%", "%%")
+        group.add_argument(
+            "--" + field.name.replace("_", "-"),
+            type=kind,
+            nargs="+" if several else None,
+            default=None,
+            metavar=kind.__name__.upper(),
+            help=f"{text} (default: {field.default})",
+        )
+
+
+def collect(cls: type, args: argparse.Namespace, **defaults: Any) -> Any:
+    """The dataclass with the options that were given, over `defaults`, over its own defaults."""
+    values = dict(defaults)
+    for field in dataclasses.fields(cls):
+        given = getattr(args, field.name, None)
+        if given is not None:
+            values[field.name] = tuple(given) if isinstance(given, list) else given
+    return cls(**values)
+
+
+def run_script(main: Callable[[list[str] | None], int | None]) -> None:
+    """Run `main`; an expected error becomes one line on stderr and exit code 2, Ctrl-C exit code 130."""
+    try:
+        sys.exit(main(None))
+    except (ValueError, OSError, FloatingPointError) as error:
+        line = " ".join(str(error).split())
+        print(f"error: {line}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+
+
+class Progress:
+    """A bar with images/s and time left; `on_step` of the training loop."""
+
+    def __init__(self, steps: int, start: int, images_per_step: int):
+        self.bar = tqdm(
+            total=steps * images_per_step,
+            initial=start * images_per_step,
+            unit="img",
+            dynamic_ncols=True,
+            file=sys.stderr,
+        )
+        self.images = images_per_step
+
+    def __call__(self, step: int, logs: dict[str, float]) -> None:
+        self.bar.update(self.images)
+        if step % 10 == 0:
+            self.bar.set_postfix({k: f"{v:.3f}" for k, v in list(logs.items())[:4]}, refresh=False)
+
+    def close(self) -> None:
+        self.bar.close()
+
+
+def claim_run_folder(run: Path, resume: bool) -> None:
+    """Make the run folder.
+
+    Raises:
+        ValueError: if it already holds a run that was not asked to go on.
+    """
+    if not resume and (run / "state").exists():
+        raise ValueError(f"{run} already holds a run: add --resume to go on with it, or choose another --out")
+    run.mkdir(parents=True, exist_ok=True)
+
+
+def print_plan(configs: list[Any], nets: Any, facts: dict[str, Any]) -> None:
+    """What `--dry-run` shows: the resolved configuration, facts about the data, parameters of each net."""
+    for config in configs:
+        print(type(config).__name__)
+        for name, value in dataclasses.asdict(config).items():
+            print(f"  {name}: {value}")
+    print("Parameters")
+    for name, net in nets.items():
+        print(f"  {name}: {sum(p.numel() for p in net.parameters()):,}")
+    for name, value in facts.items():
+        print(f"{name}: {value}")

@@ -1,0 +1,290 @@
+"""From a folder of photos to a page: python train/edges2photo.py PHOTOS --out RUN.
+
+PHOTOS may be nested; it may also hold ready pairs: A|B side by side, or two folders with equal names. Makes drawings,
+trains styled pix2pix, measures it, and leaves a model folder: python demo/app.py --model RUN/model
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from cli import Progress, add_options, claim_run_folder, collect, print_plan, run_script
+from PIL import Image
+from tqdm import tqdm
+
+from i2i import model_folder
+from i2i.data.layout import detect_layout, find_photos
+from i2i.data.pairs import PairDataset
+from i2i.data.prepare import prepare_pairs
+from i2i.edges.detector import EdgeDetector
+from i2i.grids import tile
+from i2i.methods.styled import StyledConfig, StyledPix2Pix, serving_nets
+from i2i.metrics.report import evaluate
+from i2i.nets.features import load_features
+from i2i.training.loop import TrainConfig, train
+from i2i.training.state import StateFolder
+from i2i.translator import Translator
+
+# A batch of two is the least that has a foreign style in it.
+LEAST_BATCH = 2
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    formatter = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=formatter)
+    parser.add_argument("photos", type=Path, help="folder of photos, or of ready pairs")
+    parser.add_argument("--out", type=Path, default=Path("runs/edges2photo"), help="run folder")
+    parser.add_argument("--name", default=None, help="the model's name (default: the photo folder's)")
+    parser.add_argument("--licence", default="not stated", help="licence of the photos, for the model card")
+    parser.add_argument("--fit", choices=("crop", "pad", "stretch"), default="crop", help="how photos become square")
+    parser.add_argument("--val-fraction", type=float, default=0.1, help="share of the pairs kept for validation")
+    parser.add_argument("--detector", default="edges", help="edge detector: bundled name or model folder")
+    parser.add_argument("--drawing-side", choices=("auto", "left", "right"), default="auto", help="of A|B pairs")
+    parser.add_argument("--sketchify", type=float, default=0.5, help="how far drawings vary in training, 0 to 1")
+    parser.add_argument("--no-flip", action="store_true", help="do not mirror pairs")
+    parser.add_argument(
+        "--features",
+        default="torchvision",
+        help="feature network of the losses: a MobileNet v1 safetensors file, torchvision, or none",
+    )
+    parser.add_argument(
+        "--measure-features", default="torchvision", help="feature network of the measures: the same choices"
+    )
+    parser.add_argument("--init", default=None, help="start from this model's weights: bundled name or folder")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    parser.add_argument("--cpu", action="store_true", help="train on the CPU even where there is a GPU")
+    parser.add_argument("--dry-run", action="store_true", help="print everything and stop")
+    add_options(parser, StyledConfig, skip=("inputs",))
+    add_options(parser, TrainConfig)
+    return parser.parse_args(argv)
+
+
+def features_or_none(source: str, use: str, say) -> torch.nn.Module | None:
+    """The network, or None; a file that was named must be there, torchvision may be out of reach."""
+    if source == "none":
+        return None
+    try:
+        return load_features(source, use)
+    except ValueError as error:
+        if source != "torchvision":
+            raise
+        what = "perceptual term and projected discriminator" if use == "loss" else "measures on features"
+        say(f"without {what}: {error}")
+        return None
+
+
+def prepare(args: argparse.Namespace, accelerator: Accelerator, say) -> PairDataset:
+    """Make the pairs (main process), then load them everywhere."""
+    folder = args.out / "data"
+    if accelerator.is_main_process:
+        layout = detect_layout(args.photos)
+        detector = recipe = None
+        if layout == "photos":
+            edges = EdgeDetector(args.detector, accelerator.device)
+            recipe = f"{edges.config['name']} {edges.config['sha256'][:8]}"
+
+            def detector(photos: list[Image.Image]) -> list[np.ndarray]:
+                return edges.detect_batch([np.asarray(p) for p in photos])
+
+        bar = tqdm(total=None, unit="file", desc="pairs", file=sys.stderr)
+
+        def progress(done: int, total: int, counts: dict[str, int]) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        report = prepare_pairs(
+            args.photos, folder, fit=args.fit, detector=detector, val_fraction=args.val_fraction,
+            layout=layout, drawing_side=args.drawing_side, recipe=recipe or "", progress=progress,
+        )  # fmt: skip
+        bar.close()
+        say(f"{report.summary()}; see {folder / 'contact_sheet.jpg'}")
+    accelerator.wait_for_everyone()
+    return PairDataset(folder, "train", sketchify_strength=args.sketchify, flip=not args.no_flip)
+
+
+def held_out_batch(pairs: PairDataset, count: int = 6) -> dict[str, torch.Tensor]:
+    items = [pairs[i] for i in range(min(count, len(pairs)))]
+    return {k: torch.stack([item[k] for item in items]) for k in items[0]}
+
+
+def model_config(name: str, config: StyledConfig, facts: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "kind": "translator",
+        "method": StyledPix2Pix.method,
+        "name": name,
+        "net": dataclasses.asdict(config),
+        "input": {"kind": "edges"},
+        "size": config.size,
+        "preprocessing": "drawings: white paper, black ink, one pixel wide (i2i.edges)",
+    } | facts
+
+
+def card(config: dict[str, Any]) -> str:
+    data, training = config["data"], config["training"]
+    measured = {k: v for k, v in config.get("metrics", {}).items() if k != "protocol"}
+    rows = "\n".join(f"| {k} | {v} |" for k, v in measured.items()) or "| not measured yet | |"
+    return f"""# {config["name"]}
+
+Styled pix2pix: a drawing becomes as many photos as one asks for. Each seed is a style, each style a look.
+
+- Data: {data["name"]}, {data["train"]} training and {data["val"]} validation pairs. Licence of the data: {data["licence"]}.
+- Drawings: {data["drawings"]}
+- Command: `{training["command"]}`
+- Trained for {training["steps"]} of {training["of_steps"]} steps of {training["batch"]} pictures,
+  {training["hours"]} hours on {training["device"]}. Features in the losses: {training["features"]}.
+
+| measure | value |
+|---|---|
+{rows}
+
+Protocol: {config.get("metrics", {}).get("protocol", "none")}.
+
+![drawing, photo's own style where it may be shown, and four seeds](examples/samples.jpg)
+"""
+
+
+def samples_picture(translator: Translator, pairs: PairDataset, rows: int = 8) -> Image.Image:
+    """Drawings of the validation split and four seeds of each; no photo, since its licence may forbid showing it."""
+    styles = torch.from_numpy(translator.styles(range(4)))
+    table = []
+    for i in range(min(rows, len(pairs))):
+        x = pairs[i]["x"]
+        table.append(torch.cat([x.expand(1, 3, -1, -1), translator.render(x, styles)]))
+    return tile(torch.stack(table))
+
+
+def main(argv: list[str] | None) -> int:
+    args = parse(argv)
+    previous = StateFolder(args.out).meta() if args.resume else None
+    config_before = dict(previous["recipe"]["config"]) if previous else {}
+    train_before = dict(previous["train"]) if previous else {}
+    config = collect(StyledConfig, args, **config_before)
+    how = collect(TrainConfig, args, **train_before | {"minutes": 0.0})
+    if how.batch < LEAST_BATCH:
+        raise ValueError(f"--batch must be at least {LEAST_BATCH}, since the second style comes from another pair")
+    if config.size % 32 or config.size < 64:
+        raise ValueError(f"--size must be a multiple of 32, at least 64; got {config.size}")
+    accelerator = Accelerator(cpu=args.cpu, mixed_precision=how.mixed_precision)
+
+    def say(text: str) -> None:
+        if accelerator.is_main_process:
+            print(text, file=sys.stderr)
+
+    features = features_or_none(args.features, "loss", say)
+    torch.manual_seed(how.seed)
+    method = StyledPix2Pix(config, features)
+    if args.init:
+        start = Translator.from_pretrained(args.init, "cpu")
+        try:
+            torch.nn.ModuleDict({k: method.nets[k] for k in method.served}).load_state_dict(start.nets.state_dict())
+        except RuntimeError as error:
+            raise ValueError(f"--init {args.init} has another architecture: {str(error).splitlines()[0]}") from error
+    name = args.name or (previous["recipe"]["name"] if previous else args.photos.resolve().name)
+    if args.dry_run:
+        layout = detect_layout(args.photos)
+        files = len(find_photos(args.photos))
+        facts = {"photos": f"{args.photos}: {files} files, taken for {layout}", "out": args.out, "name": name}
+        facts |= {"device": accelerator.device, "processes": accelerator.num_processes}
+        print_plan([config, how], method.nets, facts)
+        return 0
+    if accelerator.is_main_process:
+        detect_layout(args.photos)  # a wrong folder is told before anything is written
+        claim_run_folder(args.out, args.resume)
+    accelerator.wait_for_everyone()
+    pairs = prepare(args, accelerator, say)
+    val = PairDataset(args.out / "data", "val", flip=False)
+    manifest = json.loads((args.out / "data" / "manifest.json").read_text())
+
+    def facts(step: int, seconds: float, metrics: dict[str, Any] | None = None) -> dict[str, Any]:
+        device = "CPU" if accelerator.device.type == "cpu" else torch.cuda.get_device_name()
+        return {
+            "data": {
+                "name": name, "train": len(pairs), "val": len(val), "licence": args.licence,
+                "drawings": manifest["settings"]["recipe"] or "ready pairs",
+            },
+            "training": {
+                "steps": step, "of_steps": how.steps, "batch": how.batch * accelerator.num_processes,
+                "hours": round(seconds / 3600, 2), "device": f"{accelerator.num_processes} x {device}",
+                "command": "python train/edges2photo.py " + shlex.join(public_arguments(args)),
+                "features": features.name if features is not None else "none",
+            },
+            "metrics": metrics or {},
+        }  # fmt: skip
+
+    target = args.out / "model"
+
+    def export(step: int, nets: torch.nn.ModuleDict, seconds: float) -> None:
+        finished = model_config(name, config, facts(step, seconds))
+        model_folder.save(target, finished, nets, card(finished))
+
+    start = previous["step"] if previous else 0
+    images = how.batch * accelerator.num_processes
+    bar = Progress(how.steps, start, images) if accelerator.is_main_process else None
+    outcome = train(
+        method, pairs, held_out_batch(val), args.out, how,
+        accelerator=accelerator, resume=args.resume, recipe={"config": dataclasses.asdict(config), "name": name},
+        on_step=bar or (lambda step, logs: None), on_save=export,
+    )  # fmt: skip
+    if bar:
+        bar.close()
+    if accelerator.is_main_process:
+        finish(args, target, val, config, name, lambda metrics: facts(outcome.step, outcome.seconds, metrics), say)
+        if outcome.reason != "finished":
+            say(f"stopped ({outcome.reason}) after {outcome.step} of {how.steps} steps; go on with --resume")
+        print(f"open it: python demo/app.py --model {target}")
+    return 0
+
+
+def finish(args, target: Path, val: PairDataset, config: StyledConfig, name: str, facts, say) -> None:
+    """Measure the model on the validation pairs and write its final card and example grid."""
+    translator = Translator.from_pretrained(target, "cpu" if args.cpu else "auto")
+    measure = features_or_none(args.measure_features, "measure", say)
+    detector = EdgeDetector(args.detector)
+    bar = tqdm(total=min(500, len(val)), desc="measuring", unit="img", file=sys.stderr)
+    metrics = evaluate(
+        translator,
+        val,
+        features=measure and measure.to(translator.device),
+        detector=detector,
+        progress=lambda done, total: bar.update(1),
+    )
+    bar.close()
+    final = model_config(name, config, facts(metrics))
+    nets = serving_nets(config)
+    nets.load_state_dict(translator.nets.state_dict())
+    model_folder.save(target, final, nets, card(final))
+    (target / "examples").mkdir(exist_ok=True)
+    samples_picture(translator, val).save(target / "examples" / "samples.jpg", quality=88)
+    print(json.dumps(metrics, indent=1))
+
+
+def public_arguments(args: argparse.Namespace) -> list[str]:
+    """The command line for the card, with folders of this machine replaced by what they are."""
+    words = ["PHOTOS", "--out", "RUN"]
+    skip = {"photos", "out", "resume", "dry_run", "workers", "minutes", "save_minutes", "cpu", "licence"}
+    for key, value in vars(args).items():
+        if key in skip or value is None or value is False:
+            continue
+        if key in ("features", "measure_features") and value not in ("torchvision", "none"):
+            value = "MOBILENET_V1.safetensors"
+        option = "--" + key.replace("_", "-")
+        if value is True:
+            words.append(option)
+        elif isinstance(value, (list, tuple)):
+            words += [option, *map(str, value)]
+        elif str(value) not in ("crop", "edges", "auto", "torchvision"):
+            words += [option, str(value)]
+    return words
+
+
+if __name__ == "__main__":
+    run_script(main)
