@@ -26,12 +26,11 @@ from demo import handlers  # noqa: E402
 from demo.canvas import drawing_surface, load_examples  # noqa: E402
 from demo.tiles import photo_tiles  # noqa: E402
 from i2i.model_folder import ASSETS, bundled_models  # noqa: E402
-from i2i.translator import Translator  # noqa: E402
+from i2i.translator import Translator, choose_device  # noqa: E402
 
 HERE = Path(__file__).parent
-FIRST = "edges2cats"
+CATS = "edges2cats"  # the bundled model that the page speaks of cats for
 _SENT = "(...inputs) => { window.dispatchEvent(new Event('drawing-sent')); return inputs; }"
-_FAILED = "() => { window.dispatchEvent(new Event('drawing-failed')); }"
 
 
 def build_page(translators: dict[str, Translator]) -> gr.Blocks:
@@ -51,13 +50,14 @@ def build_page(translators: dict[str, Translator]) -> gr.Blocks:
         except ValueError as problem:
             raise gr.Error(str(problem), print_exception=False) from problem
 
-    cats = names[0] == FIRST
+    cats = names[0] == CATS
     with gr.Blocks(title="Draw, and photos answer", analytics_enabled=False) as page:
-        gr.HTML(
-            f"<h1>Draw a {'cat' if cats else 'picture'}, meet four</h1>"
-            f"<p>Draw {'a cat’s face' if cats else 'something'} on the paper: after every line, four photos answer.</p>",
-            elem_id="title",
+        title, invitation = (
+            ("Draw a cat, meet four", "Draw a cat’s face on the paper: after every line, four photos answer.")
+            if cats
+            else ("Draw, and photos answer", "Draw something on the paper: after every line, four photos answer.")
         )
+        gr.HTML(f"<h1>{title}</h1><p>{invitation}</p>", elem_id="title")
         with gr.Row(elem_id="halves"):
             with gr.Column(min_width=300):
                 canvas = drawing_surface(
@@ -77,7 +77,7 @@ def build_page(translators: dict[str, Translator]) -> gr.Blocks:
         about = gr.HTML(handlers.facts(translators, names[0]), elem_id="facts")
 
         # One event for everything that asks for pictures: while one request runs, only the newest waits.
-        answered = gr.on(
+        gr.on(
             [canvas.input, seed.change, model.change],
             answer,
             [canvas, model, seed],
@@ -89,7 +89,6 @@ def build_page(translators: dict[str, Translator]) -> gr.Blocks:
             concurrency_id="model",
             api_visibility="private",
         )
-        answered.failure(None, js=_FAILED)
         new_samples.click(
             handlers.next_seed, seed, seed, show_progress="hidden", queue=False, api_visibility="private"
         )
@@ -164,7 +163,9 @@ def parse_options(argv: list[str] | None) -> argparse.Namespace:
         "--model", action="append", metavar="NAME_OR_FOLDER",
         help="a bundled model, or a folder that training made; may be repeated (default: every bundled model)",
     )
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 for every network (default: %(default)s)")
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on; 0.0.0.0: every network (default: %(default)s)"
+    )
     parser.add_argument("--port", type=_port, default=7860, help="default: %(default)s")
     parser.add_argument("--share", action="store_true", help="also make a temporary public link")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="default: %(default)s")
@@ -187,24 +188,15 @@ def check_address(host: str, port: int) -> None:
         ) from None
 
 
-def check_device(device: str) -> None:
-    """ValueError if CUDA was asked for and is not there."""
-    import torch
-
-    if device == "cuda" and not torch.cuda.is_available():
-        raise ValueError("--device cuda: no CUDA device is available here; use --device cpu or auto")
-
-
 def load_translators(models: list[str] | None, device: str) -> dict[str, Translator]:
     """One translator a model, in the order given; without any, every bundled model, edges2cats first.
 
     Two folders with one name keep both: the later one is called "name (first digits of its weights)".
     ValueError if there is nothing to load or a model cannot be loaded.
     """
+    models = models or bundled_models()
     if not models:
-        models = sorted(bundled_models(), key=lambda name: (name != FIRST, name))
-        if not models:
-            raise ValueError(f"no bundled model in {ASSETS / 'models'}; name one with --model NAME_OR_FOLDER")
+        raise ValueError(f"no bundled model in {ASSETS / 'models'}; name one with --model NAME_OR_FOLDER")
     translators: dict[str, Translator] = {}
     for model in models:
         translator = Translator.from_pretrained(model, device=device)
@@ -220,7 +212,7 @@ def main(argv: list[str] | None = None) -> int:
     options = parse_options(argv)
     try:
         check_address(options.host, options.port)
-        check_device(options.device)
+        choose_device(options.device)
         translators = load_translators(options.model, options.device)
         page = build_page(translators)
         page.launch(server_name=options.host, server_port=options.port, share=options.share, **launch_options())

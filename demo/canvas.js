@@ -138,7 +138,7 @@ canvas.addEventListener('pointerdown', (event) => {
   if (stroke || !event.isPrimary || event.button > 0 && event.button !== 5) return;
   const wipes = tool === 'eraser' || event.button === 5;    // 5: the other end of a stylus
   event.preventDefault();
-  canvas.focus({ preventScroll: true });
+  document.activeElement?.blur();    // Ctrl+Z belongs to the drawing now, not to a field
   if (wipes && !history[now].length) return;
   pointer = event.pointerId;
   stroke = { tool: wipes ? 'eraser' : 'pen', points: [onPaper(event)] };

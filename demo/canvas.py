@@ -24,8 +24,8 @@ _ICONS = {
     "undo": "M9 14L4 9l5-5M4 9h10a6 6 0 0 1 0 12h-3",
     "redo": "M15 14l5-5-5-5M20 9H10a6 6 0 0 0 0 12h3",
     "clear": "M4 7h16M9 7V4.5h6V7M6.5 7l1 13h9l1-13M10 11v5.5M14 11v5.5",
-    "example": "M5 11l-.6-6.6L9 7.2a9 9 0 0 1 6 0l4.6-2.8L19 11c1 5-2.500 9-7 9s-8-4-7-9z"
-               "M9.200 13v.4M14.800 13v.4M12 16v-.3",
+    "example": "M5 11l-.6-6.6L9 7.2a9 9 0 0 1 6 0l4.6-2.8L19 11c1 5-2.5 9-7 9s-8-4-7-9z"
+               "M9.2 13v.4M14.8 13v.4M12 16v-.3",
 }
 # (action, words on the button, tooltip, is it one of the two tools that stay pressed?)
 _BUTTONS = [
@@ -51,7 +51,7 @@ def _button(action: str, words: str, tooltip: str, is_tool: bool) -> str:
 # reset the size of the canvas under the pen. The script reads what it needs from the component's props.
 _TEMPLATE = (
     '<div class="pad"><div class="paper">'
-    '<canvas tabindex="0" role="img" aria-label="Drawing surface: draw here with mouse, pen or finger"></canvas>'
+    '<canvas role="img" aria-label="Drawing surface: draw here with mouse, pen or finger"></canvas>'
     '<p class="hint" aria-hidden="true"></p></div>'
     '<div class="tools" role="toolbar" aria-label="Drawing tools">'
     + "".join(_button(*button) for button in _BUTTONS)
@@ -90,10 +90,10 @@ def load_examples(folder: Path) -> list[dict]:
         try:
             drawing = json.loads(path.read_text(encoding="utf-8"))
             scale = UNITS / drawing["size"]
-            strokes = [
-                {"tool": stroke["tool"], "points": [[round(x * scale, 1), round(y * scale, 1)] for x, y in stroke["points"]]}
-                for stroke in drawing["strokes"]
-            ]
+            strokes = []
+            for stroke in drawing["strokes"]:
+                points = [[round(x * scale, 1), round(y * scale, 1)] for x, y in stroke["points"]]
+                strokes.append({"tool": stroke["tool"], "points": points})
             examples.append({"name": drawing["name"], "credit": drawing["credit"], "strokes": strokes})
         except (KeyError, TypeError, ValueError, ZeroDivisionError) as problem:
             raise ValueError(

@@ -50,7 +50,7 @@ def open_sketch(source) -> Image.Image:
         with Image.open(source) as image:
             if max(image.size) > MAX_SIDE:
                 raise ValueError(
-                    f"The sketch is {image.width} × {image.height} pixels; at most {MAX_SIDE} on a side. Shrink it first."
+                    f"The sketch is {image.width} × {image.height} pixels; at most {MAX_SIDE} on a side. Shrink it."
                 )
             image.load()
             return image.copy()
@@ -134,7 +134,7 @@ def answer(translators: dict, drawing: dict | None, model: str, seed) -> dict:
             return nothing_drawn(drawing_id)
     except Exception:  # a defect of ours or of the machine: the log gets the trace, the page gets words
         log.exception("sampling from model %r failed", model)
-        message = "The model could not answer this drawing. The reason is in the log of the server; try another drawing."
+        message = "The model could not answer this drawing. The reason is in the log of the server; try another one."
     return {"state": "error", "message": message, "drawing": drawing_id}
 
 
@@ -148,15 +148,16 @@ def next_seed(seed) -> int:
 
 
 def facts(translators: dict, model: str) -> str:
-    """What the page says about a model, as HTML: name, first digits of the weights' hash, licence, note.
+    """What the page says about a model, as HTML: name, first digits of the weights' hash, data and licence, note.
 
-    Licence and note come from the model's config (`data.licence`, `note`) and are left out when absent there.
+    Data and note come from the model's config (`data.name`, `data.licence`, `note`); what is absent is left out.
     """
     translator = pick(translators, model)
     data = translator.config.get("data")
-    licence = data.get("licence") if isinstance(data, dict) else None
+    data = data if isinstance(data, dict) else {}
     note = translator.config.get("note")
     line = f"<b>{html.escape(model)}</b> · weights <code>{html.escape(translator.weights_id)}</code>"
-    if licence:
-        line += f" · trained on {html.escape(str(licence))}"
+    if data.get("licence"):
+        origin = [str(data[key]) for key in ("name", "licence") if data.get(key)]
+        line += f" · data: {html.escape(', '.join(origin))}"
     return f"<p>{line}</p>" + (f"<p>{html.escape(str(note))}</p>" if note else "")

@@ -37,10 +37,5 @@ async function show() {
 }
 
 window.addEventListener('drawing-sent', () => tiles.classList.add('busy'));
-window.addEventListener('drawing-failed', () => {
-  tiles.classList.remove('busy');
-  tiles.dataset.state = 'error';
-  find('problem').textContent = 'The server did not answer. Draw another line to try again, or reload the page.';
-});
 watch('value', show);
 show();

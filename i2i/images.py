@@ -46,14 +46,22 @@ def check_array(array: np.ndarray, name: str = "array") -> np.ndarray:
         ValueError: for another type, no elements, NaN or infinity, or floats outside [0, 1].
     """
     if not isinstance(array, np.ndarray):
-        raise ValueError(f"{name}: got {type(array).__name__}, expected a numpy array of uint8 or of floats in [0, 1]")
+        raise ValueError(
+            f"{name}: got {type(array).__name__}, expected a numpy array of uint8 or of floats in [0, 1]"
+        )
     if array.size == 0:
         raise ValueError(f"{name}: got an array of shape {array.shape}, which holds no pixels")
     if array.dtype == np.uint8:
         return array
     if array.dtype not in (np.float16, np.float32, np.float64):
-        hint = "multiply by 255 and use .astype('uint8')" if array.dtype == bool else "convert it to one of the two"
-        raise ValueError(f"{name}: got dtype {array.dtype}, expected uint8 (0-255) or float in [0, 1]; {hint}")
+        hint = (
+            "multiply by 255 and use .astype('uint8')"
+            if array.dtype == bool
+            else "convert it to one of the two"
+        )
+        raise ValueError(
+            f"{name}: got dtype {array.dtype}, expected uint8 (0-255) or float in [0, 1]; {hint}"
+        )
     low, high = float(array.min()), float(array.max())  # NaN anywhere makes both NaN
     if not (np.isfinite(low) and np.isfinite(high)):
         bad = "NaN" if np.isnan(array).any() else "infinite"
@@ -101,7 +109,7 @@ def load_image(source: Image.Image | np.ndarray | str | os.PathLike) -> Image.Im
             return _to_rgb(image, str(path))
     except UnidentifiedImageError as error:
         raise ValueError(
-            f"cannot read image {path}: not a picture in a known format; expected JPEG, PNG, WebP, BMP or TIFF"
+            f"cannot read image {path}: not a picture in a known format (JPEG, PNG, WebP, BMP, TIFF)"
         ) from error
     except _DECODE_ERRORS as error:
         if str(error).startswith("cannot read image"):
@@ -115,7 +123,11 @@ def _array_to_pil(array: np.ndarray) -> Image.Image:
     if array.ndim == 3 and shape[2] == 1:
         array = array[:, :, 0]
     if not (array.ndim == 2 or (array.ndim == 3 and shape[2] in (3, 4))):
-        hint = "; move the channels last with .transpose(1, 2, 0)" if array.ndim == 3 and shape[0] in (1, 3, 4) else ""
+        hint = (
+            "; move the channels last with .transpose(1, 2, 0)"
+            if array.ndim == 3 and shape[0] in (1, 3, 4)
+            else ""
+        )
         raise ValueError(f"image array: got shape {shape}, expected (H, W) or (H, W, 1|3|4){hint}")
     if array.dtype != np.uint8:
         array = np.rint(array.astype(np.float32) * 255).astype(np.uint8)
@@ -190,10 +202,16 @@ def fit_square(image: Image.Image, size: int, fit: str = "crop") -> Image.Image:
     return Image.fromarray(np.pad(pixels, borders, mode="reflect"))
 
 
+def levels_to_tensor(levels: np.ndarray) -> torch.Tensor:
+    """Levels 0 to 255 of any shape and number type -> float32 tensor of that shape in [-1, 1]."""
+    # In numpy: in a loader torch's threads would cost more than the arithmetic.
+    return torch.from_numpy(levels.astype(np.float32, order="C") / np.float32(127.5) - np.float32(1))
+
+
 def photo_to_tensor(image: Image.Image) -> torch.Tensor:
     """PIL image (H, W) -> float32 (3, H, W) in [-1, 1]."""
-    pixels = np.array(image if image.mode == "RGB" else load_image(image))
-    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous().float().div_(127.5).sub_(1.0)
+    pixels = np.asarray(image if image.mode == "RGB" else load_image(image))
+    return levels_to_tensor(pixels.transpose(2, 0, 1))
 
 
 def tensor_to_photo(tensor: torch.Tensor) -> Image.Image:
@@ -219,6 +237,8 @@ def drawing_to_tensor(drawing: np.ndarray) -> torch.Tensor:
         ValueError: for another type or shape.
     """
     if not isinstance(drawing, np.ndarray) or drawing.dtype != np.uint8 or drawing.ndim != 2:
-        got = f"{drawing.dtype} {drawing.shape}" if isinstance(drawing, np.ndarray) else type(drawing).__name__
+        got = (
+            f"{drawing.dtype} {drawing.shape}" if isinstance(drawing, np.ndarray) else type(drawing).__name__
+        )
         raise ValueError(f"drawing: got {got}, expected uint8 (H, W) with ink 0 and paper 255")
-    return torch.from_numpy(drawing.astype(np.float32)).unsqueeze(0).div_(127.5).sub_(1.0)
+    return levels_to_tensor(drawing[None])

@@ -210,7 +210,8 @@ def drawing_score(pixels: np.ndarray) -> float:
 
 def _drawing_half(folder: Path, files: list[Path]) -> str:
     votes = {"left": 0, "right": 0}
-    for path in _sample(files):
+    sample = _sample(files)
+    for path in sample:
         try:
             pixels = np.asarray(load_image(path))
         except ValueError:
@@ -220,7 +221,7 @@ def _drawing_half(folder: Path, files: list[Path]) -> str:
         if max(left, right) >= 0.75 and left != right:
             votes["left" if left > right else "right"] += 1
     best = max(votes, key=votes.get)
-    if votes[best] < 0.6 * sum(votes.values()) or not votes[best]:
+    if votes[best] < 0.6 * len(sample):
         raise PrepareError(
             f"{folder}: the pictures are twice as wide as high, but neither half is clearly the drawing "
             "(white paper, black lines); say drawing_side='left' or 'right', or layout='photos'"

@@ -12,11 +12,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from i2i.data.duplicates import HashIndex, look_alike
+from i2i.data.duplicates import Signature, SignatureIndex, look_alike
 from i2i.data.layout import Item, PrepareError
 
 STATUSES = ("kept", "unreadable", "mismatch", "blank", "dense", "duplicate")
-_HASH_DISTANCE = 6  # bits of 64
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -42,7 +41,7 @@ class Manifest:
         self.out, self.settings = out, settings
         self.records: dict[str, dict] = {}
         self.removed = 0
-        self._index, self._by_content = HashIndex(), {}
+        self._index, self._by_content = SignatureIndex(), {}
         self._saved = time.monotonic()
         path = out / "manifest.json"
         if not path.exists():
@@ -101,7 +100,7 @@ class Manifest:
             self.rejected_path(record).unlink(missing_ok=True)
 
     def _remember(self, record: dict) -> None:
-        self._index.add(int(record["dhash"], 16), record["file"])
+        self._index.add(signature_of(record), record["file"])
         self._by_content[record["sha256"]] = record["file"]
 
     def paths(self, record: dict) -> tuple[Path, Path]:
@@ -122,7 +121,7 @@ class Manifest:
 
         if record["sha256"] in self._by_content:
             return self._by_content[record["sha256"]]
-        return self._index.find(int(record["dhash"], 16), _HASH_DISTANCE, same)
+        return self._index.find(signature_of(record), same)
 
     def finish(self, record: dict, status: str, why: str = "") -> None:
         """Enter a file's record with its status and the reason."""
@@ -168,6 +167,11 @@ class Manifest:
         content = {"settings": self.settings, "counts": self.counts(), "files": files}
         write_atomically(self.out / "manifest.json", json.dumps(content, indent=1).encode())
         self._saved = time.monotonic()
+
+
+def signature_of(record: dict) -> Signature:
+    """The signature that a record holds as text."""
+    return Signature(int(record["dhash"], 16), bytes.fromhex(record["colours"]), record["contrast"])
 
 
 def stamp(item: Item) -> list[int]:

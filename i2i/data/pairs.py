@@ -13,7 +13,7 @@ import torch
 from torch.utils.data import Dataset
 
 from i2i.edges.sketchify import sketchify
-from i2i.images import load_image
+from i2i.images import levels_to_tensor, load_image
 
 
 class PairDataset(Dataset):
@@ -87,17 +87,13 @@ class PairDataset(Dataset):
         mirrored = rng.random() < 0.5 and self.flip
         drawing, photo = self.drawing(index), self._photo(index)
         if mirrored:
-            drawing, photo = np.ascontiguousarray(drawing[:, ::-1]), photo[:, :, ::-1]
+            drawing, photo = drawing[:, ::-1], photo[:, :, ::-1]
         if self.sketchify_strength > 0:
             drawing = sketchify(drawing, rng, self.sketchify_strength)
-        x = drawing.astype(np.float32)
+        x = drawing
         if self.size != self.native:
-            x = cv2.resize(x, (self.size, self.size), interpolation=cv2.INTER_AREA)
-        y = photo.astype(np.float32)
-        return {
-            "x": torch.from_numpy(x).unsqueeze(0).div_(127.5).sub_(1.0),
-            "y": torch.from_numpy(y).div_(127.5).sub_(1.0),
-        }
+            x = cv2.resize(x.astype(np.float32), (self.size, self.size), interpolation=cv2.INTER_AREA)
+        return {"x": levels_to_tensor(x[None]), "y": levels_to_tensor(photo)}
 
     def drawing(self, index: int) -> np.ndarray:
         """The drawing as prepared: uint8 (256, 256), ink 0 and paper 255."""

@@ -24,7 +24,7 @@ import numpy as np
 from PIL import Image
 
 from i2i.data.contact_sheet import contact_sheet
-from i2i.data.duplicates import difference_hash
+from i2i.data.duplicates import Signature
 from i2i.data.layout import Item, PrepareError, detect_layout, find_items, find_photos, split_sides
 from i2i.data.manifest import STATUSES, Manifest, encoded, stamp, write_atomically
 from i2i.edges.normalize import normalize_sketch
@@ -111,11 +111,11 @@ def prepare_pairs(
 ) -> Report:
     """Make training pairs of a folder of photos or ready pairs.
 
-    A second run skips what is done, and an interrupted one goes on where it was. A pair's split follows from a hash of its content alone, so added files never move others, and
-    near-duplicates are left out, so none straddles the split. (Where that leaves a split empty, the pair with
-    the smallest or largest hash is moved there, and stays.) Every file gets a status in the manifest: kept,
-    unreadable, mismatch (the two halves of a ready pair differ in shape), blank, dense, or duplicate, and
-    why.
+    A second run skips what is done, and an interrupted one goes on where it was. A pair's split follows from
+    a hash of its content alone, so added files never move others, and near-duplicates are left out, so none
+    straddles the split. (Where that leaves a split empty, the pair with the smallest or largest hash is moved
+    there, and stays.) Every file gets a status in the manifest: kept, unreadable, mismatch (the two halves of
+    a ready pair differ in shape), blank, dense, or duplicate, and why.
 
     Args:
         source: folder of photos or ready pairs, see `i2i.data.layout`.
@@ -236,7 +236,9 @@ def _load(item: Item, source: Path, size: int, fit: str) -> _Loaded:
                 return loaded
             loaded.drawing = _ready_drawing(drawing, size, fit)
         loaded.photo = fit_square(photo, size, fit)
-        record["dhash"] = f"{difference_hash(loaded.photo):016x}"
+        signature = Signature.of(loaded.photo)
+        record |= {"dhash": f"{signature.dhash:016x}", "colours": signature.colours.hex()}
+        record["contrast"] = round(signature.contrast, 3)
     except OSError as error:
         loaded.error = ("unreadable", f"cannot read: {error.strerror or error}")
     except ValueError as error:

@@ -132,8 +132,9 @@ def _photographed_ink(pixels: np.ndarray, size: int) -> np.ndarray:
     paper = _local_paper(grey)
     value = cv2.GaussianBlur(grey.astype(np.float32), (0, 0), 1.0)
     difference = paper - value
-    # Pencil on paper or chalk on a board: the side on which the strongest differences lie. Pencil takes a share
-    # of the light, so in the shade it differs by less; what is above the camera's noise is in grey levels.
+    # Pencil on paper or chalk on a board: the side on which the strongest differences lie. Pencil takes a
+    # share of the light, so in the shade it differs by less; what is above the camera's noise is in grey
+    # levels.
     low, high = np.percentile(difference, (0.5, 99.5))
     darker = high >= -low
     difference = difference if darker else -difference
@@ -164,7 +165,8 @@ def _surface(grey: np.ndarray) -> np.ndarray:
     levels = grey.ravel().astype(np.float32)
     use = np.ones(levels.size, bool)
     for _ in range(3):
-        weights = np.linalg.lstsq(basis[use], levels[use], rcond=None)[0]
+        chosen = basis[use]
+        weights = np.linalg.solve(chosen.T @ chosen + 1e-3 * np.eye(len(terms)), chosen.T @ levels[use])
         residual = np.abs(basis @ weights - levels)
         use = residual <= 2.5 * max(1.0, float(np.median(residual)))
     return (basis @ weights).reshape(grey.shape).astype(np.float32)

@@ -4,14 +4,16 @@ import json
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
-from conftest import ROOT
 from fakes import FakeTranslator
 from PIL import Image, ImageDraw
 
 from demo import app
 from demo.canvas import load_examples
+
+ROOT = Path(__file__).parent.parent.parent
 
 
 def refused(capsys, *argv) -> str:
@@ -28,12 +30,12 @@ def refused(capsys, *argv) -> str:
 
 # --- bad input ------------------------------------------------------------------------------------------------
 
-def test_missing_model_in_a_process_of_its_own(tmp_path):
-    """From another folder and with nothing installed: the script finds its clone by itself."""
-    command = [sys.executable, str(ROOT / "demo" / "app.py"), "--model", str(tmp_path / "nothing"), "--port", "0"]
-    bad_port = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
-    assert (bad_port.returncode, bad_port.stdout) == (2, "")
-    assert bad_port.stderr.count("\n") == 1 and "port" in bad_port.stderr
+def test_missing_model_in_a_process_of_its_own(tmp_path, free_port):
+    """From another folder: the script finds its clone by itself."""
+    command = [sys.executable, str(ROOT / "demo" / "app.py"), "--model", "nothing", "--port", str(free_port())]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.count("\n") == 1 and "'nothing'" in ended.stderr
 
 
 def test_missing_model(capsys, tmp_path, free_port):
@@ -96,10 +98,11 @@ def loading(monkeypatch):
     return loaded
 
 
-def test_without_a_model_all_bundled_ones_cats_first(monkeypatch, loading):
-    monkeypatch.setattr(app, "bundled_models", lambda: ["a", "edges2cats", "z"])
-    assert list(app.load_translators(None, "cpu")) == ["edges2cats", "a", "z"]
-    assert loading == [("edges2cats", "cpu"), ("a", "cpu"), ("z", "cpu")]  # each once
+def test_without_a_model_all_bundled_ones_cats_first(loading):
+    names = list(app.load_translators(None, "cpu"))
+    assert names == app.bundled_models()
+    assert names[0] == "edges2cats" and "edges" not in names  # the detector is no translator
+    assert loading == [(name, "cpu") for name in names]  # each once
 
 
 def test_models_in_the_order_asked_and_equal_names_kept_apart(loading):

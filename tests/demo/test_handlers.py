@@ -208,6 +208,11 @@ def test_facts_without_licence_and_note(config):
     )
 
 
+def test_facts_name_the_data_with_its_licence():
+    config = {"data": {"name": "AFHQ cats", "licence": "CC BY-NC 4.0"}}
+    assert "data: AFHQ cats, CC BY-NC 4.0" in handlers.facts({"a": FakeTranslator("a", config)}, "a")
+
+
 def test_facts_escape_what_a_foreign_config_says():
     config = {"data": {"licence": "<script>x</script>"}, "note": "<img src=x onerror=y>"}
     text = handlers.facts({"<b>": FakeTranslator("<b>", config)}, "<b>")

@@ -27,7 +27,9 @@ REFERENCE = normalize_sketch(face(line=cv2.LINE_8)) == 0
 def agrees(drawing, tolerance=2.0):
     """Share of each drawing's ink within `tolerance` pixels of the other's, the lower of the two."""
     ink = drawing == 0
-    near = [cv2.distanceTransform((~m).astype(np.uint8), cv2.DIST_L2, 5) <= tolerance for m in (ink, REFERENCE)]
+    near = [
+        cv2.distanceTransform((~m).astype(np.uint8), cv2.DIST_L2, 5) <= tolerance for m in (ink, REFERENCE)
+    ]
     return min((REFERENCE & near[0]).sum() / REFERENCE.sum(), (ink & near[1]).sum() / max(1, ink.sum()))
 
 
@@ -48,7 +50,9 @@ def test_a_normal_drawing_comes_back_as_it_is():
     assert np.array_equal(normalize_sketch(Image.fromarray(drawing).convert("1")), drawing)
 
 
-@pytest.mark.parametrize("size, width", [(256, 1), (256, 6), (256, 14), (512, 3), (300, 4), (1000, 12), (1700, 2)])
+@pytest.mark.parametrize(
+    "size, width", [(256, 1), (256, 6), (256, 14), (512, 3), (300, 4), (1000, 12), (1700, 2)]
+)
 def test_any_width_and_size(size, width):
     check(face(size, width))
 
@@ -75,7 +79,9 @@ def test_black_and_grey_strokes_together():
 
 def test_alpha_is_flattened_on_white():
     image = face(256, 3)
-    rgba = np.dstack([np.zeros_like(image), 255 - image[:, :, 0]])  # black everywhere, only the strokes opaque
+    rgba = np.dstack(
+        [np.zeros_like(image), 255 - image[:, :, 0]]
+    )  # black everywhere, only the strokes opaque
     check(rgba)
     check(Image.fromarray(rgba))
 
@@ -132,7 +138,9 @@ def test_hairlines_survive_great_shrinking_unbroken():
 
 
 @pytest.mark.parametrize("level", [255, 0, 128])
-@pytest.mark.parametrize("make", [lambda v: np.full((64, 64), v, np.uint8), lambda v: Image.new("RGB", (90, 40), (v,) * 3)])
+@pytest.mark.parametrize(
+    "make", [lambda v: np.full((64, 64), v, np.uint8), lambda v: Image.new("RGB", (90, 40), (v,) * 3)]
+)
 def test_no_ink_is_an_empty_drawing(level, make):
     with pytest.raises(ValueError, match="^empty drawing"):
         normalize_sketch(make(level))

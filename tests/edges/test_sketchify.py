@@ -59,7 +59,10 @@ def test_strength():
     assert np.array_equal(sketchify(original, np.random.default_rng(1), 0.0), original)
 
     def change(strength):
-        pairs = [(sketchify(original, np.random.default_rng(s), strength) == 0) ^ (original == 0) for s in range(30)]
+        pairs = [
+            (sketchify(original, np.random.default_rng(s), strength) == 0) ^ (original == 0)
+            for s in range(30)
+        ]
         return np.mean(pairs)
 
     assert change(0.2) < 0.8 * change(1.0)
