@@ -18,6 +18,8 @@ from i2i.images import drawing_to_tensor, fit_square, load_image, photo_to_tenso
 from i2i.methods import styled
 from i2i.model_folder import ModelFolderError
 
+DRAWING_SIZE = 256  # pixels; drawings are made at this size whatever the model's
+
 Picture = Image.Image | np.ndarray | str | os.PathLike
 Style = Any  # vector (S,), stack (n, S), a photo, or a sequence of photos
 
@@ -151,9 +153,20 @@ class Translator:
         if direction is not None:
             raise ValueError(f"{self.name} translates one way only: leave direction out")
         self._refuse_domain(domain)
-        drawing = normalize_sketch(x, self.image_size)
+        drawing = self.see(x)
         vectors = self._styles_for(n, seed, seeds, style)
-        return [tensor_to_photo(y) for y in self.render(drawing_to_tensor(drawing), vectors)]
+        return [tensor_to_photo(y) for y in self.render(drawing, vectors)]
+
+    def see(self, x: Picture) -> Tensor:
+        """What the network sees of a sketch: (1, S, S) in [-1, 1], paper +1 and ink -1.
+
+        Drawings are made at 256 pixels, as in training; a smaller model sees them shrunk by area averaging.
+        """
+        drawing = drawing_to_tensor(normalize_sketch(x, DRAWING_SIZE))
+        if self.image_size != DRAWING_SIZE:
+            size = (self.image_size, self.image_size)
+            drawing = torch.nn.functional.interpolate(drawing[None], size=size, mode="area")[0]
+        return drawing
 
     @torch.inference_mode()
     def render(self, x: Tensor, styles: Tensor) -> Tensor:

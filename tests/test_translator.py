@@ -36,10 +36,7 @@ def test_picture_depends_on_its_own_seed_alone(translator, cat_drawing):
 
 
 def test_decoding_in_one_batch_stays_within_two_grey_levels(translator, cat_drawing):
-    from i2i.edges import normalize_sketch
-    from i2i.images import drawing_to_tensor
-
-    x = drawing_to_tensor(normalize_sketch(cat_drawing, 64))[None]
+    x = translator.see(cat_drawing)[None]
     styles = torch.from_numpy(translator.styles(range(5)))
     generator = translator.nets["generator"]
     with torch.inference_mode():

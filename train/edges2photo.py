@@ -34,8 +34,12 @@ from i2i.training.loop import TrainConfig, train
 from i2i.training.state import StateFolder
 from i2i.translator import Translator
 
+# Kept with the run, so that --resume needs none of them again.
+KEPT = ("name", "data", "licence", "note", "fit", "val_fraction", "detector", "drawing_side", "sketchify", "no_flip", "features",
+        "measure_features")  # fmt: skip
 # A batch of two is the least that has a foreign style in it.
 LEAST_BATCH = 2
+SIZES = (64, 128, 256)  # pairs are made at 256 and may be shrunk
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -44,7 +48,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("photos", type=Path, help="folder of photos, or of ready pairs")
     parser.add_argument("--out", type=Path, default=Path("runs/edges2photo"), help="run folder")
     parser.add_argument("--name", default=None, help="the model's name (default: the photo folder's)")
-    parser.add_argument("--licence", default="not stated", help="licence of the photos, for the model card")
+    parser.add_argument("--data", default=None, help="what the photos are, for card and page (default: the name)")
+    parser.add_argument("--licence", default="not stated", help="licence of the photos, for card and page")
+    parser.add_argument("--note", default=None, help="a sentence that the page shows: what the model knows")
     parser.add_argument("--fit", choices=("crop", "pad", "stretch"), default="crop", help="how photos become square")
     parser.add_argument("--val-fraction", type=float, default=0.1, help="share of the pairs kept for validation")
     parser.add_argument("--detector", default="edges", help="edge detector: bundled name or model folder")
@@ -65,7 +71,12 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--dry-run", action="store_true", help="print everything and stop")
     add_options(parser, StyledConfig, skip=("inputs",))
     add_options(parser, TrainConfig)
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.resume:
+        kept = StateFolder(args.out).meta()["recipe"]["options"]
+        parser.set_defaults(**kept)
+        args = parser.parse_args(argv)
+    return args
 
 
 def features_or_none(source: str, use: str, say) -> torch.nn.Module | None:
@@ -82,7 +93,7 @@ def features_or_none(source: str, use: str, say) -> torch.nn.Module | None:
         return None
 
 
-def prepare(args: argparse.Namespace, accelerator: Accelerator, say) -> PairDataset:
+def prepare(args: argparse.Namespace, size: int, accelerator: Accelerator, say) -> PairDataset:
     """Make the pairs (main process), then load them everywhere."""
     folder = args.out / "data"
     if accelerator.is_main_process:
@@ -108,7 +119,7 @@ def prepare(args: argparse.Namespace, accelerator: Accelerator, say) -> PairData
         bar.close()
         say(f"{report.summary()}; see {folder / 'contact_sheet.jpg'}")
     accelerator.wait_for_everyone()
-    return PairDataset(folder, "train", sketchify_strength=args.sketchify, flip=not args.no_flip)
+    return PairDataset(folder, "train", size, sketchify_strength=args.sketchify, flip=not args.no_flip)
 
 
 def held_out_batch(pairs: PairDataset, count: int = 6) -> dict[str, torch.Tensor]:
@@ -171,8 +182,8 @@ def main(argv: list[str] | None) -> int:
     how = collect(TrainConfig, args, **train_before | {"minutes": 0.0})
     if how.batch < LEAST_BATCH:
         raise ValueError(f"--batch must be at least {LEAST_BATCH}, since the second style comes from another pair")
-    if config.size % 32 or config.size < 64:
-        raise ValueError(f"--size must be a multiple of 32, at least 64; got {config.size}")
+    if config.size not in SIZES:
+        raise ValueError(f"--size must be one of {', '.join(map(str, SIZES))}; got {config.size}")
     accelerator = Accelerator(cpu=args.cpu, mixed_precision=how.mixed_precision)
 
     def say(text: str) -> None:
@@ -188,7 +199,7 @@ def main(argv: list[str] | None) -> int:
             torch.nn.ModuleDict({k: method.nets[k] for k in method.served}).load_state_dict(start.nets.state_dict())
         except RuntimeError as error:
             raise ValueError(f"--init {args.init} has another architecture: {str(error).splitlines()[0]}") from error
-    name = args.name or (previous["recipe"]["name"] if previous else args.photos.resolve().name)
+    name = args.name or args.photos.resolve().name
     if args.dry_run:
         layout = detect_layout(args.photos)
         files = len(find_photos(args.photos))
@@ -200,15 +211,15 @@ def main(argv: list[str] | None) -> int:
         detect_layout(args.photos)  # a wrong folder is told before anything is written
         claim_run_folder(args.out, args.resume)
     accelerator.wait_for_everyone()
-    pairs = prepare(args, accelerator, say)
-    val = PairDataset(args.out / "data", "val", flip=False)
+    pairs = prepare(args, config.size, accelerator, say)
+    val = PairDataset(args.out / "data", "val", config.size, flip=False)
     manifest = json.loads((args.out / "data" / "manifest.json").read_text())
 
     def facts(step: int, seconds: float, metrics: dict[str, Any] | None = None) -> dict[str, Any]:
         device = "CPU" if accelerator.device.type == "cpu" else torch.cuda.get_device_name()
         return {
             "data": {
-                "name": name, "train": len(pairs), "val": len(val), "licence": args.licence,
+                "name": args.data or name, "train": len(pairs), "val": len(val), "licence": args.licence,
                 "drawings": manifest["settings"]["recipe"] or "ready pairs",
             },
             "training": {
@@ -218,7 +229,7 @@ def main(argv: list[str] | None) -> int:
                 "features": features.name if features is not None else "none",
             },
             "metrics": metrics or {},
-        }  # fmt: skip
+        } | ({"note": args.note} if args.note else {})  # fmt: skip
 
     target = args.out / "model"
 
@@ -231,7 +242,8 @@ def main(argv: list[str] | None) -> int:
     bar = Progress(how.steps, start, images) if accelerator.is_main_process else None
     outcome = train(
         method, pairs, held_out_batch(val), args.out, how,
-        accelerator=accelerator, resume=args.resume, recipe={"config": dataclasses.asdict(config), "name": name},
+        accelerator=accelerator, resume=args.resume,
+        recipe={"config": dataclasses.asdict(config), "options": {k: getattr(args, k) for k in KEPT} | {"name": name}},
         on_step=bar or (lambda step, logs: None), on_save=export,
     )  # fmt: skip
     if bar:
@@ -270,7 +282,7 @@ def finish(args, target: Path, val: PairDataset, config: StyledConfig, name: str
 def public_arguments(args: argparse.Namespace) -> list[str]:
     """The command line for the card, with folders of this machine replaced by what they are."""
     words = ["PHOTOS", "--out", "RUN"]
-    skip = {"photos", "out", "resume", "dry_run", "workers", "minutes", "save_minutes", "cpu", "licence"}
+    skip = {"photos", "out", "resume", "dry_run", "workers", "minutes", "save_minutes", "cpu", "licence", "data", "note"}
     for key, value in vars(args).items():
         if key in skip or value is None or value is False:
             continue

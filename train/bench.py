@@ -1,0 +1,154 @@
+"""Benchmarks: four samples of one sketch, training, edges; each beside a reference measured in the same run.
+
+    python train/bench.py                        everything, on the CPU
+    python train/bench.py --model RUN/model --only sampling
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import time
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import torch
+from cli import run_script
+
+from i2i import ModelFolderError, Translator
+from i2i.edges.detector import EdgeDetector
+from i2i.edges.postprocess import postprocess
+from i2i.methods.styled import StyledConfig, StyledPix2Pix
+from i2i.nets.unet import UNet
+
+PARTS = ("sampling", "training", "edges")
+
+
+def seconds(work: Callable[[], object], repeats: int, device: torch.device) -> float:
+    """Median time of one call, after two calls to warm up."""
+    times = []
+    for k in range(repeats + 2):
+        start = time.perf_counter()
+        work()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        if k >= 2:
+            times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def circles() -> np.ndarray:
+    """A sketch to work on: a head, ears and eyes, uint8 (256, 256)."""
+    page = np.full((256, 256), 255, np.uint8)
+    for centre, axes in [((128, 150), (80, 70)), ((96, 135), (14, 9)), ((160, 135), (14, 9)), ((128, 170), (8, 5))]:
+        cv2.ellipse(page, centre, axes, 0, 0, 360, 0, 1)
+    return page
+
+
+def row(name: str, value: str, note: str = "") -> None:
+    print(f"{name:<46} {value:>14}   {note}")
+
+
+@torch.inference_mode()
+def bench_sampling(model: str, device: torch.device, repeats: int) -> None:
+    layout = torch.channels_last
+    reference = UNet(1, 3).to(device).train(False)
+    x = torch.randn(4, 1, 256, 256, device=device)
+    base = min(
+        seconds(lambda: reference(x), repeats, device),
+        seconds(lambda net=reference.to(memory_format=layout): net(x.to(memory_format=layout)), repeats, device),
+    )
+    row("U-Net-256 (54.4 M), batch 4, float32", f"{base * 1e3:.0f} ms", "the faster of two memory layouts")
+    try:
+        translator = Translator.from_pretrained(model, str(device))
+        nets = translator.nets
+        about = f"{translator.name} {translator.weights_id}"
+    except ModelFolderError as error:
+        raise ValueError(f"sampling needs a styled model: {error}") from error
+    drawing = translator.see(circles())
+    styles = torch.from_numpy(translator.styles(range(4)))
+    for dtype in (torch.float32, torch.bfloat16):
+        nets.to(dtype=dtype)
+        cost = seconds(lambda d=dtype: translator.render(drawing.to(d), styles.to(d)), repeats, device)
+        name = str(dtype).removeprefix("torch.")
+        row(f"four samples, encoder once, {name}", f"{cost * 1e3:.0f} ms", f"{base / cost:.1f} x the U-Net; {about}")
+    nets.float()
+    total = seconds(lambda: translator.sample(circles(), n=4), repeats, device)
+    row("four samples, sketch to PIL, float32", f"{total * 1e3:.0f} ms", "with sketch clean-up and conversion")
+
+
+def bench_training(device: torch.device, repeats: int, batch: int) -> None:
+    method = StyledPix2Pix(StyledConfig()).to(device)
+    for net in method.nets.values():
+        net.to(memory_format=torch.channels_last)
+    optimizers = method.optimizers()
+    data = {
+        k: torch.rand(batch, c, 256, 256, device=device).mul(2).sub(1).contiguous(memory_format=torch.channels_last)
+        for k, c in (("x", 1), ("y", 3))
+    }
+
+    def update(name: str, loss: torch.Tensor) -> None:
+        optimizers[name].zero_grad()
+        loss.backward()
+        optimizers[name].step()
+
+    for progress, size in ((0.0, 128), (0.99, 256)):
+        cost = seconds(lambda p=progress: method.step(data, p, update), max(2, repeats // 4), device)
+        row(f"training, {size} px, batch {batch}", f"{batch / cost:.1f} img/s", "styled, without a feature network")
+    reference = UNet(1, 3).to(device)
+    optimizer = torch.optim.Adam(reference.parameters())
+
+    def reference_step() -> None:
+        optimizer.zero_grad()
+        (reference(data["x"]) - data["y"]).abs().mean().backward()
+        optimizer.step()
+
+    cost = seconds(reference_step, max(2, repeats // 4), device)
+    row(f"training, U-Net-256 with L1 alone, batch {batch}", f"{batch / cost:.1f} img/s", "generator only, no GAN")
+
+
+def bench_edges(device: torch.device, repeats: int) -> None:
+    rng = np.random.default_rng(0)
+    detector = EdgeDetector("edges", device)
+    for height, width in ((256, 256), (321, 481)):
+        coarse = rng.integers(0, 255, (height // 8, width // 8, 3), dtype=np.uint8)
+        photo = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+        soft = detector.detect_batch([photo])[0]
+        network = seconds(lambda p=photo: detector.detect_batch([p]), repeats, device)
+        row(f"edge network, {width}x{height}", f"{1 / network:.1f} img/s")
+        if height == width:
+            drawing = seconds(lambda s=soft: postprocess(s), repeats, torch.device("cpu"))
+            row("post-processing, 256x256", f"{1 / drawing:.1f} img/s")
+            row("photo to drawing, 256x256", f"{1 / (network + drawing):.1f} img/s", "both, one after the other")
+        canny = seconds(lambda p=photo: cv2.Canny(p, 100, 200), repeats, torch.device("cpu"))
+        row(f"Canny (OpenCV), {width}x{height}", f"{1 / canny:.1f} img/s", "reference")
+
+
+def main(argv: list[str] | None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="edges2cats", help="model of the sampling part (default: edges2cats)")
+    parser.add_argument("--only", choices=PARTS, action="append", help="one part; may be repeated")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--repeats", type=int, default=15)
+    parser.add_argument("--batch", type=int, default=8, help="of the training part")
+    args = parser.parse_args(argv)
+    device = torch.device(args.device)
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError("torch sees no CUDA GPU: use --device cpu")
+    torch.manual_seed(0)
+    where = torch.cuda.get_device_name() if device.type == "cuda" else f"CPU, {os.cpu_count()} cores"
+    print(f"torch {torch.__version__}, {where}, {torch.get_num_threads()} threads, median of {args.repeats}")
+    parts = args.only or PARTS
+    if "sampling" in parts:
+        bench_sampling(args.model, device, args.repeats)
+    if "training" in parts:
+        bench_training(device, args.repeats, args.batch)
+    if "edges" in parts:
+        bench_edges(device, args.repeats)
+    return 0
+
+
+if __name__ == "__main__":
+    run_script(main)
