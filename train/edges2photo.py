@@ -35,8 +35,10 @@ from i2i.training.state import StateFolder
 from i2i.translator import Translator
 
 # Kept with the run, so that --resume needs none of them again.
-KEPT = ("name", "data", "licence", "note", "fit", "val_fraction", "detector", "drawing_side", "sketchify", "no_flip", "features",
-        "measure_features")  # fmt: skip
+KEPT = (
+    *("name", "data", "licence", "note", "fit", "val_fraction", "detector", "drawing_side"),
+    *("sketchify", "no_flip", "features", "measure_features"),
+)
 # A batch of two is the least that has a foreign style in it.
 LEAST_BATCH = 2
 SIZES = (64, 128, 256)  # pairs are made at 256 and may be shrunk
@@ -147,7 +149,8 @@ def card(config: dict[str, Any]) -> str:
 
 Styled pix2pix: a drawing becomes as many photos as one asks for. Each seed is a style, each style a look.
 
-- Data: {data["name"]}, {data["train"]} training and {data["val"]} validation pairs. Licence of the data: {data["licence"]}.
+- Data: {data["name"]}, {data["train"]} training and {data["val"]} validation pairs.
+- Licence of the data: {data["licence"]}.
 - Drawings: {data["drawings"]}
 - Command: `{training["command"]}`
 - Trained for {training["steps"]} of {training["of_steps"]} steps of {training["batch"]} pictures,
@@ -282,7 +285,19 @@ def finish(args, target: Path, val: PairDataset, config: StyledConfig, name: str
 def public_arguments(args: argparse.Namespace) -> list[str]:
     """The command line for the card, with folders of this machine replaced by what they are."""
     words = ["PHOTOS", "--out", "RUN"]
-    skip = {"photos", "out", "resume", "dry_run", "workers", "minutes", "save_minutes", "cpu", "licence", "data", "note"}
+    skip = {
+        "photos",
+        "out",
+        "resume",
+        "dry_run",
+        "workers",
+        "minutes",
+        "save_minutes",
+        "cpu",
+        "licence",
+        "data",
+        "note",
+    }
     for key, value in vars(args).items():
         if key in skip or value is None or value is False:
             continue

@@ -36,8 +36,8 @@ class StyledConfig:
         lambda_l1, lambda_perceptual: weights of the reconstruction terms.
         lambda_style: weight of the style reconstruction.
         lambda_diversity: weight of the diversity loss at the start; it falls linearly to zero over the run.
-        lambda_prior: weight of |E(y)|^2, which keeps the styles near the origin.
-        style_noise: standard deviation of the noise on E(y) in the reconstruction, which keeps styles smooth.
+        style_noise: standard deviation of the noise on E(y) in the reconstruction, which keeps styles smooth
+            (styles have a root mean square of one).
         small_until: share of the run that is trained at half the picture size.
     """
 
@@ -46,12 +46,11 @@ class StyledConfig:
     style: int = 64
     latent: int = 16
     widths: tuple[int, ...] = (32, 80, 128, 144, 144)
-    lr: float = 5e-4
-    lambda_l1: float = 5.0
+    lr: float = 4e-4
+    lambda_l1: float = 10.0
     lambda_perceptual: float = 5.0
     lambda_style: float = 1.0
-    lambda_diversity: float = 1.0
-    lambda_prior: float = 0.01
+    lambda_diversity: float = 0.1
     style_noise: float = 0.1
     small_until: float = 0.65
 
@@ -192,7 +191,6 @@ class StyledPix2Pix(nn.Module):
         terms = {
             "adversarial": sum(losses.hinge_generator(j) for j in judged) / len(judged),
             "l1": c.lambda_l1 * F.l1_loss(same, y),
-            "prior": c.lambda_prior * own.square().mean(),
             "cover": self._cover(own, mapped),
         }
         if seen_real:

@@ -81,7 +81,8 @@ def evaluate(
             table["diversity_of_photos"] = mean_pairwise_distance(real[some], features)
         protocol += [
             f"features {features.name}",
-            f"diversity: {len(chosen)} drawings x {diversity_samples} samples, all pairs; photos: {len(some)}, all pairs",
+            f"diversity: {len(chosen)} drawings x {diversity_samples} samples, all pairs",
+            f"diversity of photos: {len(some)}, all pairs",
         ]
     else:
         protocol.append("no feature network: realism and diversity not measured")

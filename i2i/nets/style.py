@@ -9,24 +9,32 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from i2i.nets.init import he_init
+
+
+def unit(s: Tensor) -> Tensor:
+    """Styles with a root mean square of one, (B, S): their scale carries nothing, so it is fixed."""
+    return s * torch.rsqrt(s.square().mean(1, keepdim=True) + 1e-8)
+
 
 class MappingNetwork(nn.Module):
-    """F: latent z (B, latent), standard normal -> style s (B, style)."""
+    """F: latent z (B, latent), standard normal -> style s (B, style) of unit root mean square."""
 
     def __init__(self, latent: int, style: int, width: int = 128, layers: int = 4):
         super().__init__()
         sizes = [latent] + [width] * (layers - 1)
         self.trunk = nn.ModuleList(nn.Linear(a, b) for a, b in zip(sizes, sizes[1:], strict=False))
         self.head = nn.Linear(width, style)
+        he_init(self)
 
     def forward(self, z: Tensor) -> Tensor:
         for layer in self.trunk:
             z = F.leaky_relu(layer(z), 0.2)
-        return self.head(z)
+        return unit(self.head(z))
 
 
 class StyleEncoder(nn.Module):
-    """E: photo (B, 3, H, W) in [-1, 1] -> style s (B, style).
+    """E: photo (B, 3, H, W) in [-1, 1] -> style s (B, style) of unit root mean square.
 
     The photo is first averaged down to `size` pixels, and the features are averaged over the whole picture before the
     last layer: a style is colour and texture, not geometry.
@@ -41,6 +49,7 @@ class StyleEncoder(nn.Module):
         )
         self.hidden = nn.Linear(2 * widths[-1], 2 * widths[-1])
         self.head = nn.Linear(2 * widths[-1], style)
+        he_init(self)
 
     def forward(self, y: Tensor) -> Tensor:
         if y.shape[-1] != self.size or y.shape[-2] != self.size:
@@ -51,4 +60,4 @@ class StyleEncoder(nn.Module):
         # Mean and spread over the picture: the texture statistics that a mean alone would lose.
         mean = y.mean((2, 3))
         spread = (y - mean[:, :, None, None]).square().mean((2, 3)).add(1e-6).sqrt()
-        return self.head(F.leaky_relu(self.hidden(torch.cat([mean, spread], 1)), 0.2))
+        return unit(self.head(F.leaky_relu(self.hidden(torch.cat([mean, spread], 1)), 0.2)))

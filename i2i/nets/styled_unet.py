@@ -17,7 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-LEAK = 0.2
+from i2i.nets.init import LEAK, he_init
+
 # Gain that keeps the variance of a leaky rectifier's output at that of its input (He et al., ICCV 2015, equation 15).
 GAIN = (2 / (1 + LEAK**2)) ** 0.5
 
@@ -44,13 +45,12 @@ def activate(x: Tensor) -> Tensor:
 
 
 class EncoderBlock(nn.Module):
-    """Residual block without normalisation; the second convolution starts at zero, so the block starts as identity."""
+    """Residual block without normalisation; `StyledUNet` starts its second convolution at zero, so it is identity."""
 
     def __init__(self, channels: int):
         super().__init__()
         self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
-        nn.init.zeros_(self.conv2.weight)
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.conv2(activate(self.conv1(activate(x))))
@@ -83,7 +83,7 @@ class ModulatedConv(nn.Module):
 
 
 class DecoderLevel(nn.Module):
-    """Doubles the resolution (except at the coarsest level), joins the encoder's features, two modulated convolutions."""
+    """Doubles the resolution (not at the coarsest level), joins the encoder's features, two modulated convolutions."""
 
     def __init__(self, inputs: int, skip: int, outputs: int, style: int, inputs_of_rgb: bool):
         super().__init__()
@@ -92,6 +92,10 @@ class DecoderLevel(nn.Module):
         self.conv1 = ModulatedConv(outputs, outputs, style)
         self.conv2 = ModulatedConv(outputs, outputs, style)
         # 12 channels unfold into 3 channels at twice the level's resolution.
+        for conv in (self.enter, self.skip):
+            if conv is not None:
+                nn.init.kaiming_normal_(conv.weight, nonlinearity="linear")
+                nn.init.zeros_(conv.bias)
         self.rgb = nn.Conv2d(outputs, 12, 3, padding=1) if inputs_of_rgb else None
         if self.rgb is not None:
             nn.init.normal_(self.rgb.weight, std=0.3 / (outputs * 9) ** 0.5)
@@ -106,7 +110,11 @@ class DecoderLevel(nn.Module):
 
 
 class StyledUNet(nn.Module):
-    """x: drawing (B, inputs, S, S) in [-1, 1]; s: style (B, style) -> photo (B, 3, S, S) in [-1, 1]."""
+    """x: drawing (B, inputs, S, S) in [-1, 1]; s: style (B, style) -> photo (B, 3, S, S), about in [-1, 1].
+
+    The output is linear, as in StyleGAN2: a squashing function has no slope where it saturates, and a picture driven
+    to pure black or white would never come back. Whoever shows the photo clamps it.
+    """
 
     rgb_levels = 3  # the finest three decoder levels write RGB: size/4, size/2, size
 
@@ -124,6 +132,10 @@ class StyledUNet(nn.Module):
             # At size/4 the strided convolution alone reads the lines; residual blocks start below it.
             self.blocks.append(EncoderBlock(width) if len(skips) > 1 else nn.Identity())
             skips.append(width)
+        he_init(self)
+        for block in self.blocks:
+            if isinstance(block, EncoderBlock):
+                nn.init.zeros_(block.conv2.weight)
         self.levels = nn.ModuleList()
         for k, width in enumerate(widths):
             inputs = widths[k + 1] if k + 1 < len(widths) else 0
@@ -157,7 +169,7 @@ class StyledUNet(nn.Module):
                 detail = F.pixel_shuffle(level.rgb(x), 2)
                 coarse = 0 if rgb is None else F.interpolate(rgb, scale_factor=2, mode="bilinear", align_corners=False)
                 rgb = detail + coarse
-        return torch.tanh(rgb)
+        return rgb
 
     def forward(self, x: Tensor, style: Tensor, size: int | None = None) -> Tensor:
         return self.decode(self.encode(x), style, size)

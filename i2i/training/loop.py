@@ -115,6 +115,15 @@ def _stop_request() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
+def _until_asked(batches: Iterator, asked: threading.Event) -> Iterator:
+    """The loader's batches; a stop request may have reached its processes too and ended them."""
+    try:
+        yield from batches
+    except RuntimeError:
+        if not asked.is_set():
+            raise
+
+
 def _start_worker(_: int) -> None:
     # One thread a loader process: OpenCV's own pool would fight the training step for the cores.
     cv2.setNumThreads(0)
@@ -206,7 +215,7 @@ def train(
     reason = "finished"
     with _stop_request() as asked:
         batches = iter(loader) if step < config.steps else iter(())
-        for batch in batches:
+        for batch in _until_asked(batches, asked):
             progress = step / config.steps
             factor = method.rate(progress) * min(1.0, (step + 1) / max(1, config.warmup))
             for name, optimizer in optimizers.items():
@@ -246,6 +255,8 @@ def train(
             if clock[1] > config.save_minutes * 60:
                 save()
                 saved = time.monotonic()
+        if asked.is_set() and step < config.steps:
+            reason = "interrupted"
     save()
     if main:
         monitor.close()

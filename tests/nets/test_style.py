@@ -1,0 +1,85 @@
+"""Where styles come from: the mapping network and the style encoder."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from i2i.nets.style import MappingNetwork, StyleEncoder
+
+
+@pytest.fixture
+def encoder() -> StyleEncoder:
+    torch.manual_seed(0)
+    return StyleEncoder(style=6, widths=(4, 8, 8))
+
+
+@torch.inference_mode()
+def test_mapping_is_a_perceptron():
+    torch.manual_seed(0)
+    mapping = MappingNetwork(latent=4, style=6, width=16, layers=3)
+    z = torch.randn(5, 4)
+    linear = [m for m in mapping.modules() if isinstance(m, torch.nn.Linear)]
+    assert [(m.in_features, m.out_features) for m in linear] == [(4, 16), (16, 16), (16, 6)]
+    h = z
+    for layer in linear[:-1]:
+        h = h @ layer.weight.t() + layer.bias
+        h = torch.where(h > 0, h, 0.2 * h)
+    wanted = h @ linear[-1].weight.t() + linear[-1].bias
+    assert mapping(z).shape == (5, 6)
+    assert (mapping(z) - wanted).abs().max() < 1e-5
+
+
+@torch.inference_mode()
+def test_each_latent_has_a_style_of_its_own():
+    torch.manual_seed(0)
+    mapping = MappingNetwork(16, 64)
+    z = torch.randn(8, 16)
+    styles = mapping(z)
+    assert styles.shape == (8, 64)
+    assert torch.cdist(styles, styles).fill_diagonal_(1).min() > 0.01
+    alone = torch.cat([mapping(row[None]) for row in z])
+    assert (styles - alone).abs().max() < 1e-5
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("shape", [(64, 64), (256, 256), (101, 77), (40, 128)])
+def test_photos_of_any_size_give_styles(encoder, shape):
+    styles = encoder(torch.rand(2, 3, *shape) * 2 - 1)
+    assert styles.shape == (2, 6) and styles.isfinite().all()
+
+
+@torch.inference_mode()
+def test_large_photos_are_averaged_down_to_64(encoder):
+    y = torch.rand(2, 3, 192, 192) * 2 - 1
+    assert (encoder(y) - encoder(F.avg_pool2d(y, 3))).abs().max() < 1e-5
+    assert (encoder(y) - encoder(y[:, :, ::3, ::3])).abs().max() > 1e-3  # taking every third pixel is not averaging
+    tall = torch.rand(1, 3, 128, 64) * 2 - 1  # one side alone may be too large
+    assert (encoder(tall) - encoder(F.avg_pool2d(tall, (2, 1)))).abs().max() < 1e-5
+
+
+@torch.inference_mode()
+def test_styles_see_colour_and_texture(encoder):
+    grey, red = torch.zeros(1, 3, 64, 64), torch.zeros(1, 3, 64, 64)
+    red[:, 0] = 1
+    rough = torch.zeros(1, 3, 64, 64)
+    rough[:, :, ::2] = 1
+    rough[:, :, 1::2] = -1  # the same mean as grey
+    styles = encoder(torch.cat([grey, red, rough]))
+    assert torch.cdist(styles, styles).fill_diagonal_(1).min() > 1e-3
+
+
+@torch.inference_mode()
+def test_a_style_does_not_depend_on_batch_mates(encoder):
+    y = torch.rand(4, 3, 64, 64) * 2 - 1
+    assert (encoder(y) - torch.cat([encoder(p[None]) for p in y])).abs().max() < 1e-5
+
+
+def test_the_gradient_of_a_flat_picture_is_finite(encoder):
+    # Without spread, the derivative of its square root would be infinite.
+    torch.nn.init.zeros_(encoder.down[-1].weight)
+    y = torch.zeros(1, 3, 64, 64, requires_grad=True)
+    encoder(y).sum().backward()
+    assert y.grad.isfinite().all()
+    assert all(p.grad.isfinite().all() for p in encoder.parameters())

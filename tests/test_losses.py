@@ -1,0 +1,129 @@
+"""Every loss against values worked out by hand, and the properties that training relies on."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from i2i.losses import balanced_edge_loss, energy_distance, feature_distance, hinge_discriminator, hinge_generator
+
+
+def row(*values: float) -> Tensor:
+    """(1, 1, 1, W)."""
+    return torch.tensor(values).view(1, 1, 1, -1)
+
+
+def softplus(v: float) -> float:
+    return math.log1p(math.exp(v))
+
+
+def test_balanced_edge_loss_by_hand():
+    # One edge and three others: the edge weighs 3/4, each other 1.1 * 1/4.
+    loss = balanced_edge_loss(row(2.0, -1.0, 0.0, 3.0), row(1.0, 0.0, 0.0, 0.0))
+    edge, rest = 0.75, 1.1 * 0.25
+    wanted = edge * softplus(-2.0) + rest * (softplus(-1.0) + softplus(0.0) + softplus(3.0))
+    assert loss.item() == pytest.approx(wanted / (edge + 3 * rest), rel=1e-5)
+
+
+def test_balanced_edge_loss_leaves_out_disputed_and_missing_pixels():
+    consensus = row(0.8, 0.0, 0.0, 0.2, 0.01, -1.0, -0.5)
+    one = balanced_edge_loss(row(1.0, -1.0, 2.0, 5.0, -5.0, 5.0, -5.0), consensus)
+    two = balanced_edge_loss(row(1.0, -1.0, 2.0, -9.0, 9.0, -9.0, 9.0), consensus)
+    alone = balanced_edge_loss(row(1.0, -1.0, 2.0), row(0.8, 0.0, 0.0))
+    assert one.item() == two.item() == pytest.approx(alone.item(), rel=1e-6)
+
+
+def test_balanced_edge_loss_counts_the_threshold_as_an_edge():
+    logits, rest = row(3.0, -1.0, -1.0), (0.0, 0.0)
+    assert balanced_edge_loss(logits, row(0.3, *rest)) == balanced_edge_loss(logits, row(1.0, *rest))
+    assert balanced_edge_loss(logits, row(0.29, *rest)) != balanced_edge_loss(logits, row(1.0, *rest))
+    assert balanced_edge_loss(logits, row(0.4, *rest), positive=0.5) == balanced_edge_loss(logits, row(-1.0, *rest))
+
+
+def test_balanced_edge_loss_balances_the_classes():
+    logits = torch.zeros(1, 1, 10, 10, requires_grad=True)
+    consensus = torch.zeros(1, 1, 10, 10)
+    consensus[0, 0, 3, :2] = 1  # 2 of 100
+    balanced_edge_loss(logits, consensus).backward()
+    pull, push = -logits.grad[consensus > 0].sum(), logits.grad[consensus == 0].sum()
+    assert (push / pull).item() == pytest.approx(1.1, rel=1e-4)
+
+
+def test_balanced_edge_loss_balances_each_photo_by_itself():
+    logits, consensus = torch.randn(2, 1, 8, 8), torch.zeros(2, 1, 8, 8)
+    consensus[0, 0, :6] = 1
+    consensus[1, 0, 0, 0] = 1
+    parts, sums = [], []
+    for i, edges in enumerate((48, 1)):
+        mask = consensus[i] > 0
+        weight = torch.where(mask, (64 - edges) / 64, 1.1 * edges / 64)
+        entropy = torch.where(mask, torch.nn.functional.softplus(-logits[i]), torch.nn.functional.softplus(logits[i]))
+        parts.append((weight * entropy).sum())
+        sums.append(weight.sum())
+    assert balanced_edge_loss(logits, consensus).item() == pytest.approx((sum(parts) / sum(sums)).item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("value", [-1.0, 0.1, 0.0])
+def test_balanced_edge_loss_of_a_photo_without_edges_is_zero(value):
+    logits = torch.randn(1, 1, 4, 4, requires_grad=True)
+    loss = balanced_edge_loss(logits, torch.full((1, 1, 4, 4), value))
+    loss.backward()
+    assert loss.item() == 0 and not logits.grad.any()
+
+
+def test_hinge_by_hand():
+    real, fake = torch.tensor([2.0, 0.5]), torch.tensor([-3.0, 0.5])
+    # real: 0 and 0.5; fake: 0 and 1.5; half of 0.25 + 0.75
+    assert hinge_discriminator(real, fake).item() == pytest.approx(0.5)
+    assert hinge_generator(torch.tensor([1.0, -4.0])).item() == pytest.approx(1.5)
+
+
+def test_hinge_pulls_the_right_way_and_stops_at_the_margin():
+    real, fake = torch.tensor([0.0, 1.5], requires_grad=True), torch.tensor([0.0, -1.5], requires_grad=True)
+    hinge_discriminator(real, fake).backward()
+    assert real.grad.tolist() == [-0.25, 0.0] and fake.grad.tolist() == [0.25, 0.0]
+
+
+def test_energy_distance_by_hand():
+    a, b = torch.tensor([[0.0], [2.0]]), torch.tensor([[1.0], [5.0]])
+    # between: mean of 1, 5, 1, 3 = 2.5; within: 2 and 4
+    assert energy_distance(a, b).item() == pytest.approx(2 * 2.5 - 2 - 4)
+
+
+def test_energy_distance_sees_shift_and_spread_and_nothing_else():
+    torch.manual_seed(0)
+
+    def mean(make) -> float:
+        return float(
+            torch.stack([energy_distance(torch.randn(64, 4), make(torch.randn(48, 4))) for _ in range(60)]).mean()
+        )
+
+    same = mean(lambda b: b)
+    assert abs(same) < 0.02  # no bias: small samples of one distribution are not "different"
+    assert mean(lambda b: b + 0.5) > 0.2
+    assert mean(lambda b: 1.5 * b) > 0.1
+    assert mean(lambda b: torch.where(b > 0, 1.0, -1.0) * b.abs().mean()) > 0.02  # equal mean, another shape
+
+
+def test_energy_distance_is_symmetric():
+    torch.manual_seed(0)
+    a, b = torch.randn(10, 3), torch.randn(7, 3) + 1
+    assert energy_distance(a, b).item() == pytest.approx(energy_distance(b, a).item(), rel=1e-5)
+
+
+def test_energy_distance_has_a_finite_gradient_where_points_meet():
+    a = torch.tensor([[1.0, 2.0], [1.0, 2.0], [0.0, 0.0]], requires_grad=True)
+    energy_distance(a, a.detach().clone()).backward()
+    assert a.grad.isfinite().all()
+
+
+def test_feature_distance_by_hand():
+    a = [torch.tensor([1.0, 2.0]), torch.tensor([[0.0]])]
+    b = [torch.tensor([2.0, 4.0]), torch.tensor([[-3.0]])]
+    assert feature_distance(a, b).item() == pytest.approx((1.5 + 3.0) / 2)
+    assert feature_distance(a, a).item() == 0
+    with pytest.raises(ValueError):
+        feature_distance(a, b[:1])
