@@ -26,7 +26,7 @@ from demo import handlers  # noqa: E402
 from demo.canvas import drawing_surface, load_examples  # noqa: E402
 from demo.tiles import photo_tiles  # noqa: E402
 from i2i.model_folder import ASSETS, bundled_models  # noqa: E402
-from i2i.translator import Translator, choose_device  # noqa: E402
+from i2i.translator import DRAWING_SIZE, Translator, choose_device  # noqa: E402
 
 HERE = Path(__file__).parent
 CATS = "edges2cats"  # the bundled model that the page speaks of cats for
@@ -62,7 +62,7 @@ def build_page(translators: dict[str, Translator]) -> gr.Blocks:
             with gr.Column(min_width=300):
                 canvas = drawing_surface(
                     load_examples(ASSETS / "sketches"),
-                    size=max(translator.image_size for translator in translators.values()),
+                    size=DRAWING_SIZE,
                     hint="draw a cat …" if cats else "draw something …",
                     elem_id="canvas",
                 )
@@ -204,6 +204,7 @@ def load_translators(models: list[str] | None, device: str) -> dict[str, Transla
         if name in translators:
             name = f"{name} ({translator.weights_id})"
         translators[name] = translator
+        translator.warm_up()  # nobody should wait for the first call
     return translators
 
 

@@ -47,10 +47,12 @@ def resolve(name_or_folder: str | os.PathLike) -> Path:
     """
     text = os.fspath(name_or_folder)
     path = Path(text)
-    if path.is_dir():
+    bundled = ASSETS / "models" / text
+    # A folder of photos that is called like a bundled model does not hide it.
+    if path.is_dir() and ((path / CONFIG).is_file() or not (bundled / CONFIG).is_file()):
         return path
-    if (ASSETS / "models" / text / CONFIG).is_file():
-        return ASSETS / "models" / text
+    if (bundled / CONFIG).is_file():
+        return bundled
     known = ", ".join(bundled_models()) or "none"
     if path.exists():
         raise ModelFolderError(f"{text} is a file; give the model's folder, the one that holds {CONFIG} and {WEIGHTS}")

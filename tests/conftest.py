@@ -25,12 +25,12 @@ def make_tiny_model(folder: Path, seed: int = 0) -> Path:
         nets["style_encoder"].head.weight.mul_(10)
         for level in nets["generator"].levels:
             if level.rgb is not None:
-                level.rgb.weight.mul_(5)
+                level.rgb.weight.normal_(std=0.2)
     config = {
         "kind": "translator",
         "method": StyledPix2Pix.method,
         "name": folder.name,
-        "net": {"size": 64, "style": 8, "latent": 4, "widths": [8, 8, 8]},
+        "net": {"size": 64, "inputs": 1, "style": 8, "latent": 4, "widths": [8, 8, 8]},
         "input": {"kind": "edges"},
         "size": 64,
         "data": {"name": "random weights", "licence": "none"},

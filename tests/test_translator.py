@@ -174,8 +174,23 @@ def test_foreign_and_damaged_folders(tiny_model_folder, tmp_path):
             Translator.from_pretrained(folder, device="cpu")
 
 
+def test_bfloat16_looks_the_same_and_says_so(tiny_model_folder, translator, cat_drawing):
+    half = Translator.from_pretrained(tiny_model_folder, device="cpu", dtype="bfloat16")
+    assert half.describe()["dtype"] == "bfloat16" and translator.describe()["dtype"] == "float32"
+    assert half.styles([3]).tobytes() == translator.styles([3]).tobytes()
+    both = zip(half.sample(cat_drawing), translator.sample(cat_drawing), strict=True)
+    gaps = [np.abs(pixels(a) - pixels(b)) for a, b in both]
+    assert 0 < np.mean(gaps) < 2
+    assert all(p.dtype == torch.float32 for p in half.nets.parameters())  # what save_pretrained would write
+
+
+def test_unknown_dtypes_are_refused(tiny_model_folder):
+    with pytest.raises(ValueError, match="float32 or bfloat16"):
+        Translator.from_pretrained(tiny_model_folder, device="cpu", dtype="int8")
+
+
 @pytest.mark.gpu
 def test_cuda_agrees_with_the_cpu(tiny_model_folder, translator, cat_drawing):
-    cuda = Translator.from_pretrained(tiny_model_folder, device="cuda")
+    cuda = Translator.from_pretrained(tiny_model_folder, device="cuda", dtype="float32")
     for a, b in zip(translator.sample(cat_drawing), cuda.sample(cat_drawing), strict=True):
         assert np.abs(pixels(a) - pixels(b)).max() <= 2

@@ -20,6 +20,7 @@ from cli import run_script
 from i2i import ModelFolderError, Translator
 from i2i.edges.detector import EdgeDetector
 from i2i.edges.postprocess import postprocess
+from i2i.images import photo_to_tensor
 from i2i.methods.styled import StyledConfig, StyledPix2Pix
 from i2i.nets.unet import UNet
 
@@ -51,32 +52,33 @@ def row(name: str, value: str, note: str = "") -> None:
     print(f"{name:<46} {value:>14}   {note}")
 
 
-@torch.inference_mode()
 def bench_sampling(model: str, device: torch.device, repeats: int) -> None:
-    layout = torch.channels_last
-    reference = UNet(1, 3).to(device).train(False)
+    reference = UNet(1, 3).to(device).eval().requires_grad_(False)
     x = torch.randn(4, 1, 256, 256, device=device)
     plain = seconds(lambda: reference(x), repeats, device)
-    reference.to(memory_format=layout)
-    x = x.to(memory_format=layout)
+    reference.to(memory_format=torch.channels_last)
+    x = x.to(memory_format=torch.channels_last)
     base = min(plain, seconds(lambda: reference(x), repeats, device))
     row("U-Net-256 (54.4 M), batch 4, float32", f"{base * 1e3:.0f} ms", "the faster of two memory layouts")
-    try:
-        translator = Translator.from_pretrained(model, str(device))
-        nets = translator.nets
-        about = f"{translator.name} {translator.weights_id}"
-    except ModelFolderError as error:
-        raise ValueError(f"sampling needs a styled model: {error}") from error
-    drawing = translator.see(circles())
-    styles = torch.from_numpy(translator.styles(range(4)))
-    for dtype in (torch.float32, torch.bfloat16):
-        nets.to(dtype=dtype)
-        cost = seconds(lambda d=dtype: translator.render(drawing.to(d), styles.to(d)), repeats, device)
-        name = str(dtype).removeprefix("torch.")
-        row(f"four samples, encoder once, {name}", f"{cost * 1e3:.0f} ms", f"{base / cost:.1f} x the U-Net; {about}")
-    nets.float()
-    total = seconds(lambda: translator.sample(circles(), n=4), repeats, device)
-    row("four samples, sketch to PIL, float32", f"{total * 1e3:.0f} ms", "with sketch clean-up and conversion")
+    exact = None
+    for dtype in ("float32", "bfloat16"):
+        try:
+            translator = Translator.from_pretrained(model, str(device), dtype)
+        except ModelFolderError as error:
+            raise ValueError(f"sampling needs a styled model: {error}") from error
+        drawing, styles = translator.see(circles()), torch.from_numpy(translator.styles(range(4)))
+        cost = seconds(lambda t=translator, d=drawing, s=styles: t.render(d, s), repeats, device)
+        note = f"{base / cost:.1f} x the U-Net; {translator.name} {translator.weights_id}"
+        row(f"four samples, encoder once, {dtype}", f"{cost * 1e3:.0f} ms", note)
+        pictures = torch.stack([photo_to_tensor(p) for p in translator.sample(circles())]) * 127.5
+        if exact is None:
+            exact = pictures
+        else:
+            row("  its mean difference from float32", f"{(pictures - exact).abs().mean():.2f}", "grey levels of 255")
+        cost = seconds(lambda t=translator: t.sample(circles(), n=4), repeats, device)
+        row(f"four samples, sketch to PIL, {dtype}", f"{cost * 1e3:.0f} ms", "with sketch clean-up and conversion")
+    chosen = Translator.from_pretrained(model, str(device)).describe()["dtype"]
+    row("the page would use", chosen, "what the start-up check chose")
 
 
 def bench_training(device: torch.device, repeats: int, batch: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import inspect
 import re
 import sys
 import typing
@@ -16,16 +17,16 @@ from tqdm import tqdm
 
 def _attribute_help(cls: type) -> dict[str, str]:
     """name -> text of the `Attributes:` section of a docstring; `a, b: text` describes both."""
-    section = (cls.__doc__ or "").split("Attributes:", 1)[-1]
+    section = inspect.cleandoc(cls.__doc__ or "").partition("Attributes:")[2]
     found: dict[str, str] = {}
     current: list[str] = []
     for line in section.splitlines():
-        match = re.match(r"^ {8}(\w+(?:, \w+)*): (.*)$", line)
+        match = re.match(r"^ {4}(\w+(?:, \w+)*): (.*)$", line)
         if match:
             current = match[1].split(", ")
             for name in current:
                 found[name] = match[2]
-        elif line.startswith(" " * 12) and current:
+        elif line.startswith(" " * 8) and current:
             for name in current:
                 found[name] += " " + line.strip()
     return found

@@ -19,6 +19,7 @@ from i2i.images import fit_square, load_image
 from i2i.methods.edge_detector import EdgeConfig, EdgeTraining
 from i2i.metrics.faithfulness import agreement
 from i2i.training.loop import TrainConfig, train
+from i2i.training.state import StateFolder
 
 OFFSETS = np.arange(-6.0, 2.01, 0.5)
 
@@ -138,12 +139,14 @@ def main(argv: list[str] | None) -> int:
     if args.dry_run:
         print_plan([config, how], method.nets, plan)
         return 0
+    start = StateFolder(args.out).meta()["step"] if args.resume else 0
     claim_run_folder(args.out, args.resume)
     accelerator = Accelerator(cpu=args.cpu, mixed_precision=how.mixed_precision)
-    data = BsdsCrops(kept, args.crop, 10**9, how.seed)
-    sample = [BsdsCrops(held, args.crop, 4, how.seed)[i] for i in range(4)]
+    data, unseen = BsdsCrops(kept, args.crop), BsdsCrops(held, args.crop)
+    sample = [unseen[(i % len(unseen), i)] for i in range(4)]
     held_out = {k: torch.stack([s[k] for s in sample]) for k in sample[0]}
-    bar = Progress(how.steps, 0, how.batch * accelerator.num_processes) if accelerator.is_main_process else None
+    images = how.batch * accelerator.num_processes
+    bar = Progress(how.steps, start, images) if accelerator.is_main_process else None
     target = args.out / "model"
 
     def export(step: int, nets: torch.nn.ModuleDict, seconds: float) -> None:

@@ -252,8 +252,9 @@ def main(argv: list[str] | None) -> int:
     if bar:
         bar.close()
     if accelerator.is_main_process:
-        finish(args, target, val, config, name, lambda metrics: facts(outcome.step, outcome.seconds, metrics), say)
-        if outcome.reason != "finished":
+        if outcome.reason == "finished":
+            finish(args, target, val, config, name, lambda metrics: facts(outcome.step, outcome.seconds, metrics), say)
+        else:
             say(f"stopped ({outcome.reason}) after {outcome.step} of {how.steps} steps; go on with --resume")
         print(f"open it: python demo/app.py --model {target}")
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -53,25 +54,29 @@ def _resize_truth(truth: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 class BsdsCrops(Dataset):
-    """Random augmented crops; item `i` is a pure function of `(seed, i)`.
+    """Random augmented crops, all photos held in memory.
 
-    An item is `{"x": (3, S, S) float32 in [-1, 1], "consensus": (1, S, S) float32 in [0, 1], -1 outside the photo}`.
+    An item is asked for by (index, seed), or by an index alone (seed 0), and is a pure function of the two: index
+    names the photo, seed its augmentation. It is `{"x": (3, S, S) float32 in [-1, 1], "consensus": (1, S, S) float32
+    in [0, 1], -1 outside the photo}`.
+
+    Args:
+        pairs: (photo, ground truth) files, see `find_bsds`.
+        crop: S, pixels.
     """
 
-    def __init__(self, pairs: list[tuple[Path, Path]], crop: int = 256, length: int = 1000, seed: int = 0):
+    def __init__(self, pairs: list[tuple[Path, Path]], crop: int = 256):
         self.photos = [np.asarray(Image.open(p).convert("RGB")) for p, _ in pairs]
         self.truths = [read_boundaries(t) for _, t in pairs]
-        self.crop, self.length, self.seed = crop, length, seed
+        self.crop = crop
 
     def __len__(self) -> int:
-        return self.length
+        return len(self.photos)
 
-    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
-        rng = np.random.default_rng((self.seed, index))
-        # Every image comes once before any comes twice.
-        epoch, place = divmod(index, len(self.photos))
-        which = np.random.default_rng((self.seed, 1 << 20, epoch)).permutation(len(self.photos))[place]
-        photo, truth = self._geometry(self.photos[which], self.truths[which], rng)
+    def __getitem__(self, key: int | Sequence[int]) -> dict[str, torch.Tensor]:
+        index, seed = (int(key[0]), int(key[1])) if isinstance(key, (tuple, list)) else (int(key), 0)
+        rng = np.random.default_rng([seed % 2**64, index])
+        photo, truth = self._geometry(self.photos[index], self.truths[index], rng)
         photo = _recolour(photo, rng)
         x = torch.from_numpy(photo.transpose(2, 0, 1).astype(np.float32) / 127.5 - 1)
         return {"x": x, "consensus": torch.from_numpy(truth[None].copy())}

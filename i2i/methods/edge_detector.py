@@ -43,6 +43,10 @@ class EdgeTraining(nn.Module):
 
     def __init__(self, config: EdgeConfig):
         super().__init__()
+        if len(config.side_weights) != len(config.widths):
+            raise ValueError(
+                f"side_weights needs one number for each of the {len(config.widths)} widths, got {config.side_weights}"
+            )
         self.config = config
         self.nets = nn.ModuleDict({"edges": EdgeNet(config.widths, config.blocks, config.head_widths)})
 

@@ -32,8 +32,10 @@ class StyledConfig:
         inputs: channels of the drawing (1) or classes of the label map.
         style, latent: dimensions of the style s and of the latent z.
         widths: channels of the generator at size/2, size/4, ...
-        lr: Adam's learning rate of all nets.
+        lr: Adam's learning rate.
+        mapping_rate: the mapping network's learning rate as a multiple of `lr`.
         lambda_l1, lambda_perceptual: weights of the reconstruction terms.
+        lambda_range: weight of the squared excess of the (linear) output over the range that can be shown.
         lambda_style: weight of the style reconstruction.
         lambda_diversity: weight of the diversity loss at the start; it falls linearly to zero over the run.
         style_noise: standard deviation of the noise on E(y) in the reconstruction, which keeps styles smooth
@@ -47,8 +49,10 @@ class StyledConfig:
     latent: int = 16
     widths: tuple[int, ...] = (32, 80, 128, 144, 144)
     lr: float = 4e-4
+    mapping_rate: float = 4.0
     lambda_l1: float = 10.0
     lambda_perceptual: float = 5.0
+    lambda_range: float = 1.0
     lambda_style: float = 1.0
     lambda_diversity: float = 0.1
     style_noise: float = 0.1
@@ -77,7 +81,7 @@ class StyledPix2Pix(nn.Module):
     """
 
     method = "styled"
-    queue_length = 512
+    queue_length = 128  # sixteen batches of 8: older styles are from an encoder that has moved on
 
     def __init__(self, config: StyledConfig, features: nn.Module | None = None):
         super().__init__()
@@ -97,12 +101,18 @@ class StyledPix2Pix(nn.Module):
         return self._features[0]
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        def adam(names: list[str]) -> torch.optim.Optimizer:
-            parameters = [p for n in names for p in self.nets[n].parameters()]
-            return torch.optim.Adam(parameters, lr=self.config.lr, betas=(0.0, 0.99))
+        c = self.config
+
+        def group(names: list[str], lr: float) -> dict:
+            return {"params": [p for n in names for p in self.nets[n].parameters()], "lr": lr}
 
         judges = [n for n in ("patch", "projected") if n in self.nets]
-        return {"generator": adam(list(self.served)), "discriminator": adam(judges)}
+        # The mapping network chases the styles of an encoder that still learns, so it must be the faster of the two.
+        players = {
+            "generator": [group(["generator", "style_encoder"], c.lr), group(["mapping"], c.mapping_rate * c.lr)],
+            "discriminator": [group(judges, c.lr)],
+        }
+        return {name: torch.optim.Adam(groups, betas=(0.5, 0.99)) for name, groups in players.items()}
 
     def rate(self, progress: float) -> float:
         """Factor of the learning rate: constant, then linearly to zero over the last 40 % of the run."""
@@ -191,6 +201,7 @@ class StyledPix2Pix(nn.Module):
         terms = {
             "adversarial": sum(losses.hinge_generator(j) for j in judged) / len(judged),
             "l1": c.lambda_l1 * F.l1_loss(same, y),
+            "range": c.lambda_range * F.relu(fakes.abs() - 1).square().mean(),
             "cover": self._cover(own, mapped),
         }
         if seen_real:

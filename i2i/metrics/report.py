@@ -49,7 +49,8 @@ def evaluate(
     reals, fakes, agreements = [], [], []
     for i in range(count):
         item = pairs[i]
-        fake = translator.render(item["x"], torch.from_numpy(translator.styles([i])))[0]
+        # The generator's output is linear; what is measured is what is shown.
+        fake = translator.render(item["x"], torch.from_numpy(translator.styles([i])))[0].clamp(-1, 1)
         reals.append(item["y"])
         fakes.append(fake)
         if detector is not None:
@@ -73,7 +74,7 @@ def evaluate(
         spread = []
         for i in chosen:
             styles = torch.from_numpy(translator.styles(range(diversity_samples)))
-            spread.append(mean_pairwise_distance(translator.render(pairs[i]["x"], styles), features))
+            spread.append(mean_pairwise_distance(translator.render(pairs[i]["x"], styles).clamp(-1, 1), features))
         table["diversity"] = float(np.mean(spread))
         generator = torch.Generator().manual_seed(0)
         some = torch.randperm(count, generator=generator)[:40]

@@ -15,7 +15,7 @@ def _conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Mod
 class ConditionalPatchDiscriminator(nn.Module):
     """PatchGAN (pix2pix, section 3.2.2) on the pair (x, y), pixels folded into channels, spectral norm.
 
-    Forward: x (B, inputs, S, S), y (B, 3, S, S) -> logits (B, 1, S/16, S/16); each sees about 94 pixels.
+    Forward: x (B, inputs, S, S), y (B, 3, S, S) -> logits (B, 1, S/16, S/16); each sees 80 pixels.
     """
 
     def __init__(self, inputs: int, width: int = 32):

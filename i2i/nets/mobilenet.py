@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 STRIDES = (1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1)
@@ -70,20 +70,25 @@ class MobileNetFeatures(nn.Module):
     def _load(self, path: Path) -> None:
         if not path.is_file():
             raise ValueError(f"feature weights {path} do not exist: give a MobileNet v1 safetensors file")
-        with safe_open(path, framework="pt") as file:
-            keys = set(file.keys())
-            for name, module in self.named_modules():
-                if isinstance(module, _ConvNorm):
-                    if f"{name}.conv.weight" not in keys:
-                        raise ValueError(f"{path} has no {name}.conv.weight: it is not a MobileNet v1 file")
-                    conv = file.get_tensor(f"{name}.conv.weight").float()
-                    scale = file.get_tensor(f"{name}.bn.weight").float()
-                    bias = file.get_tensor(f"{name}.bn.bias").float()
-                    mean = file.get_tensor(f"{name}.bn.running_mean").float()
-                    var = file.get_tensor(f"{name}.bn.running_var").float()
-                    factor = scale / torch.sqrt(var + 1e-3)
-                    module.conv.weight.data.copy_(conv * factor[:, None, None, None])
-                    module.conv.bias.data.copy_(bias - mean * factor)
+        try:
+            with safe_open(path, framework="pt") as file:
+                for name, module in self.named_modules():
+                    if isinstance(module, _ConvNorm):
+                        self._fold(file, name, module)
+        except (SafetensorError, RuntimeError) as error:
+            raise ValueError(f"{path} is not a MobileNet v1 file: {str(error).splitlines()[0]}") from error
+
+    @staticmethod
+    def _fold(file, name: str, module: _ConvNorm) -> None:
+        """Read one layer and fold its batch norm (epsilon 1e-3) into the convolution."""
+        conv = file.get_tensor(f"{name}.conv.weight").float()
+        norm = ("weight", "bias", "running_mean", "running_var")
+        scale, bias, mean, var = (file.get_tensor(f"{name}.bn.{k}").float() for k in norm)
+        if conv.shape != module.conv.weight.shape:
+            raise RuntimeError(f"{name}.conv.weight is {tuple(conv.shape)}, not {tuple(module.conv.weight.shape)}")
+        factor = scale / torch.sqrt(var + 1e-3)
+        module.conv.weight.data.copy_(conv * factor[:, None, None, None])
+        module.conv.bias.data.copy_(bias - mean * factor)
 
     def train(self, mode: bool = True) -> MobileNetFeatures:
         return super().train(False)  # frozen

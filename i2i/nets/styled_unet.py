@@ -44,6 +44,15 @@ def activate(x: Tensor) -> Tensor:
     return F.leaky_relu(x, LEAK)
 
 
+def unit_features(x: Tensor) -> Tensor:
+    """Features (B, C, H, W) with a root mean square of one over each picture's channels and places.
+
+    Demodulation (StyleGAN2, equation 3) presumes inputs of unit variance; nothing else would keep an encoder without
+    normalisation, and the skips from it, at that scale. One number a picture: no channel or place is evened out.
+    """
+    return x * torch.rsqrt(x.square().mean((1, 2, 3), keepdim=True) + 1e-8)
+
+
 class EncoderBlock(nn.Module):
     """Residual block without normalisation; `StyledUNet` starts its second convolution at zero, so it is identity."""
 
@@ -92,19 +101,13 @@ class DecoderLevel(nn.Module):
         self.conv1 = ModulatedConv(outputs, outputs, style)
         self.conv2 = ModulatedConv(outputs, outputs, style)
         # 12 channels unfold into 3 channels at twice the level's resolution.
-        for conv in (self.enter, self.skip):
-            if conv is not None:
-                nn.init.kaiming_normal_(conv.weight, nonlinearity="linear")
-                nn.init.zeros_(conv.bias)
         self.rgb = nn.Conv2d(outputs, 12, 3, padding=1) if inputs_of_rgb else None
-        if self.rgb is not None:
-            nn.init.normal_(self.rgb.weight, std=0.3 / (outputs * 9) ** 0.5)
-            nn.init.zeros_(self.rgb.bias)
 
     def forward(self, x: Tensor | None, skip: Tensor, style: Tensor) -> Tensor:
         y = self.skip(skip)
         if self.enter is not None:
-            y = (y + F.interpolate(self.enter(x), scale_factor=2.0, mode="nearest")) * 0.5**0.5
+            y = y + F.interpolate(self.enter(x), scale_factor=2.0, mode="nearest")
+        y = unit_features(y)
         y = activate(self.conv1(y, style)) * GAIN
         return activate(self.conv2(y, style)) * GAIN
 
@@ -140,6 +143,13 @@ class StyledUNet(nn.Module):
         for k, width in enumerate(widths):
             inputs = widths[k + 1] if k + 1 < len(widths) else 0
             self.levels.append(DecoderLevel(inputs, skips[k], width, config.style, k < self.rgb_levels))
+            if k < self.rgb_levels:
+                rgb = self.levels[-1].rgb
+                nn.init.normal_(rgb.weight, std=0.3 / (width * 9) ** 0.5)
+                nn.init.zeros_(rgb.bias)
+                if k < self.rgb_levels - 1:
+                    # A finer level starts as what the coarser one shows, so training can move on to it smoothly.
+                    nn.init.zeros_(rgb.weight)
 
     @property
     def sizes(self) -> list[int]:

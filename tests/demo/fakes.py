@@ -19,6 +19,10 @@ class FakeTranslator:
         self.weights_id = weights_id
         self.config = config if config is not None else {"data": {"licence": "CC BY-NC 4.0"}, "note": "Heads only."}
         self.calls: list[dict] = []
+        self.warm = False
+
+    def warm_up(self):
+        self.warm = True
 
     def sample(self, x, n=4, seed=0, *, seeds=None, style=None):
         self.calls.append({"x": x, "n": n, "seed": seed})

@@ -6,13 +6,19 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from i2i.nets.style import MappingNetwork, StyleEncoder
+from i2i.nets.style import MappingNetwork, StyleEncoder, unit
 
 
 @pytest.fixture
 def encoder() -> StyleEncoder:
     torch.manual_seed(0)
     return StyleEncoder(style=6, widths=(4, 8, 8))
+
+
+def test_unit_fixes_the_scale_and_keeps_the_direction():
+    s = torch.tensor([[3.0, 4.0], [-0.3, -0.4], [0.0, 0.0]])
+    wanted = torch.tensor([[0.6, 0.8], [-0.6, -0.8], [0.0, 0.0]]) * 2**0.5
+    assert (unit(s) - wanted).abs().max() < 1e-5
 
 
 @torch.inference_mode()
@@ -26,7 +32,8 @@ def test_mapping_is_a_perceptron():
     for layer in linear[:-1]:
         h = h @ layer.weight.t() + layer.bias
         h = torch.where(h > 0, h, 0.2 * h)
-    wanted = h @ linear[-1].weight.t() + linear[-1].bias
+    s = h @ linear[-1].weight.t() + linear[-1].bias
+    wanted = s / s.square().mean(1, keepdim=True).sqrt()
     assert mapping(z).shape == (5, 6)
     assert (mapping(z) - wanted).abs().max() < 1e-5
 
@@ -47,7 +54,8 @@ def test_each_latent_has_a_style_of_its_own():
 @pytest.mark.parametrize("shape", [(64, 64), (256, 256), (101, 77), (40, 128)])
 def test_photos_of_any_size_give_styles(encoder, shape):
     styles = encoder(torch.rand(2, 3, *shape) * 2 - 1)
-    assert styles.shape == (2, 6) and styles.isfinite().all()
+    assert styles.shape == (2, 6)
+    assert (styles.square().mean(1) - 1).abs().max() < 1e-4
 
 
 @torch.inference_mode()
@@ -68,6 +76,17 @@ def test_styles_see_colour_and_texture(encoder):
     rough[:, :, 1::2] = -1  # the same mean as grey
     styles = encoder(torch.cat([grey, red, rough]))
     assert torch.cdist(styles, styles).fill_diagonal_(1).min() > 1e-3
+
+
+@torch.inference_mode()
+def test_the_last_layers_see_mean_and_spread_of_each_channel(encoder):
+    seen = {}
+    encoder.down[-1].register_forward_hook(lambda module, given, result: seen.update(last=result))
+    encoder.hidden.register_forward_pre_hook(lambda module, given: seen.update(hidden=given[0]))
+    encoder(torch.rand(2, 3, 64, 64) * 2 - 1)
+    features = F.leaky_relu(seen["last"], 0.2).flatten(2)
+    wanted = torch.cat([features.mean(2), features.std(2, correction=0)], 1)
+    assert (seen["hidden"] - wanted).abs().max() < 1e-4
 
 
 @torch.inference_mode()

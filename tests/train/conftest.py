@@ -1,0 +1,17 @@
+"""The scripts in train/ are no package; tests that want their functions load them as Python does when it runs them."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+TRAIN = Path(__file__).resolve().parents[2] / "train"
+
+
+@pytest.fixture
+def load_script(monkeypatch):
+    """A function: name of a script without .py -> its module."""
+    monkeypatch.syspath_prepend(str(TRAIN))
+    return importlib.import_module
