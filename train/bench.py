@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from cli import run_script
 
-from i2i import ModelFolderError, Translator
+from i2i import Translator
 from i2i.edges.detector import EdgeDetector
 from i2i.edges.postprocess import postprocess
 from i2i.images import photo_to_tensor
@@ -53,6 +53,7 @@ def row(name: str, value: str, note: str = "") -> None:
 
 
 def bench_sampling(model: str, device: torch.device, repeats: int) -> None:
+    translators = [Translator.from_pretrained(model, str(device), dtype) for dtype in ("float32", "bfloat16")]
     reference = UNet(1, 3).to(device).eval().requires_grad_(False)
     x = torch.randn(4, 1, 256, 256, device=device)
     plain = seconds(lambda: reference(x), repeats, device)
@@ -61,11 +62,8 @@ def bench_sampling(model: str, device: torch.device, repeats: int) -> None:
     base = min(plain, seconds(lambda: reference(x), repeats, device))
     row("U-Net-256 (54.4 M), batch 4, float32", f"{base * 1e3:.0f} ms", "the faster of two memory layouts")
     exact = None
-    for dtype in ("float32", "bfloat16"):
-        try:
-            translator = Translator.from_pretrained(model, str(device), dtype)
-        except ModelFolderError as error:
-            raise ValueError(f"sampling needs a styled model: {error}") from error
+    for translator in translators:
+        dtype = translator.describe()["dtype"]
         drawing, styles = translator.see(circles()), torch.from_numpy(translator.styles(range(4)))
         cost = seconds(lambda t=translator, d=drawing, s=styles: t.render(d, s), repeats, device)
         note = f"{base / cost:.1f} x the U-Net; {translator.name} {translator.weights_id}"

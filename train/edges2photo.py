@@ -262,7 +262,7 @@ def main(argv: list[str] | None) -> int:
 
 def finish(args, target: Path, val: PairDataset, config: StyledConfig, name: str, facts, say) -> None:
     """Measure the model on the validation pairs and write its final card and example grid."""
-    translator = Translator.from_pretrained(target, "cpu" if args.cpu else "auto")
+    translator = Translator.from_pretrained(target, "cpu" if args.cpu else "auto", "float32")
     measure = features_or_none(args.measure_features, "measure", say)
     detector = EdgeDetector(args.detector)
     bar = tqdm(total=min(500, len(val)), desc="measuring", unit="img", file=sys.stderr)

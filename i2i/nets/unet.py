@@ -14,7 +14,7 @@ class UNet(nn.Module):
         inputs, outputs: channels of x and y.
         width: channels of the first layer (64 in the paper).
         depth: halvings of the resolution; 8 takes 256 pixels down to 1.
-        dropout: rate of the noise in the three decoder layers nearest the middle that work at full width.
+        dropout: rate of the noise in the first three decoder layers.
 
     Forward: x (B, inputs, S, S) in [-1, 1], S a multiple of 2**depth -> (B, outputs, S, S) in [-1, 1].
     """
@@ -37,7 +37,7 @@ class UNet(nn.Module):
             w = widths[k - 1] if k else outputs
             self.up.append(nn.ConvTranspose2d(above, w, 4, stride=2, padding=1, bias=k == 0))
             self.up_norms.append(nn.BatchNorm2d(w) if k else nn.Identity())
-        self.noisy = {d for d in range(1, depth - 4)}  # layers after the middle that have dropout
+        self.noisy = range(min(3, depth - 1))  # decoder layers with dropout: CD512-CD1024-CD1024
 
     def forward(self, x: Tensor) -> Tensor:
         skips = []

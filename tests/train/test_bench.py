@@ -25,10 +25,9 @@ def rows(text: str) -> dict[str, tuple[float, str]]:
     assert heading.startswith("torch ") and "median of 1" in heading
     found = {}
     for line in lines:
-        match = re.match(r"(.+?) {2,}([\d.]+) (img/s|ms)\b", line)
+        match = re.match(r" *(\S.*?) {2,}([\d.]+) ?(img/s|ms|)(?: {2,}|$)", line)
         assert match, line
         found[match[1]] = (float(match[2]), match[3])
-        assert found[match[1]][0] > 0, line
     return found
 
 
@@ -38,18 +37,23 @@ def test_edges():
     table = rows(done.stdout)
     assert len(table) == 6 and {unit for _, unit in table.values()} == {"img/s"}
     network, both = table["edge network, 256x256"][0], table["photo to drawing, 256x256"][0]
-    assert both < network < table["Canny (OpenCV), 256x256"][0]
+    assert 0 < both <= network < table["Canny (OpenCV), 256x256"][0]
 
 
 @pytest.mark.slow
 def test_sampling_beside_the_unet(tiny_model_folder):
     done = bench("--only", "sampling", "--model", tiny_model_folder, "--repeats", 1)
     assert done.returncode == 0, done.stderr
-    table = rows(done.stdout)
-    names = ["U-Net-256 (54.4 M), batch 4, float32", "four samples, encoder once, float32"]
-    names += ["four samples, encoder once, bfloat16", "four samples, sketch to PIL, float32"]
-    assert list(table) == names
-    assert table[names[1]][0] < table[names[0]][0]  # a tiny model beside 54 M parameters
+    *measured, choice = done.stdout.splitlines()
+    assert re.match(r"the page would use +(float32|bfloat16) ", choice)
+    table = rows("\n".join(measured))
+    unet = table.pop("U-Net-256 (54.4 M), batch 4, float32")
+    difference = table.pop("its mean difference from float32")
+    assert difference[0] < 5 and difference[1] == ""
+    kinds = ("four samples, encoder once", "four samples, sketch to PIL")
+    assert list(table) == [f"{kind}, {dtype}" for dtype in ("float32", "bfloat16") for kind in kinds]
+    assert {unit for _, unit in table.values()} == {"ms"} == {unet[1]}
+    assert table["four samples, encoder once, float32"][0] < unet[0]  # a tiny model beside 54 M parameters
     assert re.search(r"[\d.]+ x the U-Net; tiny [0-9a-f]{8}", done.stdout)
 
 
