@@ -131,7 +131,9 @@ def save(folder: Path, config: dict[str, Any], nets: nn.Module, card: str) -> No
         nets: weights; stored in half precision.
         card: text of README.md.
     """
-    fresh = folder.with_name(folder.name + ".new")
+    fresh, old = folder.with_name(folder.name + ".new"), folder.with_name(folder.name + ".old")
+    if old.exists() and not folder.exists():
+        old.rename(folder)  # a kill between the two renames below left it so
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
     half = {}
@@ -139,10 +141,10 @@ def save(folder: Path, config: dict[str, Any], nets: nn.Module, card: str) -> No
         tensor = tensor.detach().to("cpu", memory_format=torch.contiguous_format)
         half[name] = tensor.half().contiguous() if tensor.is_floating_point() else tensor.clone().contiguous()
     save_file(half, fresh / WEIGHTS)
+    (fresh / WEIGHTS).chmod(0o644)  # safetensors makes it readable by its owner alone
     config = {"format": FORMAT} | config | {"sha256": weights_digest(fresh)}
     (fresh / CONFIG).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n")
     (fresh / CARD).write_text(card)
-    old = folder.with_name(folder.name + ".old")
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
         if (folder / "examples").is_dir():

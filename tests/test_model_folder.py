@@ -76,6 +76,15 @@ def test_saving_again_replaces_all_but_the_examples(folder):
     assert [p.name for p in folder.parent.iterdir()] == ["model"]
 
 
+def test_a_kill_between_the_renames_keeps_the_examples(folder):
+    (folder / "examples").mkdir()
+    (folder / "examples" / "samples.jpg").write_bytes(b"picture")
+    folder.rename(folder.with_name("model.old"))
+    save(folder, CONFIG, make_nets(seed=2), "# second\n")
+    assert (folder / "examples" / "samples.jpg").read_bytes() == b"picture"
+    assert [p.name for p in folder.parent.iterdir()] == ["model"]
+
+
 @pytest.mark.parametrize("place", ["save_file", "weights_digest", "shutil.copytree"])
 def test_a_save_that_fails_leaves_the_old_model(folder, monkeypatch, place):
     (folder / "examples").mkdir()

@@ -162,7 +162,7 @@ Styled pix2pix: a drawing becomes as many photos as one asks for. Each seed is a
 
 Protocol: {config.get("metrics", {}).get("protocol", "none")}.
 
-![drawing, photo's own style where it may be shown, and four seeds](examples/samples.jpg)
+![validation drawings and the answers to seeds 0 to 3](examples/samples.jpg)
 """
 
 

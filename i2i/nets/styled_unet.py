@@ -44,13 +44,14 @@ def activate(x: Tensor) -> Tensor:
     return F.leaky_relu(x, LEAK)
 
 
-def unit_features(x: Tensor) -> Tensor:
-    """Features (B, C, H, W) with a root mean square of one over each picture's channels and places.
+def unit_factor(x: Tensor) -> Tensor:
+    """(B, 1): what brings features (B, C, H, W) to a root mean square of one over each picture's channels and places.
 
     Demodulation (StyleGAN2, equation 3) presumes inputs of unit variance; nothing else would keep an encoder without
     normalisation, and the skips from it, at that scale. One number a picture: no channel or place is evened out.
     """
-    return x * torch.rsqrt(x.square().mean((1, 2, 3), keepdim=True) + 1e-8)
+    mean_square = torch.linalg.vector_norm(x, dim=(1, 2, 3)).square() / x[0].numel()
+    return torch.rsqrt(mean_square + 1e-8)[:, None]
 
 
 class EncoderBlock(nn.Module):
@@ -82,13 +83,22 @@ class ModulatedConv(nn.Module):
         nn.init.normal_(self.shift.weight, std=0.1 / style**0.5)
         nn.init.zeros_(self.shift.bias)
 
-    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+    def forward(self, x: Tensor, style: Tensor, factor: Tensor | float = 1.0, gain: float = 1.0) -> Tensor:
+        """x (B, inputs, H, W), style (B, style) -> (B, outputs, H, W).
+
+        `factor` (B, 1) multiplies x and `gain` the result; taken along with the style they cost no pass of their own.
+        """
         scale = self.scale(style)
         # Var of output o for unit inputs: sum over i of scale_i^2 * sum of w_oi^2 (equation 3).
         power = self.weight.square().sum((2, 3))
-        demodulation = torch.rsqrt(scale.square() @ power.t() + 1e-8)
-        x = F.conv2d(x * scale[:, :, None, None], self.weight, padding=1)
-        return x * demodulation[:, :, None, None] + self.shift(style)[:, :, None, None]
+        demodulation = torch.rsqrt(scale.square() @ power.t() + 1e-8) * gain
+        scale, shift = scale * factor, self.shift(style) * gain
+        if len(x) == 1 and not torch.is_grad_enabled():
+            # A single picture, as in serving on the CPU: modulate the weights, which are fewer than the activations.
+            weight = self.weight * scale[0, :, None, None] * demodulation[0, :, None, None, None]
+            return F.conv2d(x, weight, shift[0], padding=1)
+        y = F.conv2d(x * scale[:, :, None, None], self.weight, padding=1)
+        return torch.addcmul(shift[:, :, None, None], y, demodulation[:, :, None, None])
 
 
 class DecoderLevel(nn.Module):
@@ -107,9 +117,9 @@ class DecoderLevel(nn.Module):
         y = self.skip(skip)
         if self.enter is not None:
             y = y + F.interpolate(self.enter(x), scale_factor=2.0, mode="nearest")
-        y = unit_features(y)
-        y = activate(self.conv1(y, style)) * GAIN
-        return activate(self.conv2(y, style)) * GAIN
+        # A gain before the rectifier is a gain after it.
+        y = F.leaky_relu(self.conv1(y, style, unit_factor(y), GAIN), LEAK, inplace=True)
+        return F.leaky_relu(self.conv2(y, style, gain=GAIN), LEAK, inplace=True)
 
 
 class StyledUNet(nn.Module):

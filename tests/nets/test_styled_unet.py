@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from i2i.methods.styled import StyledConfig, serving_nets
-from i2i.nets.styled_unet import EncoderBlock, ModulatedConv, StyledUNet, StyledUNetConfig, unit_features
+from i2i.nets.styled_unet import EncoderBlock, ModulatedConv, StyledUNet, StyledUNetConfig, unit_factor
 
 TINY = StyledUNetConfig(inputs=1, size=64, style=8, widths=(8, 16, 16, 16))
 
@@ -155,15 +155,25 @@ def test_loud_features_do_not_make_a_loud_picture(generator, batch):
     assert loud.std() < 2 * plain.std()
 
 
-def test_unit_features_scale_each_picture_by_one_number():
+def test_the_unit_factor_scales_each_picture_by_one_number():
     torch.manual_seed(4)
     x = torch.randn(3, 4, 5, 6) * torch.tensor([0.01, 1.0, 50.0])[:, None, None, None] + 0.02
-    scaled = unit_features(x)
+    factor = unit_factor(x)
+    assert factor.shape == (3, 1)
+    scaled = x * factor[:, :, None, None]
     assert (scaled.square().mean((1, 2, 3)) - 1).abs().max() < 1e-3
-    for picture, before in zip(scaled, x, strict=True):
-        assert (picture / before - picture[0, 0, 0] / before[0, 0, 0]).abs().max() < 1e-2
-    assert torch.equal(unit_features(x[1:]), scaled[1:])
-    assert not unit_features(torch.zeros(1, 2, 3, 3)).any()
+    assert torch.allclose(unit_factor(x[1:]), factor[1:])
+    assert torch.isfinite(unit_factor(torch.zeros(1, 2, 3, 3))).all()
+
+
+@torch.inference_mode()
+def test_factor_and_gain_are_taken_along():
+    torch.manual_seed(5)
+    conv = ModulatedConv(4, 6, 3)
+    for batch in (1, 2):  # a single picture has its own path
+        x, style, factor = torch.randn(batch, 4, 8, 8), torch.randn(batch, 3), torch.rand(batch, 1) + 0.5
+        wanted = conv(x * factor[:, :, None, None], style) * 1.7
+        assert (conv(x, style, factor, 1.7) - wanted).abs().max() < 1e-5
 
 
 @torch.inference_mode()
