@@ -112,7 +112,7 @@ def test_draw_and_four_different_photos_answer(open_page):
     assert "4 photos in" in page.page.inner_text(".status") and "ms" in page.page.inner_text(".status")
 
 
-def test_the_drawing_is_sent_at_the_model_s_size_with_its_strokes(open_page):
+def test_the_drawing_is_sent_at_256_with_its_strokes(open_page):
     page = open_page()
     with page.page.expect_request("**/queue/join*") as caught:
         page.draw(LEFT_EAR)
@@ -122,10 +122,10 @@ def test_the_drawing_is_sent_at_the_model_s_size_with_its_strokes(open_page):
     for x, y in LEFT_EAR:  # the corners, in units of 1/256 of the paper; half a screen pixel is 0.25
         assert min(math.hypot(x * 256 - px, y * 256 - py) for px, py in points) < 0.5
     picture = Image.open(io.BytesIO(base64.b64decode(drawing["image"].split(",")[1]))).convert("L")
-    assert picture.size == (64, 64)
+    assert picture.size == (256, 256)  # where drawings are made, whatever the model's size
     assert picture.getpixel((0, 0)) == 255  # white paper
     for x, y in [(0.235, 0.245), (0.32, 0.2)]:  # halfway along both lines: black ink
-        assert picture.getpixel((int(x * 64), int(y * 64))) < 160
+        assert picture.getpixel((int(x * 256), int(y * 256))) < 160
 
 
 def test_undo_and_redo_bring_canvas_and_pictures_back(open_page):
