@@ -22,7 +22,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from i2i import model_folder
-from i2i.data.layout import detect_layout, find_photos
+from i2i.data.layout import detect_layout, find_items, find_photos
 from i2i.data.pairs import PairDataset
 from i2i.data.prepare import prepare_pairs
 from i2i.edges.detector import EdgeDetector
@@ -95,30 +95,29 @@ def features_or_none(source: str, use: str, say) -> torch.nn.Module | None:
         return None
 
 
-def prepare(args: argparse.Namespace, size: int, accelerator: Accelerator, say) -> PairDataset:
+def prepare(args: argparse.Namespace, size: int, edges: EdgeDetector, accelerator: Accelerator, say) -> PairDataset:
     """Make the pairs (main process), then load them everywhere."""
     folder = args.out / "data"
     if accelerator.is_main_process:
         layout = detect_layout(args.photos)
-        detector = recipe = None
-        if layout == "photos":
-            edges = EdgeDetector(args.detector, accelerator.device)
-            recipe = f"{edges.config['name']} {edges.config['sha256'][:8]}"
+        bar: tqdm | None = None
 
-            def detector(photos: list[Image.Image]) -> list[np.ndarray]:
-                return edges.detect_batch([np.asarray(p) for p in photos])
-
-        bar = tqdm(total=None, unit="file", desc="pairs", file=sys.stderr)
+        def detector(photos: list[Image.Image]) -> list[np.ndarray]:
+            return edges.detect_batch([np.asarray(p) for p in photos])
 
         def progress(done: int, total: int, counts: dict[str, int]) -> None:
-            bar.total = total
+            nonlocal bar
+            bar = bar or tqdm(total=total, unit="file", desc="pairs", file=sys.stderr)
             bar.update(done - bar.n)
 
+        recipe = f"{edges.config['name']} {edges.config['sha256'][:8]}" if layout == "photos" else ""
         report = prepare_pairs(
-            args.photos, folder, fit=args.fit, detector=detector, val_fraction=args.val_fraction,
-            layout=layout, drawing_side=args.drawing_side, recipe=recipe or "", progress=progress,
+            args.photos, folder, fit=args.fit, detector=detector if layout == "photos" else None,
+            val_fraction=args.val_fraction, layout=layout, drawing_side=args.drawing_side, recipe=recipe,
+            progress=progress,
         )  # fmt: skip
-        bar.close()
+        if bar:
+            bar.close()
         say(f"{report.summary()}; see {folder / 'contact_sheet.jpg'}")
     accelerator.wait_for_everyone()
     return PairDataset(folder, "train", size, sketchify_strength=args.sketchify, flip=not args.no_flip)
@@ -210,11 +209,15 @@ def main(argv: list[str] | None) -> int:
         facts |= {"device": accelerator.device, "processes": accelerator.num_processes}
         print_plan([config, how], method.nets, facts)
         return 0
+    # What can be wrong with the input is told before anything is written.
+    if args.out.resolve().is_relative_to(args.photos.resolve()):
+        raise ValueError(f"--out {args.out} lies inside {args.photos}, whose pictures would then include its own results")
+    edges = EdgeDetector(args.detector, accelerator.device)
     if accelerator.is_main_process:
-        detect_layout(args.photos)  # a wrong folder is told before anything is written
+        find_items(args.photos, "auto", args.drawing_side, skip=args.out)
         claim_run_folder(args.out, args.resume)
     accelerator.wait_for_everyone()
-    pairs = prepare(args, config.size, accelerator, say)
+    pairs = prepare(args, config.size, edges, accelerator, say)
     val = PairDataset(args.out / "data", "val", config.size, flip=False)
     manifest = json.loads((args.out / "data" / "manifest.json").read_text())
 

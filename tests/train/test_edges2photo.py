@@ -140,6 +140,7 @@ def test_dry_run_prints_and_writes_nothing(photos, tmp_path):
         (["{photos}", "--size", "100"], "64, 128, 256"),
         (["{photos}", "--batch", "1"], "at least 2"),
         (["{photos}", "--resume"], "nothing to resume"),
+        (["{photos}", "--out", "{photos}/run"], "lies inside"),
         (["{photos}", "--features", "{nowhere}"], "do not exist"),
         (["{photos}", "--init", "no-such-model"], "no-such-model"),
         (["{photos}", "--detector", "{empty}"], "config.json"),
@@ -150,8 +151,8 @@ def test_bad_input_is_one_line_and_exit_code_2(photos, tmp_path, words, message)
     places["empty"].mkdir()
     given = [w.format(**places) for w in words]
     options = [] if "--features" in given else ["--features", "none"]
-    done = script("edges2photo.py", *given, "--out", tmp_path / "run", "--cpu", "--steps", "1", *options)
+    done = script("edges2photo.py", "--out", tmp_path / "run", "--cpu", "--steps", "1", *options, *given)
     assert done.returncode == 2, done.stderr
     assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
-    assert not (tmp_path / "run" / "state").exists()
+    assert not (tmp_path / "run").exists()
