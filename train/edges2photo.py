@@ -211,7 +211,7 @@ def main(argv: list[str] | None) -> int:
         return 0
     # What can be wrong with the input is told before anything is written.
     if args.out.resolve().is_relative_to(args.photos.resolve()):
-        raise ValueError(f"--out {args.out} lies inside {args.photos}, whose pictures would then include its own results")
+        raise ValueError(f"--out {args.out} lies inside {args.photos}, which would then hold its own results")
     edges = EdgeDetector(args.detector, accelerator.device)
     if accelerator.is_main_process:
         find_items(args.photos, "auto", args.drawing_side, skip=args.out)
