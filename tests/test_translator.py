@@ -160,16 +160,16 @@ def test_foreign_and_damaged_folders(tiny_model_folder, tmp_path):
         return folder
 
     cases = {
-        "bundled": (tmp_path / "nothing-here", lambda: None),
-        "no config.json": (broken("a", lambda f, c: (f / "config.json").unlink()), None),
-        "format 99": (broken("b", lambda f, c: c.update(format=99)), None),
-        "sha256 differs": (broken("c", lambda f, c: (f / "model.safetensors").write_bytes(b"x")), None),
-        "no model.safetensors": (broken("d", lambda f, c: (f / "model.safetensors").unlink()), None),
-        "does not translate": (broken("e", lambda f, c: c.update(method="hed")), None),
-        "does not fit": (broken("f", lambda f, c: c["net"].update(widths=[8, 8, 16])), None),
-        "does not describe": (broken("g", lambda f, c: c["net"].update(colour=3)), None),
+        "bundled": tmp_path / "nothing-here",
+        "no config.json": broken("a", lambda f, c: (f / "config.json").unlink()),
+        "format 99": broken("b", lambda f, c: c.update(format=99)),
+        "sha256 differs": broken("c", lambda f, c: (f / "model.safetensors").write_bytes(b"x")),
+        "no model.safetensors": broken("d", lambda f, c: (f / "model.safetensors").unlink()),
+        "does not translate": broken("e", lambda f, c: c.update(method="hed")),
+        "does not fit": broken("f", lambda f, c: c["net"].update(widths=[8, 8, 16])),
+        "does not describe": broken("g", lambda f, c: c["net"].update(colour=3)),
     }
-    for message, (folder, _) in cases.items():
+    for message, folder in cases.items():
         with pytest.raises(ModelFolderError, match=message):
             Translator.from_pretrained(folder, device="cpu")
 

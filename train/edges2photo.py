@@ -27,7 +27,7 @@ from i2i.data.pairs import PairDataset
 from i2i.data.prepare import prepare_pairs
 from i2i.edges.detector import EdgeDetector
 from i2i.grids import tile
-from i2i.methods.styled import StyledConfig, StyledPix2Pix, serving_nets
+from i2i.methods.styled import StyledConfig, StyledPix2Pix
 from i2i.metrics.report import evaluate
 from i2i.nets.features import load_features
 from i2i.training.loop import TrainConfig, train
@@ -193,6 +193,8 @@ def main(argv: list[str] | None) -> int:
             print(text, file=sys.stderr)
 
     features = features_or_none(args.features, "loss", say)
+    if features is not None:
+        features.to(accelerator.device)
     torch.manual_seed(how.seed)
     method = StyledPix2Pix(config, features)
     if args.init:
@@ -278,9 +280,7 @@ def finish(args, target: Path, val: PairDataset, config: StyledConfig, name: str
     )
     bar.close()
     final = model_config(name, config, facts(metrics))
-    nets = serving_nets(config)
-    nets.load_state_dict(translator.nets.state_dict())
-    model_folder.save(target, final, nets, card(final))
+    model_folder.save(target, final, translator.nets, card(final))
     (target / "examples").mkdir(exist_ok=True)
     samples_picture(translator, val).save(target / "examples" / "samples.jpg", quality=88)
     print(json.dumps(metrics, indent=1))

@@ -150,7 +150,7 @@ class StyledPix2Pix(nn.Module):
         self.style_queue.copy_(torch.cat([own.detach().float(), self.style_queue])[: self.queue_length])
         self.queue_filled += n
         known = self.style_queue[: min(int(self.queue_filled), self.queue_length)]
-        z = torch.randn(max(0, 128 - n), self.config.latent, device=own.device)
+        z = torch.randn(max(0, self.queue_length - n), self.config.latent, device=own.device)
         fresh = torch.cat([mapped, self.nets["mapping"](z)])
         return losses.energy_distance(fresh.float(), known)
 

@@ -19,10 +19,16 @@ from i2i.metrics.frechet import FRECHET_MINIMUM, frechet_distance, kernel_distan
 from i2i.translator import Translator
 
 
+def device_of(features: nn.Module) -> torch.device:
+    """Where a feature network wants its pictures."""
+    return next((p.device for p in features.parameters()), torch.device("cpu"))
+
+
 @torch.inference_mode()
 def pooled(pictures: Tensor, features: nn.Module, batch: int = 16) -> np.ndarray:
     """Features of the last tap, averaged over the picture: (N, D)."""
-    parts = [features(p)[-1].mean((2, 3)) for p in pictures.split(batch)]
+    where = device_of(features)
+    parts = [features(p.to(where))[-1].mean((2, 3)) for p in pictures.split(batch)]
     return torch.cat(parts).cpu().numpy()
 
 
@@ -74,12 +80,13 @@ def evaluate(
         spread = []
         for i in chosen:
             styles = torch.from_numpy(translator.styles(range(diversity_samples)))
-            spread.append(mean_pairwise_distance(translator.render(pairs[i]["x"], styles).clamp(-1, 1), features))
+            answers = translator.render(pairs[i]["x"], styles).clamp(-1, 1)
+            spread.append(mean_pairwise_distance(answers.to(device_of(features)), features))
         table["diversity"] = float(np.mean(spread))
         generator = torch.Generator().manual_seed(0)
         some = torch.randperm(count, generator=generator)[:40]
         if len(some) > 1:
-            table["diversity_of_photos"] = mean_pairwise_distance(real[some], features)
+            table["diversity_of_photos"] = mean_pairwise_distance(real[some].to(device_of(features)), features)
         protocol += [
             f"features {features.name}",
             f"diversity: {len(chosen)} drawings x {diversity_samples} samples, all pairs",

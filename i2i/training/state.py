@@ -1,7 +1,8 @@
 """Everything a resume needs, on disk: nets, EMA, optimizers, random generators, position.
 
-`RUN/state/` is written under a temporary name and renamed, so a kill at any moment leaves a whole state. Tensors of
-nets lie in safetensors; the rest in files that load with `weights_only=True`. Nothing is unpickled.
+A state made on a GPU resumes on a CPU and the other way round. `RUN/state/` is written under a temporary name and
+renamed, so a kill at any moment leaves a whole state. Tensors of nets lie in safetensors; the rest in files that load
+with `weights_only=True`. Nothing is unpickled.
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ class StateFolder:
         if not path.exists():
             raise StateError(f"{self.path} holds no saved state: there is nothing to resume; start without --resume")
         try:
-            meta = torch.load(path, weights_only=True)
+            meta = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:
             raise StateError(
                 f"{path} cannot be read ({type(error).__name__}): it is not one of our run states"
@@ -112,12 +113,12 @@ class StateFolder:
         try:
             nets.load_state_dict(load_file(self.path / "nets.safetensors"))
             ema.nets.load_state_dict(load_file(self.path / "ema.safetensors"))
-            saved = torch.load(self.path / "optimizers.pt", weights_only=True)
+            saved = torch.load(self.path / "optimizers.pt", map_location="cpu", weights_only=True)
             for name, optimizer in optimizers.items():
                 optimizer.load_state_dict(saved[name])
         except (RuntimeError, KeyError, ValueError) as error:
             raise StateError(f"{self.path} does not fit this configuration: {str(error).splitlines()[0]}") from error
         generators = self.path / f"random_{accelerator.process_index}.pt"
         if meta["processes"] == accelerator.num_processes and generators.exists():
-            set_random_state(torch.load(generators, weights_only=True))
+            set_random_state(torch.load(generators, map_location="cpu", weights_only=True))
         return meta
