@@ -17,10 +17,23 @@ class BsdsError(ValueError):
     """The folder is not a BSDS500 folder."""
 
 
+def read_annotators(path: Path) -> list[np.ndarray]:
+    """Each annotator's boundary map, bool (H, W), True on a boundary.
+
+    Raises:
+        BsdsError: if the file is not a ground truth of BSDS500.
+    """
+    try:
+        return [truth["Boundaries"][0, 0].astype(bool) for truth in loadmat(path)["groundTruth"][0]]
+    except (KeyError, IndexError, TypeError, ValueError, NotImplementedError) as error:
+        raise BsdsError(
+            f"{path} is not a ground truth of BSDS500 ({type(error).__name__}): unpack the archive again"
+        ) from error
+
+
 def read_boundaries(path: Path) -> np.ndarray:
     """The mean of the annotators' boundary maps, (H, W) float32 in [0, 1]."""
-    truth = loadmat(path)["groundTruth"][0]
-    return np.mean([t["Boundaries"][0, 0].astype(np.float32) for t in truth], axis=0)
+    return np.mean(read_annotators(path), axis=0, dtype=np.float32)
 
 
 def find_bsds(root: str | Path, splits: tuple[str, ...] = ("train", "val")) -> list[tuple[Path, Path]]:

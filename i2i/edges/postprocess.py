@@ -145,18 +145,8 @@ def suppress_non_maxima(edges: np.ndarray, direction: np.ndarray, threshold: flo
     Returns:
         bool (H, W).
     """
-    height, width = edges.shape
-    faded = edges.copy()
-    for k in range(_FADE):
-        factor = np.float32(k) / np.float32(_FADE)
-        faded[:, k] *= factor
-        faded[:, width - 1 - k] *= factor
-    for k in range(_FADE):
-        factor = np.float32(k) / np.float32(_FADE)
-        faded[k] *= factor
-        faded[height - 1 - k] *= factor
     # Suppression only ever removes, so the pixels that are too weak anyway need not be sampled.
-    ink = faded >= np.float32(threshold)
+    ink = fade_borders(edges) >= np.float32(threshold)
     y, x = np.nonzero(ink)
     step_x, step_y = np.cos(direction[y, x]), np.sin(direction[y, x])
     value = edges[y, x] * np.float32(1.01)
@@ -167,6 +157,21 @@ def suppress_non_maxima(edges: np.ndarray, direction: np.ndarray, threshold: flo
         )
     ink[y[fall], x[fall]] = False
     return ink
+
+
+def fade_borders(edges: np.ndarray) -> np.ndarray:
+    """The map (H, W) with column and row k from each border multiplied by k / 5, for k below 5."""
+    faded = edges.copy()
+    height, width = edges.shape
+    for k in range(_FADE):
+        factor = np.float32(k) / np.float32(_FADE)
+        faded[:, k] *= factor
+        faded[:, width - 1 - k] *= factor
+    for k in range(_FADE):
+        factor = np.float32(k) / np.float32(_FADE)
+        faded[k] *= factor
+        faded[height - 1 - k] *= factor
+    return faded
 
 
 def _bilinear(image: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
