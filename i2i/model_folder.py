@@ -40,7 +40,7 @@ def bundled_models(kind: str = "translator") -> list[str]:
 
 
 def resolve(name_or_folder: str | os.PathLike) -> Path:
-    """The folder of a model: a folder, a bundled name, or a Hugging Face Hub id `owner/name` (downloaded).
+    """The folder of a model: a folder, a bundled name, or a Hugging Face Hub id `owner/name[@revision]` (downloaded).
 
     Raises:
         ModelFolderError: naming the bundled models and what to do.
@@ -58,16 +58,13 @@ def resolve(name_or_folder: str | os.PathLike) -> Path:
         raise ModelFolderError(f"{text} is a file; give the model's folder, the one that holds {CONFIG} and {WEIGHTS}")
     parts = text.split("/")
     if len(parts) == 2 and all(p and not p.startswith(".") for p in parts):
-        try:
-            from huggingface_hub import snapshot_download
+        from i2i import hub  # it knows model folders; they need it here alone
 
-            patterns = [CONFIG, WEIGHTS, CARD, "examples/*"]
-            return Path(snapshot_download(text, allow_patterns=patterns))
-        except ImportError as error:
-            raise ModelFolderError(f"{text} looks like a Hub id: pip install huggingface_hub") from error
-        except Exception as error:
+        try:
+            return hub.pull(text)
+        except ModelFolderError as error:
             raise ModelFolderError(
-                f"{text} is neither a folder nor could it be fetched from the Hub ({type(error).__name__}); "
+                f"{text} is neither a folder nor could it be fetched from the Hub ({error}); "
                 f"check the path or the id; bundled models: {known}"
             ) from error
     raise ModelFolderError(f"no model {text!r}: give a model folder, a Hub id owner/name, or a bundled one ({known})")

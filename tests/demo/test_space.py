@@ -1,0 +1,360 @@
+"""The folder of a Space: what is in it, that it runs by itself as on a Space, and how it reaches the Hub."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import time
+import types
+import urllib.request
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+import yaml
+from PIL import Image
+
+sys.path.append(str(Path(__file__).parents[1]))
+
+from stub_hub import TOKEN, stub_hub, use_stub  # noqa: E402
+
+from demo import space  # noqa: E402
+from demo.space_folder import SpaceError, build, choose, imported  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def model(tiny_model_folder, tmp_path) -> Path:
+    """A model folder with an example and with something that must stay at home."""
+    folder = tmp_path / "tiny"
+    shutil.copytree(tiny_model_folder, folder)
+    (folder / "examples").mkdir()
+    (folder / "examples" / "samples.jpg").write_bytes(b"a picture")
+    (folder / "private.txt").write_text("secret")
+    return folder
+
+
+@pytest.fixture
+def hub(monkeypatch, tmp_path):
+    with stub_hub() as running:
+        use_stub(monkeypatch, running, tmp_path / "cache")
+        yield running
+
+
+def front(out: Path) -> dict:
+    return yaml.safe_load((out / "README.md").read_text().split("---\n")[1])
+
+
+def change(folder: Path, **values) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | values))
+
+
+def lines(path: Path) -> list[str]:
+    return path.read_text().splitlines()
+
+
+# Building
+
+
+def test_the_folder_holds_page_library_models_and_nothing_else(model, tmp_path):
+    out = tmp_path / "new" / "space"
+    files = {path.as_posix() for path in build(out, [str(model)])}
+    assert files >= {"app.py", "README.md", "requirements.txt", "LICENSE", "demo/app.py", "demo/page.css"}
+    assert files >= {"i2i/translator.py", "assets/sketches/01-tabby-face.json", "assets/models/edges/config.json"}
+    mine = {name for name in files if name.startswith("assets/models/tiny/")}
+    names = ("README.md", "config.json", "examples/samples.jpg", "model.safetensors")
+    assert mine == {f"assets/models/tiny/{name}" for name in names}
+    assert not any("__pycache__" in name or name.startswith(("tests", "train")) for name in files)
+    assert 'MODELS = ["tiny"]' in (out / "app.py").read_text()
+    assert not [p for p in out.parent.iterdir() if p != out]  # nothing of the making is left
+
+
+def test_the_readme_configures_the_space(model, tmp_path):
+    change(model, data={"name": "drawn squares", "licence": "CC0 1.0"})
+    build(tmp_path / "space", [str(model)], title="Squares")
+    settings = front(tmp_path / "space")
+    assert settings["title"] == "Squares" and settings["sdk"] == "gradio" and settings["app_file"] == "app.py"
+    assert settings["sdk_version"] == metadata.version("gradio")
+    assert settings["python_version"] == f"{sys.version_info.major}.{sys.version_info.minor}"
+    assert settings["suggested_hardware"] == "cpu-basic" and len(settings["short_description"]) <= 60
+    assert settings["license"] == "other"  # of the drawings' detector and of the model: not the same
+    text = (tmp_path / "space" / "README.md").read_text()
+    assert "| [`tiny`](assets/models/tiny/README.md) | drawn squares | CC0 1.0 |" in text
+    assert "non-commercial research and education" in text
+
+
+def test_requirements_are_pinned_to_what_is_installed_and_complete(model, tmp_path):
+    build(tmp_path / "space", [str(model)])
+    pins = dict(line.split("==") for line in lines(tmp_path / "space" / "requirements.txt"))
+    assert pins["gradio"] == front(tmp_path / "space")["sdk_version"]
+    assert set(pins) >= {"gradio", "numpy", "torch", "pillow", "safetensors", "scipy", "opencv-python-headless"}
+    assert not set(pins) & {"spaces", "huggingface_hub", "accelerate", "pytest"}
+    assert all(metadata.version(name).partition("+")[0] == version for name, version in pins.items())
+    first = lines(tmp_path / "space" / "pre-requirements.txt")
+    assert first == ["--index-url https://download.pytorch.org/whl/cpu", f"torch=={pins['torch']}"]
+
+
+def test_zero_gpu_brings_its_own_torch(model, tmp_path):
+    build(tmp_path / "space", [str(model)], hardware="zero")
+    wanted = lines(tmp_path / "space" / "requirements.txt")
+    assert "torch" in wanted and not (tmp_path / "space" / "pre-requirements.txt").exists()
+    settings = front(tmp_path / "space")
+    assert settings["python_version"] == "3.12" and settings["suggested_hardware"] == "zero-a10g"
+    app = (tmp_path / "space" / "app.py").read_text()
+    assert app.index("import zero_gpu") < app.index("from demo.app")
+
+
+def test_imports_are_followed_through_the_code_that_is_sent(tmp_path):
+    for name, text in {
+        "app.py": "import os\nfrom demo.page import show\n",
+        "demo/page.py": "import gradio as gr\nfrom i2i import parts\n",
+        "i2i/__init__.py": "",
+        "i2i/parts/__init__.py": "def f():\n    import cv2.dnn\n    from i2i.parts.deep import g\n",
+        "i2i/parts/deep.py": "from PIL import Image\n",
+        "i2i/unused.py": "import pandas\n",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert imported(tmp_path) == {"gradio", "cv2", "PIL"}
+
+
+def test_building_again_replaces_what_was_built_and_keeps_git(model, tmp_path):
+    out = tmp_path / "space"
+    (out / ".git").mkdir(parents=True)
+    (out / ".git" / "HEAD").write_text("ref")
+    build(out, [str(model)])
+    (out / "demo" / "old.py").write_text("gone soon")
+    change(model, name="other")
+    build(out, [str(model)])
+    assert (out / ".git" / "HEAD").read_text() == "ref" and not (out / "demo" / "old.py").exists()
+    assert sorted(p.name for p in (out / "assets" / "models").iterdir()) == ["edges", "other"]
+
+
+def test_a_folder_with_other_things_is_not_touched(model, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "app.py").write_text("print('my own')\n")
+    with pytest.raises(SpaceError, match="mine holds other things .*choose a new folder"):
+        build(tmp_path / "mine", [str(model)])
+    assert (tmp_path / "mine" / "app.py").read_text() == "print('my own')\n"
+    with pytest.raises(SpaceError, match="is a file"):
+        build(tmp_path / "mine" / "app.py", [str(model)])
+
+
+def test_models_get_names_of_their_own(model, tmp_path):
+    other = tmp_path / "other" / "tiny"
+    shutil.copytree(model, other)
+    change(other, name="edges")
+    names = [one.name for one in choose([str(model), str(other)])]
+    assert names[0] == "tiny" and names[1].startswith("edges-") and len(names[1]) == len("edges-") + 8
+    change(other, name="../../evil name")
+    assert choose([str(other)])[0].name == "evil-name"
+    with pytest.raises(SpaceError, match="is there twice"):
+        choose([str(model), str(model), str(model)])
+
+
+def test_models_that_no_page_can_show_are_refused(model, tmp_path):
+    with pytest.raises(SpaceError, match="edges is no model that a page can show: its kind is 'detector'"):
+        choose(["edges"])
+    with pytest.raises(ValueError, match="no model 'dragons'"):
+        choose(["dragons"])
+    (model / "model.safetensors").write_bytes(b"")
+    with pytest.raises(SpaceError, match="missing or damaged"):
+        build(tmp_path / "space", [str(model)])
+    assert not (tmp_path / "space").exists()
+
+
+def test_by_default_every_bundled_model_goes_along():
+    assert [one.name for one in choose(None)][0] == "edges2cats"
+
+
+# Running
+
+
+def on_a_space(home: Path, port: int) -> dict[str, str]:
+    """The environment of a Space. Site-packages come by PYTHONPATH, where .pth files, as those of an editable
+    installation, mean nothing; so this checkout is out of reach."""
+    paths = dict.fromkeys(sysconfig.get_paths()[name] for name in ("purelib", "platlib"))
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "PYTHONPATH": os.pathsep.join(paths),
+        "SYSTEM": "spaces",
+        "SPACE_ID": "someone/page",
+        "SPACE_HOST": "someone-page.hf.space",
+        "GRADIO_SERVER_NAME": "127.0.0.1",
+        "GRADIO_SERVER_PORT": str(port),
+        "OMP_NUM_THREADS": "1",
+        "no_proxy": "127.0.0.1",
+    }
+
+
+def test_the_folder_runs_by_itself_as_on_a_space(model, tmp_path, cat_drawing, free_port):
+    from gradio_client import Client, handle_file
+
+    out, port = tmp_path / "space", free_port()
+    build(out, [str(model)])
+    environment = on_a_space(tmp_path, port)
+    where = "from importlib.util import find_spec as f; import sys; print(f('i2i').origin, f('demo').origin, *sys.path)"
+    found = subprocess.run(
+        [sys.executable, "-S", "-c", where], cwd=out, env=environment, capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert found[:2] == [str(out / "i2i" / "__init__.py"), str(out / "demo" / "__init__.py")]
+    assert str(ROOT) not in found
+
+    log = tmp_path / "log.txt"
+    with log.open("w") as output:
+        page = subprocess.Popen(
+            [sys.executable, "-S", "app.py"], cwd=out, env=environment, stdout=output, stderr=subprocess.STDOUT
+        )
+    try:
+        url = f"http://127.0.0.1:{port}/"
+        for _ in range(240):
+            assert page.poll() is None, log.read_text()
+            try:
+                html = urllib.request.urlopen(url, timeout=5).read().decode()
+                break
+            except OSError:
+                time.sleep(0.25)
+        else:
+            pytest.fail(f"no answer within a minute:\n{log.read_text()}")
+        assert "gradio" in html
+        Image.fromarray(cat_drawing).save(tmp_path / "cat.png")
+        client = Client(url, verbose=False, analytics_enabled=False)
+        answer = client.predict(
+            sketch=handle_file(tmp_path / "cat.png"), model="tiny", n=2, seed=5, api_name="/sample"
+        )
+        assert answer["model"] == "tiny" and answer["seeds"] == [5, 6]
+        assert len(answer["images"]) == 2 and answer["images"][0] != answer["images"][1]
+        assert answer["images"][0].startswith("data:image/")
+    finally:
+        page.terminate()
+        page.wait(timeout=20)
+
+
+# Publishing
+
+
+def test_a_space_is_created_and_sent_in_one_commit(hub, model, capsys):
+    assert space.main(["publish", "someone/page", "--model", str(model), "--private"]) == 0
+    assert f"published: {hub.url}/spaces/someone/page" in capsys.readouterr().out
+    made = hub.made[0]
+    assert made["type"] == "space" and made["sdk"] == "gradio" and "hardware" not in made
+    assert made.get("visibility") == "private" or made.get("private") is True  # by version of the client
+    files = hub.repos["space", "someone/page"]
+    assert {"app.py", "README.md", "requirements.txt", "assets/models/tiny/model.safetensors"} <= set(files)
+    assert len(hub.messages) == 1
+
+
+def test_what_an_earlier_version_left_is_deleted(hub, model):
+    hub.repos["space", "someone/page"] = {"old.py": b"x", ".gitattributes": b"y", "app.py": b"z"}
+    assert space.main(["publish", "someone/page", "--model", str(model), "--hardware", "zero"]) == 0
+    files = hub.repos["space", "someone/page"]
+    assert "old.py" not in files and files[".gitattributes"] == b"y" and b"MODELS" in files["app.py"]
+    assert hub.made[0]["hardware"] == "zero-a10g"
+
+
+@pytest.mark.parametrize("words", [[], ["--dry-run"]])
+def test_without_a_token_it_lists_what_it_would_send(hub, model, monkeypatch, capsys, words):
+    if not words:
+        monkeypatch.delenv("HF_TOKEN")
+    assert space.main(["publish", "someone/page", "--model", str(model), *words]) == 0
+    out = capsys.readouterr().out
+    assert "assets/models/tiny/model.safetensors" in out and "nothing was sent" in out and "someone/page" in out
+    assert ("hf auth login" in out) == (not words)
+    assert hub.asked == []
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["publish", "page"], "give OWNER/NAME"),
+        (["publish", "someone/page", "--model", "dragons"], "no model 'dragons'"),
+        (["build", "somewhere", "--model", "edges"], "no model that a page can show"),
+    ],
+)
+def test_mistakes_are_one_line(hub, tmp_path, monkeypatch, capsys, words, complaint):
+    monkeypatch.chdir(tmp_path)
+    assert space.main(words) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("demo/space.py: ") and said.count("\n") == 1 and complaint in said
+    assert hub.repos == {} and list(tmp_path.iterdir()) == []
+
+
+def test_a_refused_token_is_told(hub, model, monkeypatch, capsys):
+    monkeypatch.setenv("HF_TOKEN", "hf_" + "b" * 34)
+    assert space.main(["publish", "someone/page", "--model", str(model)]) == 2
+    assert "cannot publish someone/page: " in capsys.readouterr().err
+
+
+def test_the_command_takes_hub_and_token_from_the_environment(hub, model, tmp_path):
+    """As a person runs it: a process of its own, HF_ENDPOINT and HF_TOKEN."""
+    ended = subprocess.run(
+        [sys.executable, str(ROOT / "demo" / "space.py"), "publish", "someone/page", "--model", str(model)],
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "HF_ENDPOINT": hub.url, "HF_TOKEN": TOKEN,
+             "no_proxy": "127.0.0.1", "OMP_NUM_THREADS": "1"},
+        capture_output=True, text=True, timeout=120, cwd=tmp_path,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert f"{hub.url}/spaces/someone/page" in ended.stdout and ("space", "someone/page") in hub.repos
+
+
+# ZeroGPU
+
+
+@pytest.fixture
+def zero_gpu(monkeypatch):
+    """A function: demo/zero_gpu.py as it is where `spaces` is or is not, with an environment."""
+
+    def load(spaces=None, **environment):
+        monkeypatch.setitem(sys.modules, "spaces", spaces)  # None: importing it fails
+        monkeypatch.delenv("SPACES_ZERO_GPU", raising=False)
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        spec = importlib.util.spec_from_file_location("zero_gpu_of_a_test", ROOT / "demo" / "zero_gpu.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
+
+
+def fake_spaces():
+    """A stand-in for the package: its decorator notes what it was asked for."""
+    module = types.ModuleType("spaces")
+
+    def lend(duration):
+        def decorate(function):
+            def lent(*args):
+                return ("lent", duration, function(*args))
+
+            return lent
+
+        return decorate
+
+    module.GPU = lend
+    return module
+
+
+def test_without_spaces_functions_stay_as_they_are(zero_gpu):
+    module = zero_gpu()
+    assert module.gpu(len) is len and module.LIVE
+
+
+def test_on_zero_gpu_a_call_borrows_a_gpu_for_seconds_and_there_is_no_live_preview(zero_gpu):
+    module = zero_gpu(fake_spaces(), SPACES_ZERO_GPU="true")
+    what, seconds, result = module.gpu(len)("abc")
+    assert (what, result) == ("lent", 3) and 0 < seconds <= 15
+    assert module.gpu(len, duration=2)("")[1] == 2
+    assert not module.LIVE
+
+
+def test_a_space_without_zero_gpu_previews_live(zero_gpu):
+    """`spaces` is installed on every Space; it lends nothing on one with a CPU."""
+    assert zero_gpu(fake_spaces()).LIVE
