@@ -37,6 +37,42 @@ def hinge_generator(fake: Tensor) -> Tensor:
     return -fake.mean()
 
 
+def vanilla_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """Cross entropy of a discriminator (pix2pix, equation 1, on logits), halved as in section 3.3."""
+    one, zero = torch.ones_like(real), torch.zeros_like(fake)
+    real, fake = (F.binary_cross_entropy_with_logits(v, t) for v, t in ((real, one), (fake, zero)))
+    return 0.5 * (real + fake)
+
+
+def vanilla_generator(fake: Tensor) -> Tensor:
+    """Generator's side of the cross entropy: -log D(fake) instead of log(1 - D(fake)) (pix2pix, section 3.3)."""
+    return F.binary_cross_entropy_with_logits(fake, torch.ones_like(fake))
+
+
+def least_squares_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """LSGAN's discriminator (Mao et al., 2017, equation 9): reals to 1, fakes to 0, halved."""
+    return 0.5 * ((real - 1).square().mean() + fake.square().mean())
+
+
+def least_squares_generator(fake: Tensor) -> Tensor:
+    """LSGAN's generator: fakes to 1; not halved, as in CycleGAN (Zhu et al., 2017, section 4)."""
+    return (fake - 1).square().mean()
+
+
+# Objective of a GAN -> its discriminator's loss (real, fake) and its generator's loss (fake), on logits.
+GAN_LOSSES = {
+    "vanilla": (vanilla_discriminator, vanilla_generator),
+    "lsgan": (least_squares_discriminator, least_squares_generator),
+    "hinge": (hinge_discriminator, hinge_generator),
+}
+
+
+def gaussian_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """KL divergence of N(mean, variance) from N(0, 1): (B, D) each -> sum over dimensions, mean over the batch
+    (BicycleGAN, Zhu et al., 2017, section 3.2)."""
+    return -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).sum(1).mean()
+
+
 def energy_distance(a: Tensor, b: Tensor) -> Tensor:
     """Energy distance 2 E|a-b| - E|a-a'| - E|b-b'| (Szekely and Rizzo, 2013) of two samples (N, S) and (M, S).
 
@@ -52,3 +88,46 @@ def energy_distance(a: Tensor, b: Tensor) -> Tensor:
 def feature_distance(a: list[Tensor], b: list[Tensor]) -> Tensor:
     """Perceptual loss: mean absolute difference of features, averaged over taps (Johnson et al., 2016, equation 2)."""
     return sum(F.l1_loss(p, q) for p, q in zip(a, b, strict=True)) / len(a)
+
+
+def logistic_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """Cross entropy of a discriminator on logits, not halved (StarGAN v2, equation 1); `vanilla_generator` is its
+    non-saturating other side."""
+    return F.softplus(-real).mean() + F.softplus(fake).mean()
+
+
+def wasserstein_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """Critic of WGAN-GP without the penalty (Gulrajani et al., NIPS 2017, equation 3)."""
+    return fake.mean() - real.mean()
+
+
+def r1_penalty(logits: Tensor, pictures: Tensor) -> Tensor:
+    """R1, half the mean squared norm of the discriminator's gradient at real pictures (Mescheder et al., ICML 2018,
+    equation 9, gamma = 1).
+
+    Args:
+        logits: (B,), one a picture, computed from `pictures`, (B, ...), which require a gradient.
+    """
+    (gradient,) = torch.autograd.grad(logits.sum(), pictures, create_graph=True)
+    return 0.5 * gradient.square().flatten(1).sum(1).mean()
+
+
+def gradient_penalty(logits: Tensor, pictures: Tensor) -> Tensor:
+    """Penalty of WGAN-GP, mean of (|gradient| - 1)^2 at pictures between real and fake (equation 3, lambda = 1);
+    arguments as for `r1_penalty`."""
+    (gradient,) = torch.autograd.grad(logits.sum(), pictures, create_graph=True)
+    # Where the norm is zero, the derivative of its root is not finite.
+    norm = gradient.square().flatten(1).sum(1).add(1e-12).sqrt()
+    return (norm - 1).square().mean()
+
+
+def style_difference(a: Tensor, b: Tensor, cell: int = 1) -> Tensor:
+    """Mean absolute difference of answers (B, 3, H, W) to one input in two styles (StarGAN v2, equation 3; MSGAN, Mao
+    et al., CVPR 2019): what the diversity loss wants large.
+
+    Args:
+        cell: pictures are first averaged over squares of so many pixels, so that noise is no diversity.
+    """
+    if cell > 1:
+        a, b = F.avg_pool2d(a, cell), F.avg_pool2d(b, cell)
+    return F.l1_loss(a, b)

@@ -1,9 +1,9 @@
-"""The library's face: a drawing goes in, photos come out."""
+"""The library's face: a drawing (or label map, or photo) goes in, pictures come out."""
 
 from __future__ import annotations
 
-import copy
 import os
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,16 +14,21 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from i2i import model_folder
-from i2i.edges import normalize_sketch
-from i2i.images import drawing_to_tensor, fit_square, load_image, photo_to_tensor, tensor_to_photo
-from i2i.methods import styled
+from i2i import hub, model_folder
+from i2i.images import load_image
 from i2i.model_folder import ModelFolderError
+from i2i.serving import pictures
+from i2i.serving.bicyclegan import BicycleGANServer
+from i2i.serving.pictures import DRAWING_SIZE, Picture
+from i2i.serving.pix2pix import Pix2PixServer
+from i2i.serving.styled import StyledServer
 
-DRAWING_SIZE = 256  # pixels; drawings are made at this size whatever the model's
+__all__ = ["DRAWING_SIZE", "Picture", "Translator", "choose_device"]
 
-Picture = Image.Image | np.ndarray | str | os.PathLike
 Style = Any  # vector (S,), stack (n, S), a photo, or a sequence of photos
+
+# Method in config.json -> how it answers.
+SERVERS = {"styled": StyledServer, "pix2pix": Pix2PixServer, "bicyclegan": BicycleGANServer}
 
 
 def choose_device(device: str = "auto") -> torch.device:
@@ -56,8 +61,8 @@ class Translator:
         name: the folder's name.
         config: its config.json.
         weights_id: first 8 hexadecimal digits of the weights' sha256.
-        image_size: height and width of drawings and photos, pixels.
-        input_kind: "edges" or "labels".
+        image_size: height and width of inputs and answers, pixels.
+        input_kind: "edges", "labels", "photo", "gray" (lightness alone) or "hole" (the centre is missing).
         device: where it runs.
         dtype: of the generator's arithmetic, float32 or bfloat16; styles are always computed in float32.
     """
@@ -68,12 +73,14 @@ class Translator:
         if dtype != "auto" and dtype not in DTYPES:
             raise ValueError(f"unknown dtype {dtype!r}: use auto, {' or '.join(DTYPES)}")
         self.name, self.config, self.device = name, config, device
+        self._folder: Path | None = None  # where it came from
         self.weights_id: str = config["sha256"][:8]
         self.image_size: int = config["size"]
         self.input_kind: str = config["input"]["kind"]
         self.nets = nets.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
+        self._server = SERVERS[config["method"]](name, config, self.nets, device)
         self.dtype = DTYPES.get(dtype) or self._faster_dtype()
-        self._generator = self._cast(self.dtype)
+        self._server.cast(self.dtype)
 
     @classmethod
     def from_pretrained(
@@ -94,25 +101,45 @@ class Translator:
         where = choose_device(device)
         folder = model_folder.resolve(name_or_folder)
         config = model_folder.read_config(folder)
-        if config["method"] != "styled":
+        if config["method"] not in SERVERS:
             raise ModelFolderError(
                 f"{folder} holds method {config['method']!r}, which does not translate drawings; "
                 f"bundled models that do: {', '.join(model_folder.bundled_models()) or 'none'}"
             )
         try:
-            recipe = styled.StyledConfig(
-                **{k: tuple(v) if isinstance(v, list) else v for k, v in config["net"].items()}
-            )
-            nets = styled.serving_nets(recipe)
-        except (TypeError, KeyError) as error:
-            raise ModelFolderError(f"{folder}/config.json does not describe a styled model: {error}") from error
+            nets = SERVERS[config["method"]].build(config)
+        except (TypeError, KeyError, ValueError) as error:
+            raise ModelFolderError(
+                f"{folder}/config.json does not describe a {config['method']} model: {error}"
+            ) from error
         model_folder.load_weights(folder, config, nets)
-        return cls(Path(folder).resolve().name if "name" not in config else config["name"], config, nets, where, dtype)
+        name = Path(folder).resolve().name if "name" not in config else config["name"]
+        translator = cls(name, config, nets, where, dtype)
+        translator._folder = Path(folder)
+        return translator
 
     def save_pretrained(self, folder: str | os.PathLike, card: str | None = None) -> None:
         """Write the model folder again, somewhere else."""
         config = {k: v for k, v in self.config.items() if k not in ("format", "sha256")}
         model_folder.save(Path(folder), config, self.nets, card or f"# {self.name}\n")
+
+    def push_to_hub(self, repo_id: str, token: str | None = None, private: bool = False) -> str:
+        """Publish the model folder, card and examples included, on the Hugging Face Hub; returns its address.
+
+        Args:
+            repo_id: `owner/name`.
+            token: with the right to write (default: the saved one).
+            private: whether a new repository is for its owner alone.
+
+        Raises:
+            ModelFolderError: if there is no token, or the Hub refuses; it says what to do.
+        """
+        if self._folder is not None:
+            return hub.push(self._folder, repo_id, token=token, private=private)
+        with tempfile.TemporaryDirectory() as place:
+            folder = Path(place) / "model"
+            self.save_pretrained(folder)
+            return hub.push(folder, repo_id, token=token, private=private)
 
     def describe(self) -> dict[str, Any]:
         """What this model is and how it runs, as plain values."""
@@ -128,11 +155,6 @@ class Translator:
             "data": self.config.get("data", {}),
         }
 
-    def _cast(self, dtype: torch.dtype) -> nn.Module:
-        """The generator in another precision; `nets` keeps the weights as they were stored."""
-        generator = self.nets["generator"]
-        return generator if dtype == torch.float32 else copy.deepcopy(generator).to(dtype)
-
     def _faster_dtype(self) -> torch.dtype:
         """bfloat16 on CUDA; on the CPU whichever wins, by a margin, with pictures large enough to matter."""
         if self.device.type == "cuda":
@@ -141,7 +163,7 @@ class Translator:
             return torch.float32
         times = {}
         for dtype in (torch.float32, torch.bfloat16):
-            self.dtype, self._generator = dtype, self._cast(dtype)
+            self._server.cast(dtype)
             self.warm_up()
             rounds = []
             for _ in range(3):
@@ -154,27 +176,26 @@ class Translator:
 
     def warm_up(self) -> None:
         """Run once on an empty page: the first call prepares kernels and takes several times as long as later ones."""
-        blank = torch.ones(self.config["net"]["inputs"], self.image_size, self.image_size)
-        self.render(blank, torch.from_numpy(self.styles([0])))
+        self._server.answer(self._server.blank(self.image_size), [0])
+
+    @property
+    def has_styles(self) -> bool:
+        """Whether seeds become style vectors, which may be mixed, kept, and taken from photos."""
+        return self._server.style_length > 0
 
     def styles(self, seeds: Sequence[int], domain: str | None = None) -> np.ndarray:
         """Style vectors of seeds, (n, S) float32; each depends on the weights and its seed alone.
 
         Raises:
-            ValueError: if a domain is named: this model has none.
+            ValueError: if the model has no styles (classic pix2pix), or a domain is named and it has none.
         """
-        self._refuse_domain(domain)
-        latents = [self._latent(seed) for seed in seeds]
-        if not latents:
-            raise ValueError("seeds is empty: give at least one")
-        return self._map(torch.stack(latents)).cpu().numpy()
+        return self._server.styles(seeds, domain)
 
     def style_of(self, photo: Picture, domain: str | None = None) -> np.ndarray:
-        """The style vector (S,) of a reference photo (centre square)."""
-        self._refuse_domain(domain)
-        y = photo_to_tensor(fit_square(load_image(photo), self.image_size))
-        with torch.inference_mode():
-            return self.nets["style_encoder"](y[None].to(self.device))[0].float().cpu().numpy()
+        """The style vector (S,) of a reference photo (centre square); ValueError as in `styles`."""
+        if not self.has_styles:
+            return self._server.style_of(photo, domain)  # says why there is none
+        return self._server.style_of(load_image(photo), domain)
 
     def sample(
         self,
@@ -186,82 +207,83 @@ class Translator:
         style: Style | None = None,
         direction: str | None = None,
         domain: str | None = None,
+        size: int | None = None,
+        plain: bool = False,
     ) -> list[Image.Image]:
-        """Photos for a drawing; picture i depends on the weights, the drawing, and seed i (or style i) alone.
+        """Pictures for an input; picture i depends on the weights, the input, and seed i (or style i) alone.
 
         Args:
-            x: a sketch of any size, mode and polarity: PIL image, uint8 array, float array in [0, 1], or path.
+            x: what the model was trained on: a sketch of any size, mode and polarity; a square label map as palette
+                PNG, RGB or class indices; or a photo, whose centre square is taken. PIL image, uint8 array, float array
+                in [0, 1], or path.
             n, seed: short for `seeds=[seed, ..., seed + n - 1]`.
             seeds: one picture for each.
             style: instead of seeds: a style vector (S,), a stack (n, S), a photo, or a list of photos.
-            direction, domain: for methods that have them; here an error.
+            direction, domain: for methods that have them; an error where the method has none.
+            size: height and width of the answers where they shall differ from `image_size`: the nets of pix2pix and
+                BicycleGAN take any multiple of their coarsest step (256 for U-Net-256, 4 for ResNets).
+            plain: pix2pix only: the one answer of evaluation mode, without dropout and with the batch statistics of
+                training; n and seed have no say.
 
         Returns:
-            RGB images of `image_size`.
+            RGB images, or palette images from a model that answers with labels.
 
         Raises:
-            ValueError: empty drawing, NaN, a wrong array type, n < 1, or a style of another length.
+            ValueError: empty drawing, NaN, a wrong array type, n < 1, a style of another length, or a size that the
+                net does not take.
         """
-        if direction is not None:
-            raise ValueError(f"{self.name} translates one way only: leave direction out")
-        self._refuse_domain(domain)
-        drawing = self.see(x)
-        vectors = self._styles_for(n, seed, seeds, style)
-        return [tensor_to_photo(y) for y in self.render(drawing, vectors)]
+        self._server.check(direction, domain)
+        seen = self.see(x, size=size, direction=direction)
+        if plain:
+            if seeds is not None or style is not None:
+                raise ValueError("plain gives the one answer without noise: leave seeds and style out")
+            answers = self._server.answer(seen, [0], direction=direction, domain=domain, plain=True)
+        elif style is not None:
+            if seeds is not None:
+                raise ValueError("give seeds or style, not both")
+            vectors = self._given_styles(style, domain)
+            answers = self._server.answer_styles(seen, vectors, direction=direction)
+        else:
+            if seeds is None:
+                if int(n) < 1:
+                    raise ValueError(f"n must be at least 1, got {n}")
+                seeds = range(int(seed), int(seed) + int(n))
+            answers = self._server.answer(seen, list(seeds), direction=direction, domain=domain)
+        return [pictures.write(y, self._server.output(direction), seen) for y in answers]
 
-    def see(self, x: Picture) -> Tensor:
-        """What the network sees of a sketch: (1, S, S) in [-1, 1], paper +1 and ink -1.
+    def see(self, x: Picture, *, size: int | None = None, direction: str | None = None) -> Tensor:
+        """What the network sees of an input: (C, S, S) in [-1, 1]; of a sketch (1, S, S), paper +1 and ink -1.
 
         Drawings are made at 256 pixels, as in training; a smaller model sees them shrunk by area averaging.
         """
-        drawing = drawing_to_tensor(normalize_sketch(x, DRAWING_SIZE))
-        if self.image_size != DRAWING_SIZE:
-            size = (self.image_size, self.image_size)
-            drawing = torch.nn.functional.interpolate(drawing[None], size=size, mode="area")[0]
-        return drawing
+        return pictures.read(x, self._server.input(direction), self._checked_size(size))
 
-    @torch.inference_mode()
+    def answer(self, x: Tensor, seeds: Sequence[int], *, direction: str | None = None, plain: bool = False) -> Tensor:
+        """The network's own view, for every method: x (C, S, S) as `see` gives it -> (n, C', S, S) on the CPU.
+
+        One answer for each seed, as the network gives it: about in [-1, 1], colour in Lab where the output is "ab", a
+        score for each class where it is "labels". `sample` shows the same answers as pictures.
+        """
+        return self._server.answer(x, list(seeds), direction=direction, plain=plain)
+
     def render(self, x: Tensor, styles: Tensor) -> Tensor:
-        """The network's own view: drawing (1, S, S) in [-1, 1] and styles (n, D) -> photos (n, 3, S, S) on the CPU."""
-        generator = self._generator
-        x = x[None].to(self.device, self.dtype).contiguous(memory_format=torch.channels_last)
-        encoded = generator.encode(x)
-        photos = []
-        # One decoding for each style: on a CPU a batch is no faster, and pictures cannot depend on batch-mates.
-        step = 1 if self.device.type == "cpu" else len(styles)
-        for part in styles.to(self.device, self.dtype).split(step):
-            photos.append(generator.decode([f.expand(len(part), -1, -1, -1) for f in encoded], part))
-        return torch.cat(photos).float().cpu()
+        """The network's own view: input (C, S, S) in [-1, 1] and styles (n, D) -> (n, C', S, S) on the CPU."""
+        return self._server.answer_styles(x, styles)
 
-    def _latent(self, seed: int) -> Tensor:
-        seed = int(seed)
-        if not 0 <= seed < 2**63:
-            raise ValueError(f"seeds are whole numbers from 0 to 2**63 - 1, got {seed}")
-        generator = torch.Generator("cpu").manual_seed(seed)
-        return torch.randn(self.config["net"]["latent"], generator=generator)
+    def _checked_size(self, size: int | None) -> int:
+        if size is None or size == self.image_size:
+            return self.image_size
+        stride = self._server.stride
+        if not stride:
+            raise ValueError(f"{self.name} answers at {self.image_size} pixels only: leave size out")
+        if size < stride or size % stride:
+            raise ValueError(f"{self.name} answers at multiples of {stride} pixels, got size {size}")
+        return size
 
-    @torch.inference_mode()
-    def _map(self, latents: Tensor) -> Tensor:
-        # A row at a time: matrix kernels may round differently for other batch sizes, a style must not.
-        return torch.cat([self.nets["mapping"](z[None].to(self.device)) for z in latents]).float().cpu()
-
-    def _refuse_domain(self, domain: str | None) -> None:
-        if domain is not None:
-            raise ValueError(f"{self.name} knows no domains: leave domain out")
-
-    def _styles_for(self, n: int, seed: int, seeds: Sequence[int] | None, style: Style | None) -> Tensor:
-        if style is not None:
-            if seeds is not None:
-                raise ValueError("give seeds or style, not both")
-            return self._given_styles(style)
-        if seeds is None:
-            if int(n) < 1:
-                raise ValueError(f"n must be at least 1, got {n}")
-            seeds = range(int(seed), int(seed) + int(n))
-        return torch.from_numpy(self.styles(list(seeds)))
-
-    def _given_styles(self, style: Style) -> Tensor:
-        length = self.config["net"]["style"]
+    def _given_styles(self, style: Style, domain: str | None = None) -> Tensor:
+        length = self._server.style_length
+        if not length:
+            self.styles([0])  # says that there are none
         if isinstance(style, Tensor):
             style = style.detach().cpu().float().numpy()
         if isinstance(style, np.ndarray) and np.issubdtype(style.dtype, np.floating) and style.shape[-1:] == (length,):
@@ -275,7 +297,7 @@ class Translator:
         if not photos:
             raise ValueError("style is an empty list: give at least one vector or photo")
         rows = [
-            p if isinstance(p, np.ndarray) and p.shape == (length,) else self.style_of(p)  # vectors or photos
+            p if isinstance(p, np.ndarray) and p.shape == (length,) else self.style_of(p, domain)  # vectors or photos
             for p in photos
         ]
         return torch.from_numpy(np.stack(rows).astype(np.float32))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from i2i import model_folder
 from i2i.methods.styled import StyledConfig, StyledPix2Pix, serving_nets
@@ -42,6 +44,38 @@ def make_tiny_model(folder: Path, seed: int = 0) -> Path:
 @pytest.fixture(scope="session")
 def tiny_model_folder(tmp_path_factory) -> Path:
     return make_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
+PALETTE = {
+    "names": ["ground", "wall", "door", "sky"],
+    "colours": [[0, 0, 222], [0, 128, 255], [255, 0, 0], [255, 240, 0]],
+}
+
+
+def make_label_pairs(folder: Path, count: int = 6, size: int = 64) -> Path:
+    """photo/ and labels/ with equal names and palette.json: rectangles of four classes, each class of one colour."""
+    rng = np.random.default_rng(0)
+    for name in ("photo", "labels"):
+        (folder / name).mkdir(parents=True)
+    colours = np.array([[90, 60, 40], [200, 180, 160], [40, 90, 60], [150, 190, 240]])
+    for i in range(count):
+        classes = np.zeros((size, size), np.uint8)
+        for k in (1, 2, 3):
+            top, left, height, width = rng.integers(4, size // 2, 4)
+            classes[top : top + height, left : left + width] = k
+        photo = colours[classes] + rng.normal(0, 6, (size, size, 3))
+        Image.fromarray(photo.clip(0, 255).astype(np.uint8)).save(folder / "photo" / f"house {i}.png")
+        labels = Image.fromarray(classes)
+        labels.putpalette(np.array(PALETTE["colours"], np.uint8).tobytes())
+        labels.save(folder / "labels" / f"house {i}.png")
+    (folder / "palette.json").write_text(json.dumps(PALETTE))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def label_pairs(tmp_path_factory) -> Path:
+    """Six pairs of photo and label map, 64 pixels."""
+    return make_label_pairs(tmp_path_factory.mktemp("pairs") / "houses")
 
 
 @pytest.fixture

@@ -8,7 +8,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from i2i.losses import balanced_edge_loss, energy_distance, feature_distance, hinge_discriminator, hinge_generator
+from i2i.losses import (
+    GAN_LOSSES,
+    balanced_edge_loss,
+    energy_distance,
+    feature_distance,
+    gaussian_divergence,
+    hinge_discriminator,
+    hinge_generator,
+    least_squares_discriminator,
+    least_squares_generator,
+    vanilla_discriminator,
+    vanilla_generator,
+)
 
 
 def row(*values: float) -> Tensor:
@@ -127,3 +139,34 @@ def test_feature_distance_by_hand():
     assert feature_distance(a, a).item() == 0
     with pytest.raises(ValueError):
         feature_distance(a, b[:1])
+
+
+def test_vanilla_by_hand():
+    real, fake = torch.tensor([2.0, -1.0]), torch.tensor([0.5])
+    wanted = 0.5 * ((softplus(-2.0) + softplus(1.0)) / 2 + softplus(0.5))
+    assert vanilla_discriminator(real, fake).item() == pytest.approx(wanted, rel=1e-5)
+    assert vanilla_generator(fake).item() == pytest.approx(softplus(-0.5), rel=1e-5)  # -log D(fake)
+
+
+def test_least_squares_by_hand():
+    real, fake = torch.tensor([1.0, 3.0]), torch.tensor([0.5, -0.5])
+    assert least_squares_discriminator(real, fake).item() == pytest.approx(0.5 * (4 / 2 + 0.25))
+    assert least_squares_generator(fake).item() == pytest.approx((0.25 + 2.25) / 2)
+
+
+@pytest.mark.parametrize("name", GAN_LOSSES)
+def test_the_players_pull_against_each_other(name):
+    discriminator, generator = GAN_LOSSES[name]
+    real, fake = torch.zeros(3, requires_grad=True), torch.zeros(3, requires_grad=True)
+    discriminator(real, fake).backward()
+    assert (real.grad < 0).all() and (fake.grad >= 0).all()  # a step downhill raises D(real)
+    logit = torch.zeros(3, requires_grad=True)
+    generator(logit).backward()
+    assert (logit.grad < 0).all()
+
+
+def test_gaussian_divergence_by_hand():
+    mean, log_variance = torch.tensor([[1.0, 0.0], [0.0, 0.0]]), torch.tensor([[0.0, math.log(4.0)], [0.0, 0.0]])
+    # 0.5 for the mean of one; 0.5 (4 - 1 - log 4) for the variance of four; averaged over the batch of two.
+    assert gaussian_divergence(mean, log_variance).item() == pytest.approx((0.5 + 0.5 * (3 - math.log(4))) / 2)
+    assert gaussian_divergence(torch.zeros(2, 3), torch.zeros(2, 3)).item() == 0

@@ -123,6 +123,9 @@ def test_bad_sketches_are_told_apart(translator, sketch, message):
         ({"style": np.full(8, np.nan, np.float32)}, "NaN"),
         ({"direction": "AtoB"}, "direction"),
         ({"domain": "orange"}, "domain"),
+        ({"domain": "orange", "style": np.zeros(8, np.float32)}, "domain"),
+        ({"size": 128}, "64 pixels only"),
+        ({"plain": True}, "no plain mode"),
     ],
 )
 def test_bad_options_name_themselves(translator, cat_drawing, options, message):
@@ -194,3 +197,12 @@ def test_cuda_agrees_with_the_cpu(tiny_model_folder, translator, cat_drawing):
     cuda = Translator.from_pretrained(tiny_model_folder, device="cuda", dtype="float32")
     for a, b in zip(translator.sample(cat_drawing), cuda.sample(cat_drawing), strict=True):
         assert np.abs(pixels(a) - pixels(b)).max() <= 2
+
+
+def test_answers_are_what_sample_shows(translator, cat_drawing):
+    x = translator.see(cat_drawing)
+    answers = translator.answer(x, [3, 9])
+    assert torch.equal(answers, translator.render(x, torch.from_numpy(translator.styles([3, 9]))))
+    shown = np.stack([pixels(p) for p in translator.sample(cat_drawing, seeds=[3, 9], size=64)])
+    wanted = ((answers + 1) * 127.5).round().clamp(0, 255).permute(0, 2, 3, 1).numpy()
+    assert np.array_equal(shown, wanted) and translator.has_styles

@@ -2,6 +2,9 @@
 
 PHOTOS may be nested; it may also hold ready pairs: A|B side by side, or two folders with equal names. Makes drawings,
 trains styled pix2pix, measures it, and leaves a model folder: python demo/app.py --model RUN/model
+
+With --labels palette.json label maps become photos instead: PHOTOS holds pairs photo|labels side by side, or two
+folders, photo and labels, with equal names.
 """
 
 from __future__ import annotations
@@ -14,19 +17,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from accelerate import Accelerator
 from cli import Progress, add_options, claim_run_folder, collect, print_plan, run_script
+from pair_sources import DrawnPairs, LabelPairs
 from PIL import Image
 from tqdm import tqdm
 
 from i2i import model_folder
-from i2i.data.layout import detect_layout, find_items, find_photos
+from i2i.data.paired import PairedDataset
 from i2i.data.pairs import PairDataset
-from i2i.data.prepare import prepare_pairs
-from i2i.edges.detector import EdgeDetector
-from i2i.grids import tile
+from i2i.grids import draw_input, tile
 from i2i.methods.styled import StyledConfig, StyledPix2Pix
 from i2i.metrics.report import evaluate
 from i2i.nets.features import load_features
@@ -37,7 +38,7 @@ from i2i.translator import Translator
 # Kept with the run, so that --resume needs none of them again.
 KEPT = (
     *("name", "data", "licence", "note", "fit", "val_fraction", "detector", "drawing_side"),
-    *("sketchify", "no_flip", "features", "measure_features"),
+    *("sketchify", "no_flip", "features", "measure_features", "labels"),
 )
 # A batch of two is the least that has a foreign style in it.
 LEAST_BATCH = 2
@@ -57,6 +58,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--val-fraction", type=float, default=0.1, help="share of the pairs kept for validation")
     parser.add_argument("--detector", default="edges", help="edge detector: bundled name or model folder")
     parser.add_argument("--drawing-side", choices=("auto", "left", "right"), default="auto", help="of A|B pairs")
+    parser.add_argument("--labels", default=None, help="translate label maps, not drawings; their palette.json")
     parser.add_argument("--sketchify", type=float, default=0.5, help="how far drawings vary in training, 0 to 1")
     parser.add_argument("--no-flip", action="store_true", help="do not mirror pairs")
     parser.add_argument(
@@ -95,62 +97,37 @@ def features_or_none(source: str, use: str, say) -> torch.nn.Module | None:
         return None
 
 
-def prepare(args: argparse.Namespace, size: int, edges: EdgeDetector, accelerator: Accelerator, say) -> PairDataset:
-    """Make the pairs (main process), then load them everywhere."""
-    folder = args.out / "data"
-    if accelerator.is_main_process:
-        layout = detect_layout(args.photos)
-        bar: tqdm | None = None
-
-        def detector(photos: list[Image.Image]) -> list[np.ndarray]:
-            return edges.detect_batch([np.asarray(p) for p in photos])
-
-        def progress(done: int, total: int, counts: dict[str, int]) -> None:
-            nonlocal bar
-            bar = bar or tqdm(total=total, unit="file", desc="pairs", file=sys.stderr)
-            bar.update(done - bar.n)
-
-        recipe = f"{edges.config['name']} {edges.config['sha256'][:8]}" if layout == "photos" else ""
-        report = prepare_pairs(
-            args.photos, folder, fit=args.fit, detector=detector if layout == "photos" else None,
-            val_fraction=args.val_fraction, layout=layout, drawing_side=args.drawing_side, recipe=recipe,
-            progress=progress,
-        )  # fmt: skip
-        if bar:
-            bar.close()
-        say(f"{report.summary()}; see {folder / 'contact_sheet.jpg'}")
-    accelerator.wait_for_everyone()
-    return PairDataset(folder, "train", size, sketchify_strength=args.sketchify, flip=not args.no_flip)
-
-
-def held_out_batch(pairs: PairDataset, count: int = 6) -> dict[str, torch.Tensor]:
+def held_out_batch(pairs: PairDataset | PairedDataset, count: int = 6) -> dict[str, torch.Tensor]:
     items = [pairs[i] for i in range(min(count, len(pairs)))]
     return {k: torch.stack([item[k] for item in items]) for k in items[0]}
 
 
-def model_config(name: str, config: StyledConfig, facts: dict[str, Any]) -> dict[str, Any]:
+def model_config(
+    name: str, config: StyledConfig, source: DrawnPairs | LabelPairs, facts: dict[str, Any]
+) -> dict[str, Any]:
     return {
         "kind": "translator",
         "method": StyledPix2Pix.method,
         "name": name,
         "net": dataclasses.asdict(config),
-        "input": {"kind": "edges"},
+        "input": source.input,
         "size": config.size,
-        "preprocessing": "drawings: white paper, black ink, one pixel wide (i2i.edges)",
+        "preprocessing": source.preprocessing,
     } | facts
 
 
 def card(config: dict[str, Any]) -> str:
     data, training = config["data"], config["training"]
     measured = {k: v for k, v in config.get("metrics", {}).items() if k != "protocol"}
+    x = "drawing" if config["input"]["kind"] == "edges" else "label map"
     rows = "\n".join(f"| {k} | {v} |" for k, v in measured.items()) or "| not measured yet | |"
     return f"""# {config["name"]}
 
-Styled pix2pix: a drawing becomes as many photos as one asks for. Each seed is a style, each style a look.
+Styled pix2pix: a {x} becomes as many photos as one asks for. Each seed is a style, each style a look.
 
 - Data: {data["name"]}, {data["train"]} training and {data["val"]} validation pairs.
 - Licence of the data: {data["licence"]}.
-- Drawings: {data["drawings"]}
+- {x.capitalize()}s: {data["drawings"]}
 - Command: `{training["command"]}`
 - Trained for {training["steps"]} of {training["of_steps"]} steps of {training["batch"]} pictures,
   {training["hours"]} hours on {training["device"]}. Features in the losses: {training["features"]}.
@@ -161,17 +138,17 @@ Styled pix2pix: a drawing becomes as many photos as one asks for. Each seed is a
 
 Protocol: {config.get("metrics", {}).get("protocol", "none")}.
 
-![validation drawings and the answers to seeds 0 to 3](examples/samples.jpg)
+![validation {x}s and the answers to seeds 0 to 3](examples/samples.jpg)
 """
 
 
-def samples_picture(translator: Translator, pairs: PairDataset, rows: int = 8) -> Image.Image:
-    """Drawings of the validation split and four seeds of each; no photo, since its licence may forbid showing it."""
+def samples_picture(translator: Translator, pairs: PairDataset | PairedDataset, rows: int = 8) -> Image.Image:
+    """Inputs of the validation split and four seeds of each; no photo, since its licence may forbid showing it."""
     styles = torch.from_numpy(translator.styles(range(4)))
     table = []
     for i in range(min(rows, len(pairs))):
         x = pairs[i]["x"]
-        table.append(torch.cat([x.expand(1, 3, -1, -1), translator.render(x, styles)]))
+        table.append(torch.cat([draw_input(x[None]), translator.render(x, styles)]))
     return tile(torch.stack(table))
 
 
@@ -180,18 +157,19 @@ def main(argv: list[str] | None) -> int:
     previous = StateFolder(args.out).meta() if args.resume else None
     config_before = dict(previous["recipe"]["config"]) if previous else {}
     train_before = dict(previous["train"]) if previous else {}
-    config = collect(StyledConfig, args, **config_before)
     how = collect(TrainConfig, args, **train_before | {"minutes": 0.0})
     if how.batch < LEAST_BATCH:
         raise ValueError(f"--batch must be at least {LEAST_BATCH}, since the second style comes from another pair")
-    if config.size not in SIZES:
-        raise ValueError(f"--size must be one of {', '.join(map(str, SIZES))}; got {config.size}")
     accelerator = Accelerator(cpu=args.cpu, mixed_precision=how.mixed_precision)
 
     def say(text: str) -> None:
         if accelerator.is_main_process:
             print(text, file=sys.stderr)
 
+    source = LabelPairs(args) if args.labels else DrawnPairs(args, accelerator, say)
+    config = collect(StyledConfig, args, **config_before | {"inputs": source.inputs})
+    if config.size not in SIZES:
+        raise ValueError(f"--size must be one of {', '.join(map(str, SIZES))}; got {config.size}")
     features = features_or_none(args.features, "loss", say)
     if features is not None:
         features.to(accelerator.device)
@@ -205,30 +183,25 @@ def main(argv: list[str] | None) -> int:
             raise ValueError(f"--init {args.init} has another architecture: {str(error).splitlines()[0]}") from error
     name = args.name or args.photos.resolve().name
     if args.dry_run:
-        layout = detect_layout(args.photos)
-        files = len(find_photos(args.photos))
-        facts = {"photos": f"{args.photos}: {files} files, taken for {layout}", "out": args.out, "name": name}
+        facts = {"photos": f"{args.photos}: {source.plan()}", "out": args.out, "name": name}
         facts |= {"device": accelerator.device, "processes": accelerator.num_processes}
         print_plan([config, how], method.nets, facts)
         return 0
     # What can be wrong with the input is told before anything is written.
     if args.out.resolve().is_relative_to(args.photos.resolve()):
         raise ValueError(f"--out {args.out} lies inside {args.photos}, which would then hold its own results")
-    edges = EdgeDetector(args.detector, accelerator.device)
+    source.check()
     if accelerator.is_main_process:
-        find_items(args.photos, "auto", args.drawing_side, skip=args.out)
         claim_run_folder(args.out, args.resume)
     accelerator.wait_for_everyone()
-    pairs = prepare(args, config.size, edges, accelerator, say)
-    val = PairDataset(args.out / "data", "val", config.size, flip=False)
-    manifest = json.loads((args.out / "data" / "manifest.json").read_text())
+    pairs, val = source.load(config.size)
 
     def facts(step: int, seconds: float, metrics: dict[str, Any] | None = None) -> dict[str, Any]:
         device = "CPU" if accelerator.device.type == "cpu" else torch.cuda.get_device_name()
         return {
             "data": {
                 "name": args.data or name, "train": len(pairs), "val": len(val), "licence": args.licence,
-                "drawings": manifest["settings"]["recipe"] or "ready pairs",
+                "drawings": source.origin,
             },
             "training": {
                 "steps": step, "of_steps": how.steps, "batch": how.batch * accelerator.num_processes,
@@ -242,7 +215,7 @@ def main(argv: list[str] | None) -> int:
     target = args.out / "model"
 
     def export(step: int, nets: torch.nn.ModuleDict, seconds: float) -> None:
-        finished = model_config(name, config, facts(step, seconds))
+        finished = model_config(name, config, source, facts(step, seconds))
         model_folder.save(target, finished, nets, card(finished))
 
     start = previous["step"] if previous else 0
@@ -258,18 +231,21 @@ def main(argv: list[str] | None) -> int:
         bar.close()
     if accelerator.is_main_process:
         if outcome.reason == "finished":
-            finish(args, target, val, config, name, lambda metrics: facts(outcome.step, outcome.seconds, metrics), say)
+
+            def final(metrics: dict[str, Any]) -> dict[str, Any]:
+                return model_config(name, config, source, facts(outcome.step, outcome.seconds, metrics))
+
+            finish(args, target, val, source.detector, final, say)
         else:
             say(f"stopped ({outcome.reason}) after {outcome.step} of {how.steps} steps; go on with --resume")
         print(f"open it: python demo/app.py --model {target}")
     return 0
 
 
-def finish(args, target: Path, val: PairDataset, config: StyledConfig, name: str, facts, say) -> None:
+def finish(args, target: Path, val: PairDataset | PairedDataset, detector, describe, say) -> None:
     """Measure the model on the validation pairs and write its final card and example grid."""
     translator = Translator.from_pretrained(target, "cpu" if args.cpu else "auto", "float32")
     measure = features_or_none(args.measure_features, "measure", say)
-    detector = EdgeDetector(args.detector)
     bar = tqdm(total=min(500, len(val)), desc="measuring", unit="img", file=sys.stderr)
     metrics = evaluate(
         translator,
@@ -279,7 +255,7 @@ def finish(args, target: Path, val: PairDataset, config: StyledConfig, name: str
         progress=lambda done, total: bar.update(1),
     )
     bar.close()
-    final = model_config(name, config, facts(metrics))
+    final = describe(metrics)
     model_folder.save(target, final, translator.nets, card(final))
     (target / "examples").mkdir(exist_ok=True)
     samples_picture(translator, val).save(target / "examples" / "samples.jpg", quality=88)
@@ -303,6 +279,7 @@ def public_arguments(args: argparse.Namespace) -> list[str]:
         "note",
     }
     for key, value in vars(args).items():
+        value = Path(value).name if key == "labels" and value else value
         if key in skip or value is None or value is False:
             continue
         if key in ("features", "measure_features") and value not in ("torchvision", "none"):

@@ -1,11 +1,17 @@
-"""Both judges: shapes, what they look at, and their Lipschitz bound."""
+"""The judges: shapes, sizes, what they look at, and the lean ones' Lipschitz bound."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from i2i.nets.discriminators import ConditionalPatchDiscriminator, ProjectedDiscriminator
+from i2i.nets.discriminators import (
+    PATCHES,
+    ConditionalPatchDiscriminator,
+    MultiScaleDiscriminator,
+    PatchDiscriminator,
+    ProjectedDiscriminator,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -71,3 +77,61 @@ def test_every_convolution_has_spectral_norm_one(net, inputs):
             net(*inputs)
         for conv in convolutions:
             assert abs(torch.linalg.matrix_norm(conv.weight.flatten(1), 2) - 1) < 0.02
+
+
+def test_published_number_of_parameters():
+    with torch.device("meta"):
+        net = PatchDiscriminator(6, 64, 70)
+    assert sum(p.numel() for p in net.parameters()) == 2_768_705
+
+
+@pytest.mark.parametrize("patch", PATCHES)
+def test_receptive_field_from_the_layers_and_from_gradients(patch):
+    net = PatchDiscriminator(3, 2, patch, norm="none").eval()
+    assert net.receptive_field() == patch
+    torch.nn.init.constant_(net.logit.weight, 1.0)
+    for conv in net.convs:
+        torch.nn.init.constant_(conv.weight, 0.1)  # so that no path to a pixel vanishes
+    size = 512 if patch > 200 else 256
+    picture = torch.rand(1, 3, size, size, requires_grad=True)
+    logits = net(picture)
+    assert logits.shape == (1, 1, net.logits(size), net.logits(size))
+    middle = net.logits(size) // 2
+    logits[0, 0, middle, middle].backward()
+    for axis in ((0, 1, 3), (0, 1, 2)):
+        seen = picture.grad.abs().sum(axis).nonzero()
+        assert seen.max() - seen.min() + 1 == patch == len(seen)
+
+
+def test_the_layers_of_the_paper():
+    assert [c.out_channels for c in PatchDiscriminator(6, 64, 286).convs] == [64, 128, 256, 512, 512, 512]
+    assert [c.out_channels for c in PatchDiscriminator(6, 64, 70).convs] == [64, 128, 256, 512]
+    assert [c.out_channels for c in PatchDiscriminator(6, 64, 16).convs] == [64, 128]
+    assert [c.kernel_size for c in PatchDiscriminator(6, 64, 1).convs] == [(1, 1), (1, 1)]
+    normed = [isinstance(n, torch.nn.BatchNorm2d) for n in PatchDiscriminator(6, 4, 70).norms]
+    assert normed == [False, True, True, True]
+
+
+def test_a_pixelgan_judges_each_pixel_alone():
+    net = PatchDiscriminator(3, 8, 1, norm="none").eval()
+    picture = torch.rand(1, 3, 8, 8)
+    changed = picture.clone()
+    changed[:, :, 2, 5] += 1
+    assert ((net(picture) - net(changed)).abs() > 0).nonzero().tolist() == [[0, 0, 2, 5]]
+
+
+def test_unknown_patches_are_told():
+    with pytest.raises(ValueError, match="sees 71 pixels: choose one of 1, 16, 34, 70, 142, 286"):
+        PatchDiscriminator(6, 64, 71)
+
+
+def test_too_small_pictures_get_no_verdict():
+    net = PatchDiscriminator(3, 2, 286, norm="none")
+    assert net.logits(64) < 1 <= net.logits(128)
+
+
+@torch.inference_mode()
+def test_scales_are_halves():
+    net = MultiScaleDiscriminator(4, width=4, patch=16, scales=3).eval()
+    logits = net(torch.randn(2, 4, 64, 64))
+    assert [tuple(v.shape) for v in logits] == [(2, 1, n, n) for n in (30, 14, 6)]

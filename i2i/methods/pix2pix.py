@@ -1,0 +1,229 @@
+"""pix2pix: image-to-image translation with conditional adversarial networks (Isola et al., CVPR 2017).
+
+Every choice that the paper studies is a field of `Pix2PixConfig`: the objective (section 4.2), the generator (4.3),
+the patch that the discriminator judges (4.4), and the noise (3.1).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor, nn
+
+from i2i import losses
+from i2i.colour import lab_to_photo
+from i2i.grids import draw_input, tile
+from i2i.nets.discriminators import PatchDiscriminator
+from i2i.nets.layers import use_own_statistics
+from i2i.nets.resnet import ResNetGenerator
+from i2i.nets.unet import UNet
+
+OBJECTIVES = ("l1", "gan", "cgan", "l1+gan", "l1+cgan", "l2", "l2+gan", "l2+cgan")
+
+
+@dataclass(frozen=True)
+class Pix2PixConfig:
+    """Recipe of pix2pix; the defaults are the paper's.
+
+    Attributes:
+        size: height and width of the training pictures, pixels.
+        inputs, outputs: channels of x (1 drawing or lightness, 3 photo, or the number of classes) and of y.
+        generator: unet_N or encoder_decoder_N (N pixels shrink to 1: 256, 128, ...), or resnet_N (N blocks: 9, 6);
+            the scripts choose the U-Net that fits the size.
+        width: channels of the generator's first layer (ngf).
+        norm: batch, instance or none, in the generator and the discriminator.
+        dropout: rate of the generator's noise, in training and when sampling.
+        noisy: decoder layers of the U-Net with dropout, 0 the innermost.
+        z: dimensions of a Gaussian z that is joined to x; 0 as in the paper, which found it ignored.
+        objective: l1, gan (the discriminator does not see x), cgan, l1+gan or l1+cgan; l2 in place of l1 everywhere.
+        gan: vanilla (cross entropy, the paper), lsgan or hinge.
+        patch: pixels that one verdict of the discriminator sees: 1, 16, 34, 70, 142 or 286.
+        patch_width: channels of the discriminator's first layer (ndf).
+        lambda_l1: weight of the L1 (or L2) term.
+        lr, beta1: Adam's learning rate and first momentum.
+        decay_from: share of the run after which the learning rate falls linearly to zero.
+    """
+
+    size: int = 256
+    inputs: int = 3
+    outputs: int = 3
+    generator: str = "unet_256"
+    width: int = 64
+    norm: str = "batch"
+    dropout: float = 0.5
+    noisy: tuple[int, ...] = (0, 1, 2)
+    z: int = 0
+    objective: str = "l1+cgan"
+    gan: str = "vanilla"
+    patch: int = 70
+    patch_width: int = 64
+    lambda_l1: float = 100.0
+    lr: float = 2e-4
+    beta1: float = 0.5
+    decay_from: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.objective not in OBJECTIVES:
+            raise ValueError(f"unknown objective {self.objective!r}: use one of {', '.join(OBJECTIVES)}")
+        if self.gan not in losses.GAN_LOSSES:
+            raise ValueError(f"unknown gan {self.gan!r}: use one of {', '.join(losses.GAN_LOSSES)}")
+
+    @property
+    def conditional(self) -> bool:
+        return "cgan" in self.objective
+
+    @property
+    def adversarial(self) -> bool:
+        return "gan" in self.objective
+
+
+def make_generator(config, latent: int = 0) -> nn.Module:
+    """The net that `config.generator` names; `config` has size, inputs, outputs, width, norm, dropout, noisy.
+
+    Raises:
+        ValueError: for an unknown name, or a picture size that does not fit.
+    """
+    match = re.fullmatch(r"(unet|encoder_decoder|resnet)_(\d+)", config.generator)
+    kind, number = (match[1], int(match[2])) if match else ("", 0)
+    if not match or number < 1 or (kind != "resnet" and (number < 4 or number & (number - 1))):
+        raise ValueError(
+            f"unknown generator {config.generator!r}: use unet_N or encoder_decoder_N with N a power of two "
+            "(256, 128, ...), or resnet_N with N blocks (9 or 6)"
+        )
+    stride = ResNetGenerator.stride if kind == "resnet" else number
+    if config.size % stride or config.size < stride:
+        raise ValueError(
+            f"{config.generator} takes pictures whose side is a multiple of {stride} pixels, got size {config.size}: "
+            f"choose --size {max(stride, config.size // stride * stride)}"
+            + ("" if kind == "resnet" else f", or a smaller net such as {kind}_{config.size & -config.size}")
+        )
+    if kind == "resnet":
+        if latent:
+            raise ValueError("a latent at all levels needs a U-Net: use --generator unet_N")
+        return ResNetGenerator(
+            config.inputs, config.outputs, config.width, number, norm=config.norm, dropout=config.dropout
+        )
+    return UNet(
+        config.inputs,
+        config.outputs,
+        config.width,
+        depth=number.bit_length() - 1,
+        dropout=config.dropout,
+        norm=config.norm,
+        skips=kind == "unet",
+        latent=latent,
+        noisy=config.noisy,
+    )
+
+
+def check_patch(net: PatchDiscriminator, size: int) -> None:
+    """ValueError where pictures of `size` pixels are too small for the discriminator to give a verdict."""
+    if net.logits(size) < 1:
+        least = next(s for s in range(size, 2048) if net.logits(s) >= 1)
+        raise ValueError(
+            f"the discriminator with patches of {net.patch} pixels needs pictures of at least {least}, got {size}: "
+            "choose a smaller --patch, or a larger --size"
+        )
+
+
+def serving_nets(config: Pix2PixConfig) -> nn.ModuleDict:
+    """The net that a model folder holds: the generator, with z's channels beside x's where there are any."""
+    return nn.ModuleDict({"generator": make_generator(replace(config, inputs=config.inputs + config.z))})
+
+
+def with_z(x: Tensor, z: Tensor | None) -> Tensor:
+    """x (B, C, H, W) with z (B, D) joined as D constant channels."""
+    return x if z is None else torch.cat([x, z[:, :, None, None].expand(-1, -1, *x.shape[2:])], 1)
+
+
+def visible(picture: Tensor, lightness: Tensor) -> Tensor:
+    """A net's input or output as something to look at: (B, C, H, W) -> (B, 3, H, W) in [-1, 1].
+
+    One channel is grey; two are Lab's ab, shown on the `lightness` (B, 1, H, W); three are RGB unless they are one-hot;
+    more are classes.
+    """
+    channels = picture.shape[1]
+    if channels == 2:
+        parts = zip(lightness.cpu(), picture.cpu(), strict=True)
+        return torch.stack([lab_to_photo(light, ab) for light, ab in parts]).to(picture.device)
+    one_hot = channels == 3 and bool((picture.amin() >= 0) & (picture.sum(1) == 1).all())
+    return picture if channels == 3 and not one_hot else draw_input(picture)
+
+
+class Pix2Pix(nn.Module):
+    """Nets, optimizers and one training step."""
+
+    method = "pix2pix"
+
+    def __init__(self, config: Pix2PixConfig):
+        super().__init__()
+        self.config = config
+        self.nets = serving_nets(config)
+        self.served = tuple(self.nets)
+        if config.adversarial:
+            seen = config.outputs + (config.inputs if config.conditional else 0)
+            self.nets["discriminator"] = PatchDiscriminator(seen, config.patch_width, config.patch, config.norm)
+            check_patch(self.nets["discriminator"], config.size)
+
+    def receptive_field(self) -> str:
+        """What one verdict of the discriminator sees, in words."""
+        if "discriminator" not in self.nets:
+            return "no discriminator"
+        return f"{self.nets['discriminator'].receptive_field()} pixels"
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        c = self.config
+        return {
+            name: torch.optim.Adam(net.parameters(), lr=c.lr, betas=(c.beta1, 0.999)) for name, net in self.nets.items()
+        }
+
+    def rate(self, progress: float) -> float:
+        """Factor of the learning rate: constant, then linearly to zero."""
+        return min(1.0, (1 - progress) / max(1e-9, 1 - self.config.decay_from))
+
+    @torch.no_grad()
+    def grid(self, nets: nn.ModuleDict, batch: dict[str, Tensor]) -> Image.Image:
+        """A row for each pair: x, y, and the answers to two seeds, as they are served."""
+        x, y = batch["x"], batch["y"]
+        generator = use_own_statistics(nets["generator"])
+        columns = [x, y]
+        for seed in range(2):
+            noise = [torch.Generator().manual_seed(seed) for _ in x]
+            z = torch.stack([torch.randn(self.config.z, generator=g) for g in noise]).to(x.device)
+            columns.append(generator(with_z(x, z), noise))
+        return tile(torch.stack([visible(c, x) for c in columns], 1))
+
+    def _judge(self, x: Tensor, y: Tensor) -> Tensor:
+        return self.nets["discriminator"](torch.cat([x, y], 1) if self.config.conditional else y)
+
+    def step(self, batch: dict[str, Tensor], progress: float, update) -> dict[str, float]:
+        """One step of the discriminator, then one of the generator (section 3.3).
+
+        Args:
+            batch: `x` (B, inputs, S, S) and `y` (B, outputs, S, S), in [-1, 1].
+            progress: share of the run that is done, in [0, 1).
+            update: callable (optimizer name, loss) that runs backward and the optimizer.
+        """
+        c, nets = self.config, self.nets
+        x, y = batch["x"], batch["y"]
+        z = torch.randn(len(x), c.z, device=x.device) if c.z else None
+        fake = nets["generator"](with_z(x, z))
+        terms, logs = {}, {}
+        if c.adversarial:
+            discriminator_loss, generator_loss = losses.GAN_LOSSES[c.gan]
+            real = self._judge(x, y)
+            loss_d = discriminator_loss(real, self._judge(x, fake.detach()))
+            update("discriminator", loss_d)
+            nets["discriminator"].requires_grad_(False)
+            terms["adversarial"] = generator_loss(self._judge(x, fake))
+            nets["discriminator"].requires_grad_(True)
+            logs = {"discriminator": loss_d, "real_score": real.mean()}
+        if c.objective.startswith(("l1", "l2")):
+            distance = F.l1_loss if c.objective.startswith("l1") else F.mse_loss
+            terms[c.objective[:2]] = c.lambda_l1 * distance(fake, y)
+        update("generator", sum(terms.values()))
+        return {name: float(value.detach()) for name, value in (terms | logs).items()}

@@ -1,0 +1,1 @@
+"""How each method answers: one small class a method, which `i2i.translator.Translator` asks."""

@@ -1,0 +1,131 @@
+"""What a translator asks of a method's server, and how seeds become noise."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+
+def checked_seeds(seeds: Sequence[int]) -> list[int]:
+    """Seeds as ints.
+
+    Raises:
+        ValueError: if there is none, or one is no whole number from 0 to 2**63 - 1.
+    """
+    seeds = [int(seed) for seed in seeds]
+    if not seeds:
+        raise ValueError("seeds is empty: give at least one")
+    for seed in seeds:
+        if not 0 <= seed < 2**63:
+            raise ValueError(f"seeds are whole numbers from 0 to 2**63 - 1, got {seed}")
+    return seeds
+
+
+def noise_of(seed: int) -> torch.Generator:
+    """The CPU generator that all noise of one picture comes from, whatever the device."""
+    return torch.Generator("cpu").manual_seed(seed)
+
+
+def plain_arguments(values: dict[str, Any]) -> dict[str, Any]:
+    """config.json's net arguments as a frozen dataclass wants them: lists become tuples."""
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+
+
+class Server:
+    """Base class; a method overrides what it has: styles, directions, domains, a plain mode.
+
+    Args:
+        name: the model's, for messages.
+        config: its config.json.
+        nets: what `build` made, with weights, in evaluation mode, on `device`.
+        device: where to run.
+
+    Attributes:
+        stride: sizes must be multiples of it; 0: only the model's own size.
+        style_length: numbers in a style; 0: the model has no styles.
+        generator: the net whose arithmetic is in `dtype`; `nets` keeps the weights as stored.
+    """
+
+    stride = 0
+    style_length = 0
+
+    def __init__(self, name: str, config: dict[str, Any], nets: nn.ModuleDict, device: torch.device):
+        self.name, self.config, self.nets, self.device = name, config, nets, device
+        self.cast(torch.float32)
+
+    @classmethod
+    def build(cls, config: dict[str, Any]) -> nn.ModuleDict:
+        """The nets of config.json, without weights; TypeError, KeyError or ValueError where it does not say."""
+        raise NotImplementedError
+
+    def cast(self, dtype: torch.dtype) -> None:
+        """Compute in another precision."""
+        self.dtype = dtype
+        generator = self.nets["generator"]
+        self.generator = generator if dtype == torch.float32 else copy.deepcopy(generator).to(dtype)
+
+    def input(self, direction: str | None = None) -> dict[str, Any]:
+        """Kind of x, as in config.json; ValueError for a direction that the model does not have."""
+        self._refuse_direction(direction)
+        return self.config["input"]
+
+    def output(self, direction: str | None = None) -> dict[str, Any]:
+        """Kind of y."""
+        self._refuse_direction(direction)
+        return self.config.get("output", {"kind": "photo"})
+
+    def blank(self, size: int) -> Tensor:
+        """An empty input (C, size, size), to warm up with."""
+        return torch.ones(self.config["net"]["inputs"], size, size)
+
+    def styles(self, seeds: Sequence[int], domain: str | None = None) -> np.ndarray:
+        """Style vectors of seeds, (n, S) float32."""
+        raise ValueError(self._no_styles())
+
+    def style_of(self, photo: Image.Image, domain: str | None = None) -> np.ndarray:
+        """The style (S,) of a photo, RGB and of any size."""
+        raise ValueError(self._no_styles())
+
+    def answer(
+        self,
+        x: Tensor,
+        seeds: Sequence[int],
+        *,
+        direction: str | None = None,
+        domain: str | None = None,
+        plain: bool = False,
+    ) -> Tensor:
+        """x (C, S, S) -> one answer a seed, (n, C', S, S) float32 on the CPU; `plain`: one answer without noise."""
+        self._refuse_direction(direction)
+        if plain:
+            raise ValueError(f"{self.name} has no plain mode: its noise is a style; give seeds or a style")
+        return self.answer_styles(x, torch.from_numpy(self.styles(seeds, domain)))
+
+    def answer_styles(self, x: Tensor, styles: Tensor, *, direction: str | None = None) -> Tensor:
+        """x (C, S, S) and styles (n, D) -> (n, C', S, S) float32 on the CPU."""
+        raise ValueError(self._no_styles())
+
+    def _no_styles(self) -> str:
+        return (
+            f"{self.name} has no styles: {self.config['method']} turns each seed into noise, and nothing into a style; "
+            "use seeds"
+        )
+
+    def _refuse_direction(self, direction: str | None) -> None:
+        if direction is not None:
+            raise ValueError(f"{self.name} translates one way only: leave direction out")
+
+    def check(self, direction: str | None, domain: str | None) -> None:
+        """ValueError for a direction or domain that the model does not have."""
+        self._refuse_direction(direction)
+        self._refuse_domain(domain)
+
+    def _refuse_domain(self, domain: str | None) -> None:
+        if domain is not None:
+            raise ValueError(f"{self.name} knows no domains: leave domain out")

@@ -1,0 +1,64 @@
+"""Classic pix2pix: dropout at test time, and batch norm with each picture's own statistics (the paper, section 3.3)."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from i2i.methods import pix2pix
+from i2i.nets.layers import use_own_statistics
+from i2i.serving.base import Server, checked_seeds, noise_of, plain_arguments
+
+
+class Pix2PixServer(Server):
+    """A seed is the picture's own generator: z first, where there is one, then the dropout masks layer by layer."""
+
+    @classmethod
+    def build(cls, config: dict[str, Any]) -> nn.ModuleDict:
+        return pix2pix.serving_nets(pix2pix.Pix2PixConfig(**plain_arguments(config["net"])))
+
+    @property
+    def stride(self) -> int:
+        return self.nets["generator"].stride
+
+    def cast(self, dtype: torch.dtype) -> None:
+        super().cast(dtype)
+        # A second view of the same weights, so that plain and noisy answers may be asked for at the same time.
+        shared = {id(t): t for t in (*self.generator.parameters(), *self.generator.buffers())}
+        self.noisy = use_own_statistics(copy.deepcopy(self.generator, shared))
+
+    @torch.inference_mode()
+    def answer(
+        self,
+        x: Tensor,
+        seeds: Sequence[int],
+        *,
+        direction: str | None = None,
+        domain: str | None = None,
+        plain: bool = False,
+    ) -> Tensor:
+        self._refuse_direction(direction)
+        self._refuse_domain(domain)
+        width = self.config["net"].get("z", 0)
+        x = x[None].to(self.device)
+        # TF32 and kernels that add in any order would move pictures by more than rounding.
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+            if plain:
+                return self._run(self.generator, x, torch.zeros(1, width), None)
+            generators = [noise_of(seed) for seed in checked_seeds(seeds)]
+            z = torch.stack([torch.randn(width, generator=g) for g in generators])
+            # On a CPU a batch is no faster, and pictures cannot depend on batch-mates.
+            step = 1 if self.device.type == "cpu" else len(generators)
+            parts = [
+                self._run(self.noisy, x, z[k : k + step], generators[k : k + step])
+                for k in range(0, len(generators), step)
+            ]
+        return torch.cat(parts)
+
+    def _run(self, net: nn.Module, x: Tensor, z: Tensor, noise: list[torch.Generator] | None) -> Tensor:
+        joined = pix2pix.with_z(x.expand(len(z), -1, -1, -1), z.to(self.device)).to(self.dtype)
+        return net(joined.contiguous(memory_format=torch.channels_last), noise).float().cpu()

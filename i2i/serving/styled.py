@@ -1,0 +1,53 @@
+"""Styled pix2pix: the input is encoded once, and decoded once for each style."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from i2i.images import fit_square, photo_to_tensor
+from i2i.methods import styled
+from i2i.serving.base import Server, checked_seeds, noise_of, plain_arguments
+
+
+class StyledServer(Server):
+    """A style comes from a seed through the mapping network, or from a photo through the style encoder."""
+
+    @classmethod
+    def build(cls, config: dict[str, Any]) -> nn.ModuleDict:
+        return styled.serving_nets(styled.StyledConfig(**plain_arguments(config["net"])))
+
+    @property
+    def style_length(self) -> int:
+        return self.config["net"]["style"]
+
+    @torch.inference_mode()
+    def styles(self, seeds: Sequence[int], domain: str | None = None) -> np.ndarray:
+        self._refuse_domain(domain)
+        latents = [torch.randn(self.config["net"]["latent"], generator=noise_of(s)) for s in checked_seeds(seeds)]
+        # A row at a time: matrix kernels may round differently for other batch sizes, a style must not.
+        rows = [self.nets["mapping"](z[None].to(self.device)) for z in latents]
+        return torch.cat(rows).float().cpu().numpy()
+
+    @torch.inference_mode()
+    def style_of(self, photo: Image.Image, domain: str | None = None) -> np.ndarray:
+        self._refuse_domain(domain)
+        y = photo_to_tensor(fit_square(photo, self.config["size"]))
+        return self.nets["style_encoder"](y[None].to(self.device))[0].float().cpu().numpy()
+
+    @torch.inference_mode()
+    def answer_styles(self, x: Tensor, styles: Tensor, *, direction: str | None = None) -> Tensor:
+        self._refuse_direction(direction)
+        x = x[None].to(self.device, self.dtype).contiguous(memory_format=torch.channels_last)
+        encoded = self.generator.encode(x)
+        photos = []
+        # One decoding for each style: on a CPU a batch is no faster, and pictures cannot depend on batch-mates.
+        step = 1 if self.device.type == "cpu" else len(styles)
+        for part in styles.to(self.device, self.dtype).split(step):
+            photos.append(self.generator.decode([f.expand(len(part), -1, -1, -1) for f in encoded], part))
+        return torch.cat(photos).float().cpu()

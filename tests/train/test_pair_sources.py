@@ -1,0 +1,55 @@
+"""edges2photo.py --labels: from photos with label maps to a styled model that answers label maps."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from PIL import Image
+
+from i2i import Translator
+
+TINY = ["--size", "64", "--style", "8", "--latent", "4", "--widths", "8", "8", "8", "--batch", "2", "--workers", "0"]
+QUICK = [*TINY, "--features", "none", "--measure-features", "none", "--cpu", "--val-fraction", "0.3"]
+
+
+@pytest.fixture
+def main(load_script):
+    return load_script("edges2photo").main
+
+
+def test_label_maps_to_a_model(main, label_pairs, tmp_path):
+    run, palette = tmp_path / "run", str(label_pairs / "palette.json")
+    words = [str(label_pairs), "--out", str(run), *QUICK]
+    assert main([*words, "--labels", palette, "--steps", "2", "--grid-every", "2"]) == 0
+    config = json.loads((run / "model" / "config.json").read_text())
+    assert config["method"] == "styled" and config["net"]["inputs"] == 4 and "one-hot" in config["preprocessing"]
+    assert config["input"]["palette"]["names"] == ["ground", "wall", "door", "sky"]
+    assert str(label_pairs) not in json.dumps(config) and "--labels palette.json" in config["training"]["command"]
+    assert "a label map becomes" in (run / "model" / "README.md").read_text()
+    assert (run / "model" / "examples" / "samples.jpg").exists() and not (run / "data").exists()
+    model = Translator.from_pretrained(run / "model", device="cpu")
+    label_map = Image.open(next((label_pairs / "labels").iterdir()))
+    assert len(model.sample(label_map, n=2)) == 2 and model.styles([0]).shape == (1, 8)
+    # Nothing but the folders has to be said again.
+    assert main([str(label_pairs), "--out", str(run), "--resume", "--steps", "3", "--cpu"]) == 0
+    assert json.loads((run / "model" / "config.json").read_text())["training"]["steps"] == 3
+
+
+def test_dry_run(main, label_pairs, tmp_path, capsys):
+    words = [str(label_pairs), "--out", str(tmp_path / "run"), "--labels", str(label_pairs / "palette.json"), *QUICK]
+    assert main([*words, "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert "pairs of label map and photo, 4 classes" in said and "inputs: 4" in said
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [(["--labels", "nowhere.json"], "nowhere.json does not exist"), (["--fit", "pad"], "unknown fit 'pad'")],
+)
+def test_bad_input_names_the_fix(main, label_pairs, tmp_path, options, message):
+    words = [str(label_pairs), "--out", str(tmp_path / "run"), "--labels", str(label_pairs / "palette.json"), *QUICK]
+    with pytest.raises(ValueError, match=message):
+        main([*words, "--steps", "1", *options])
+    assert not (tmp_path / "run").exists()
