@@ -111,6 +111,11 @@ def load_image(source: Image.Image | np.ndarray | str | os.PathLike) -> Image.Im
         raise ValueError(
             f"cannot read image {path}: not a picture in a known format (JPEG, PNG, WebP, BMP, TIFF)"
         ) from error
+    except Image.DecompressionBombError as error:
+        raise ValueError(
+            f"cannot read image {path}: it has more pixels than the limit of {2 * Image.MAX_IMAGE_PIXELS:,}, which "
+            "guards against files that fill the memory; shrink it first"
+        ) from error
     except _DECODE_ERRORS as error:
         if str(error).startswith("cannot read image"):
             raise

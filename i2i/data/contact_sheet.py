@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
@@ -15,12 +16,20 @@ _LINE = 13
 _REASON_ORDER = ("dense", "blank", "duplicate", "mismatch", "unreadable")
 
 
-def contact_sheet(out: Path, source: Path, files: list[dict], kept: int = 36, rejected: int = 24) -> bytes:
+def contact_sheet(
+    out: Path,
+    source: Path,
+    files: list[dict],
+    pair_of: Callable[[dict], tuple[Image.Image, Image.Image]],
+    kept: int = 36,
+    rejected: int = 24,
+) -> bytes:
     """JPEG bytes of a sheet with up to `kept` pairs, spread evenly, and up to `rejected` files of every
     reason.
 
     Args:
         out: the prepared folder. source: the folder of the photos. files: the manifest's records.
+        pair_of: (photo, drawing) of a kept record.
     """
     good = [record for record in files if record["status"] == "kept"]
     bad = [
@@ -30,7 +39,7 @@ def contact_sheet(out: Path, source: Path, files: list[dict], kept: int = 36, re
             [record for record in files if record["status"] == reason], max(1, rejected // len(_REASON_ORDER))
         )
     ]
-    cells = [_pair(out, record) for record in _spread(good, kept)]
+    cells = [_pair(pair_of, record) for record in _spread(good, kept)]
     cells += [None] * (-len(cells) % _COLUMNS)  # the rejected ones begin a new row
     cells += [_rejected(out, source, record) for record in bad]
     width, height = 2 * _CELL + 6, _CELL + 2 * _LINE + 6
@@ -65,14 +74,9 @@ def _cell(
     return cell
 
 
-def _pair(out: Path, record: dict) -> Image.Image:
-    folder = out / "pairs" / record["split"]
-    return _cell(
-        load_image(folder / "photo" / f"{record['id']}.webp"),
-        load_image(folder / "drawing" / f"{record['id']}.png"),
-        [record["file"], f"{record['split']}, {record['ink']:.1%} ink"],
-        "#207020",
-    )
+def _pair(pair_of: Callable[[dict], tuple[Image.Image, Image.Image]], record: dict) -> Image.Image:
+    lines = [record["file"], f"{record['split'] or 'drawn'}, {record['ink']:.1%} ink"]
+    return _cell(*pair_of(record), lines, "#207020")
 
 
 def _rejected(out: Path, source: Path, record: dict) -> Image.Image:

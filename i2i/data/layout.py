@@ -11,7 +11,11 @@ from PIL import Image
 
 from i2i.images import load_image
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+# The last three are reported as unreadable where Pillow lacks their codec, instead of being overlooked.
+SUFFIXES = (
+    *(".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"),
+    *(".avif", ".heic", ".heif"),
+)
 LAYOUTS = ("photos", "side_by_side", "two_folders")
 SIDES = ("left", "right")
 _SAMPLES = 24  # pictures looked at to tell drawings from photos
@@ -43,13 +47,28 @@ class Item:
 def find_photos(folder: str | os.PathLike, skip: str | os.PathLike | None = None) -> list[Path]:
     """All pictures in a folder and its subfolders, sorted by path.
 
-    Files are told by their suffix (any case): .jpg .jpeg .png .webp .bmp .tif .tiff. Hidden files and folders
-    are ignored, and so is the folder `skip` (results written inside the source).
+    Files are told by their suffix (any case), see `SUFFIXES`. Hidden files and folders are ignored, and so is the
+    folder `skip` (results written inside the source).
 
     Raises:
         PrepareError: if the folder does not exist or is a file.
     """
     folder = Path(folder)
+    found = [path for path in _files(folder, skip) if path.name.lower().endswith(SUFFIXES)]
+    return sorted(found, key=lambda path: _key(folder, path))
+
+
+def other_files(folder: str | os.PathLike, skip: str | os.PathLike | None = None) -> list[str]:
+    """Paths within a folder of the files that `find_photos` passes over because of their suffix, sorted.
+
+    Raises:
+        PrepareError: as `find_photos`.
+    """
+    folder = Path(folder)
+    return sorted(_key(folder, path) for path in _files(folder, skip) if not path.name.lower().endswith(SUFFIXES))
+
+
+def _files(folder: Path, skip: str | os.PathLike | None) -> list[Path]:
     if not folder.is_dir():
         what = "is a file, not a folder" if folder.exists() else "does not exist"
         raise PrepareError(f"{folder} {what}: give a folder of photos")
@@ -62,12 +81,8 @@ def find_photos(folder: str | os.PathLike, skip: str | os.PathLike | None = None
             continue
         seen.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [
-            Path(place) / name
-            for name in files
-            if not name.startswith(".") and name.lower().endswith(SUFFIXES)
-        ]
-    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+        found += [Path(place) / name for name in files if not name.startswith(".")]
+    return found
 
 
 def detect_layout(folder: str | os.PathLike, skip: str | os.PathLike | None = None) -> str:
@@ -82,10 +97,12 @@ def detect_layout(folder: str | os.PathLike, skip: str | os.PathLike | None = No
     files = find_photos(folder, skip)
     if _two_folders(folder, files) is not None:
         return "two_folders"
-    sizes = [size for size in map(_header_size, files) if size is not None]
-    if sizes and all(width == 2 * height for width, height in sizes):
-        return "side_by_side"
-    return "photos"
+    readable = 0
+    for size in map(_header_size, files):  # stops at the first that is no pair
+        if size is not None and size[0] != 2 * size[1]:
+            return "photos"
+        readable += size is not None
+    return "side_by_side" if readable else "photos"
 
 
 def find_items(

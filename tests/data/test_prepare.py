@@ -3,14 +3,16 @@
 import io
 import json
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 from shapes import photo
 
-from i2i.data.prepare import PrepareError, detect_layout, find_photos, prepare_pairs
+from i2i.data.prepare import PrepareError, Share, detect_layout, draw_with, find_photos, prepare_pairs
 
 SIZE = 64
 
@@ -184,6 +186,135 @@ def test_an_interrupted_run_goes_on(photos, tmp_path):
         ).read_bytes() == path.read_bytes()
 
 
+def together(count, work):
+    """Calls work(share) in as many threads, whose shares wait for each other."""
+    barrier = threading.Barrier(count)
+    with ThreadPoolExecutor(count) as pool:
+        shares = [Share(i, count, lambda: barrier.wait(60)) for i in range(count)]
+        return [future.result() for future in [pool.submit(work, share) for share in shares]]
+
+
+def contents(out):
+    return {path.relative_to(out): path.read_bytes() for path in (out / "pairs").rglob("*.*")}
+
+
+def test_shares_make_what_one_process_makes(photos, tmp_path):
+    photo(3).save(photos / "z_again.jpg", quality=60)
+    ImageOps.mirror(photo(4)).save(photos / "z_mirrored.png")
+    (photos / "text.webp").write_text("not a picture")
+    whole = prepare(photos, tmp_path / "whole")
+    assert whole.counts["duplicate"] == 2
+    sizes = []
+
+    def counting(images):
+        sizes.append(len(images))
+        return gradient_detector(images)
+
+    reports = together(3, lambda share: prepare(photos, tmp_path / "out", detector=counting, batch=2, share=share))
+    assert reports[1:] == [None, None] and reports[0].files == whole.files and reports[0].counts == whole.counts
+    assert sum(sizes) == 12 and contents(tmp_path / "out") == contents(tmp_path / "whole")
+    assert not list((tmp_path / "out").glob("journal*"))
+    again = together(2, lambda share: prepare(photos, tmp_path / "out", detector=counting, share=share))
+    assert again[0].skipped == 13 and sum(sizes) == 12
+
+
+def test_shares_are_disjoint_complete_and_about_equal():
+    keys = [f"folder/{i}.jpg" for i in range(3000)]
+    held = [[key for key in keys if Share(i, 4).holds(key)] for i in range(4)]
+    assert sorted(sum(held, [])) == sorted(keys) and all(650 < len(part) < 850 for part in held)
+
+
+def test_what_shares_had_done_when_they_were_killed_counts(photos, tmp_path):
+    def breaking(images):
+        raise KeyboardInterrupt
+
+    # Each share draws its first photo; then the machine goes down.
+    def first_then_break(share):
+        calls = []
+
+        def detector(images):
+            calls.append(len(images))
+            return gradient_detector(images) if len(calls) == 1 else breaking(images)
+
+        with pytest.raises(KeyboardInterrupt):
+            prepare(photos, tmp_path / "out", detector=detector, batch=1, share=share)
+
+    together(2, first_then_break)
+    report = prepare(photos, tmp_path / "out")
+    assert report.skipped == 2 and report.files == prepare(photos, tmp_path / "whole").files
+
+
+def test_side_by_side_results(photos, tmp_path):
+    photo(3).save(photos / "z_again.jpg", quality=60)
+    report = prepare(photos, tmp_path / "out", output="side_by_side")
+    folders = prepare(photos, tmp_path / "folders")
+    assert report.counts == folders.counts and report.counts["duplicate"] == 1
+    for record in report.files[:10]:
+        pair = np.asarray(Image.open(tmp_path / "out" / "pairs" / record["split"] / f"{record['id']}.png"))
+        assert pair.shape == (SIZE, 2 * SIZE, 3)
+        other = tmp_path / "folders" / "pairs" / record["split"] / "drawing" / f"{record['id']}.png"
+        assert np.array_equal(pair[:, :SIZE, 0], np.asarray(Image.open(other).convert("L")))
+    assert detect_layout(tmp_path / "out" / "pairs") == "side_by_side"
+    assert prepare(photos, tmp_path / "out", output="side_by_side").skipped == 11
+    with pytest.raises(PrepareError, match="other settings: output 'side_by_side'"):
+        prepare(photos, tmp_path / "out")
+
+
+def test_drawings_alone_are_named_as_their_photos_and_nothing_is_left_out(photos, tmp_path):
+    photo(3).save(photos / "3.png")  # beside 3.JPG
+    (photos / "same.png").write_bytes((photos / "2.png").read_bytes())
+    Image.new("RGB", (80, 80), "grey").save(photos / "plain.png")
+    (photos / "text.webp").write_text("not a picture")
+    (photos / "notes.txt").write_text("x")
+    report = prepare(photos, tmp_path / "out", output="drawings")
+    assert report.summary() == (
+        "13 drawings of 14 files; left out: 1 unreadable; 1 ignored, since they are no pictures"
+    )
+    drawn = sorted(p.relative_to(tmp_path / "out" / "drawings").as_posix() for p in tmp_path.rglob("drawings/**/*.png"))
+    expected = ["0", "1", "2", "3.JPG", "3.png", "4", "5", *(f"more/deep/{i}" for i in range(6, 10)), "plain", "same"]
+    assert drawn == [f"{name}.png" for name in expected]
+    assert (tmp_path / "out" / "contact_sheet.jpg").exists() and not (tmp_path / "out" / "pairs").exists()
+    assert prepare(photos, tmp_path / "out", output="drawings").skipped == 14
+
+
+def test_a_manifest_from_before_there_was_a_choice_of_output_goes_on(photos, tmp_path):
+    first = prepare(photos, tmp_path / "out")
+    path = tmp_path / "out" / "manifest.json"
+    content = json.loads(path.read_text())
+    del content["settings"]["output"], content["ignored"]
+    for record in content["files"]:
+        del record["mirrored"]
+    path.write_text(json.dumps(content))
+    ImageOps.mirror(photo(4)).save(photos / "z_mirrored.png")
+    report = prepare(photos, tmp_path / "out")
+    assert report.skipped == 10 and statuses(report)["z_mirrored.png"] == "duplicate"
+    assert [r["id"] for r in report.files[:10]] == [r["id"] for r in first.files]
+
+
+def test_notes_and_names(photos, tmp_path):
+    photo(50).convert("CMYK").save(photos / "print.jpg")
+    photo(51).save(photos / "two.gif", save_all=True, append_images=[photo(52)])
+    records = {record["file"]: record for record in prepare(photos, tmp_path / "out").files}
+    assert records["print.jpg"]["notes"] == ["converted from mode CMYK"]
+    assert records["two.gif"]["notes"][0] == "the first of 2 frames" and "notes" not in records["0.png"]
+
+
+def test_the_recipe_names_weights_and_scales():
+    class Detector:
+        config = {"name": "edges", "sha256": "0123456789abcdef"}
+
+        def detect_batch(self, photos, scales):
+            return [np.full(photo.shape[:2], len(scales)) for photo in photos]
+
+    draw, recipe = draw_with(Detector())
+    assert recipe == "edges 01234567" and draw([photo(1)])[0].max() == 1
+    draw, recipe = draw_with(Detector(), (0.5, 1.0, 1.5))
+    assert recipe == "edges 01234567 scales 0.5 1 1.5" and draw([photo(1)])[0].max() == 3
+    for scales in ((), (0.0,), (9.0,)):
+        with pytest.raises(PrepareError, match="from 0.1 to 4"):
+            draw_with(Detector(), scales)
+
+
 def test_results_inside_the_source_are_not_photos(photos):
     prepare(photos, photos / "run")
     assert prepare(photos, photos / "run").skipped == 10
@@ -227,6 +358,8 @@ def test_unusable_folders(tmp_path):
         prepare(folder, tmp_path / "out")
     with pytest.raises(PrepareError, match="detector is needed"):
         prepare(folder, tmp_path / "out2", detector=None)
+    with pytest.raises(PrepareError, match="unknown output"):
+        prepare(folder, tmp_path / "out2", output="files")
     with pytest.raises(PrepareError, match="unknown fit"):
         prepare(folder, tmp_path / "out2", fit="squash")
     (tmp_path / "out3").mkdir()

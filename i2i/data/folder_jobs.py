@@ -1,0 +1,321 @@
+"""One thing done to every picture of a folder: in parallel, resumable, with a manifest that says what and why."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import asdict, dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, ClassVar
+
+from PIL import Image
+
+from i2i.data.layout import SUFFIXES, PrepareError, find_photos, other_files
+from i2i.data.records import Records, encoded, stamp_of, write_atomically
+
+FORMATS = {"png": {"optimize": False}, "webp": {"quality": 95, "method": 4}, "jpg": {"quality": 95, "subsampling": 0}}
+SPLITS = ("train", "val", "test")
+WRITTEN = "written"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one result is made of.
+
+    Attributes:
+        key: names the job in the manifest; a path within the source folder.
+        sources: the files that are read; none where `refused` says why there is nothing to read.
+        name: path of the results within the output folder, without suffix; no two jobs may share it.
+        refused: (status, why) of a job that cannot be done.
+    """
+
+    key: str
+    sources: tuple[Path, ...]
+    name: str
+    refused: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was made of one job.
+
+    Attributes:
+        files: path within the output folder -> content.
+        notes: what had to be done to read the picture, and what else is worth knowing.
+        facts: numbers about it, for the manifest.
+        refused: (status, why) where nothing was made.
+    """
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    facts: dict[str, Any] = field(default_factory=dict)
+    refused: tuple[str, str] | None = None
+
+
+class Task(ABC):
+    """What is done to each file; a frozen dataclass whose fields are the options."""
+
+    command: ClassVar[str]
+
+    @abstractmethod
+    def jobs(self, sources: tuple[Path, ...], out: Path) -> tuple[list[Job], list[str]]:
+        """The jobs of the source folders, and the files in them that are passed over."""
+
+    @abstractmethod
+    def do(self, job: Job, contents: tuple[bytes, ...]) -> Outcome:
+        """Do one job, given its sources' contents; a ValueError means that one is unreadable. Runs in threads."""
+
+    def settings(self) -> dict[str, Any]:
+        """What determines the results: runs with other settings are never mixed."""
+        return {"command": self.command} | asdict(self)
+
+
+@dataclass(frozen=True)
+class FolderReport:
+    """What a run over a folder did.
+
+    Attributes:
+        counts: number of files of every status; "written" is the one that made something.
+        skipped: jobs that an earlier run had done.
+        removed: earlier results whose source files are gone.
+        same: files whose content another file has as well.
+        ignored: files that are no pictures.
+        files: one record a file, as in the manifest.
+    """
+
+    counts: dict[str, int]
+    skipped: int
+    removed: int
+    same: int
+    ignored: list[str]
+    files: list[dict] = field(repr=False)
+
+    def summary(self) -> str:
+        """One line for people."""
+        left_out = ", ".join(f"{n} {status}" for status, n in sorted(self.counts.items()) if status != WRITTEN)
+        parts = [
+            f"{self.counts.get(WRITTEN, 0)} written of {sum(self.counts.values())}; left out: {left_out or 'none'}"
+        ]
+        parts += [f"{self.skipped} were done before"] if self.skipped else []
+        parts += [f"results of {self.removed} files that are gone were removed"] if self.removed else []
+        parts += [f"{self.same} with the same content as another (same_as in the manifest)"] if self.same else []
+        parts += [f"{len(self.ignored)} ignored, since they are no pictures"] if self.ignored else []
+        return "; ".join(parts)
+
+
+def plan(task: Task, sources: Iterable[Path], out: Path) -> tuple[list[Job], list[Job], list[str]]:
+    """(all jobs, those that are still to be done, files passed over); nothing is written.
+
+    Raises:
+        PrepareError: as `run_folder`.
+    """
+    jobs, ignored = _jobs(task, tuple(sources), out)
+    records = Records(out, task.settings())
+    by_key = {job.key: job for job in jobs}
+    done = {k for k, record in records.records.items() if k in by_key and _current(out, record, by_key[k])}
+    return jobs, [job for job in jobs if job.key not in done], ignored
+
+
+def run_folder(
+    task: Task,
+    sources: Iterable[Path],
+    out: Path,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> FolderReport:
+    """Do a task for every file of the source folders.
+
+    Files that are done are skipped, a killed run goes on where it was, and results are written whole or not at all.
+    OUT/manifest.json holds, for each file: status, why, notes, the results' paths, sha256, and `same_as` where an
+    earlier file has the same content. Results whose sources are gone are removed.
+
+    Args:
+        task: what to do.
+        sources: the folders it needs.
+        out: folder of the results, outside the sources.
+        workers: threads (default: one a processor, at most 8).
+        progress: called with (jobs done, jobs in all).
+
+    Raises:
+        PrepareError: for folders without pictures, an output folder inside a source, or one made by another command
+            or with other options.
+    """
+    jobs, ignored = _jobs(task, tuple(sources), out)
+    records = Records(out, task.settings())
+    by_key = {job.key: job for job in jobs}
+    if records.records and not records.records.keys() & by_key.keys():
+        raise PrepareError(f"{out} was prepared from another folder: choose another output folder, or delete it")
+    stale = [k for k, record in records.records.items() if k not in by_key or not _current(out, record, by_key[k])]
+    removed = sum(key not in by_key for key in stale)
+    for key in stale:
+        records.remove_files(out / path for path in records.drop(key)["results"])
+    records.save(ignored=ignored)
+    todo = [job for job in jobs if job.key not in records.records]
+    done = skipped = len(jobs) - len(todo)
+    workers = workers or min(8, os.cpu_count() or 1)
+    try:
+        with ThreadPoolExecutor(workers) as pool:
+            for record in _in_parallel(pool, todo, lambda job: _do(task, job, out), 4 * workers):
+                records.log(record)
+                done += 1
+                if progress is not None:
+                    progress(done, len(jobs))
+    finally:
+        records.close()
+    same = _mark_same(records)
+    records.save(ignored=ignored)
+    return FolderReport(records.counts(), skipped, removed, same, ignored, records.ordered())
+
+
+def _jobs(task: Task, sources: tuple[Path, ...], out: Path) -> tuple[list[Job], list[str]]:
+    for source in sources:
+        if out.resolve() == source.resolve() or out.resolve().is_relative_to(source.resolve()):
+            raise PrepareError(f"--out {out} lies inside {source}, which would then hold its own results")
+    jobs, ignored = task.jobs(sources, out)
+    return _without_clashes(jobs), ignored
+
+
+def _without_clashes(jobs: list[Job]) -> list[Job]:
+    """Of jobs whose results would have the same name, the first by key is done, the others say why not."""
+    first: dict[str, str] = {}
+    checked = []
+    for job in jobs:
+        owner = first.setdefault(job.name.lower(), job.key)
+        if owner != job.key and job.refused is None:
+            why = f"its result would have the same name as that of {owner}: rename one of the two"
+            job = Job(job.key, job.sources, job.name, ("clash", why))
+        checked.append(job)
+    return checked
+
+
+def _current(out: Path, record: dict, job: Job) -> bool:
+    planned = list(job.refused) if job.refused else None
+    was_planned = [record["status"], record["why"]] if record.get("by_plan") else None
+    if record["stamp"] != stamp_of(job.sources) or planned != was_planned:
+        return False
+    return all((out / path).exists() for path in record["results"])
+
+
+def _in_parallel(
+    pool: ThreadPoolExecutor, jobs: list[Job], do: Callable[[Job], dict], limit: int
+) -> Iterator[dict]:
+    """Results as they come, with at most `limit` jobs in hand."""
+    pending: set[Future] = set()
+    try:
+        for job in jobs:
+            if len(pending) >= limit:
+                finished, pending = wait(pending, return_when=FIRST_COMPLETED)
+                yield from (future.result() for future in finished)
+            pending.add(pool.submit(do, job))
+        while pending:
+            finished, pending = wait(pending, return_when=FIRST_COMPLETED)
+            yield from (future.result() for future in finished)
+    finally:
+        for future in pending:
+            future.cancel()
+
+
+def _do(task: Task, job: Job, out: Path) -> dict:
+    record = {"file": job.key, "status": WRITTEN, "why": "", "notes": [], "results": [], "stamp": stamp_of(job.sources)}
+    if job.refused is not None:
+        return record | {"status": job.refused[0], "why": job.refused[1], "by_plan": True}
+    try:
+        contents = tuple(path.read_bytes() for path in job.sources)
+    except OSError as error:
+        return record | {"status": "unreadable", "why": f"cannot read: {error.strerror or error}"}
+    record["sha256"] = hashlib.sha256(b"".join(contents)).hexdigest()
+    try:
+        outcome = task.do(job, contents)
+    except ValueError as error:
+        return record | {"status": "unreadable", "why": str(error)}
+    record |= {"notes": list(outcome.notes)} | outcome.facts
+    if outcome.refused is not None:
+        return record | {"status": outcome.refused[0], "why": outcome.refused[1]}
+    for path, content in outcome.files.items():
+        write_atomically(out / path, content)
+    return record | {"results": list(outcome.files)}
+
+
+def _mark_same(records: Records) -> int:
+    first: dict[str, str] = {}
+    for record in records.ordered():
+        record.pop("same_as", None)
+        if "sha256" in record:
+            owner = first.setdefault(record["sha256"], record["file"])
+            if owner != record["file"]:
+                record["same_as"] = owner
+    return sum("same_as" in record for record in records.records.values())
+
+
+def jobs_of_folder(
+    source: Path, out: Path, name_of: Callable[[str], str] | None = None
+) -> tuple[list[Job], list[str]]:
+    """One job for each picture of a folder, and the files that are no pictures.
+
+    Args:
+        source: the folder. out: a folder within it to leave out.
+        name_of: key -> name of the results (default: the path without suffix, so that results lie as pictures do).
+
+    Raises:
+        PrepareError: for a folder that is not there or holds no pictures.
+    """
+    files = pictures_in(source, out)
+    keys = [path.relative_to(source).as_posix() for path in files]
+    jobs = [Job(key, (path,), (name_of or tree_name)(key)) for key, path in zip(keys, files, strict=True)]
+    return jobs, other_files(source, out)
+
+
+def pictures_in(source: Path, out: Path) -> list[Path]:
+    """The pictures of a folder, sorted.
+
+    Raises:
+        PrepareError: for a folder that is not there or holds none.
+    """
+    files = find_photos(source, out)
+    if not files:
+        raise PrepareError(f"{source} holds no pictures: looked for {' '.join(SUFFIXES)} there and in its subfolders")
+    return files
+
+
+def tree_name(key: str) -> str:
+    """The path without suffix: results lie as their sources do."""
+    return PurePosixPath(key).with_suffix("").as_posix()
+
+
+def pair_name(key: str) -> str:
+    """The name of a pair: folders other than a leading train, val or test become part of the file's name, since
+    folders of pairs are flat.
+    """
+    parts = PurePosixPath(key).with_suffix("").parts
+    split = f"{parts[0]}/" if len(parts) > 1 and parts[0] in SPLITS else ""
+    return split + "__".join(parts[1:] if split else parts)
+
+
+def image_bytes(image: Image.Image, kind: str) -> bytes:
+    """A picture as a file of one of `FORMATS`."""
+    return encoded(image, "JPEG" if kind == "jpg" else kind.upper(), **FORMATS[kind])
+
+
+def check_choice(name: str, value: str, known: Iterable[str]) -> None:
+    """Raise a ValueError that lists what an option may be."""
+    known = tuple(known)
+    if value not in known:
+        raise ValueError(f"unknown {name.replace('_', '-')} {value!r}: use one of {', '.join(known)}")
+
+
+def status_lines(files: list[dict], limit: int = 5) -> list[str]:
+    """What was left out and why, a few lines of each kind, for people."""
+    lines, met = [], Counter()
+    for record in files:
+        status = record["status"]
+        if status in (WRITTEN, "kept"):
+            continue
+        met[status] += 1
+        if met[status] <= limit:
+            lines.append(f"  {status}: {record['file']}: {record['why']}")
+    more = [f"  {status}: and {n - limit} more" for status, n in met.items() if n > limit]
+    return sorted(lines) + more

@@ -1,0 +1,186 @@
+"""The work of making pairs: photos are read ahead, drawn in batches, post-processed and written by threads."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from i2i.data.duplicates import Signature
+from i2i.data.layout import Item, split_sides
+from i2i.data.manifest import Manifest
+from i2i.data.reading import read_picture
+from i2i.data.records import encoded, stamp_of, write_atomically
+from i2i.edges.normalize import normalize_sketch
+from i2i.edges.postprocess import postprocess, thin
+from i2i.images import fit_square
+
+_AHEAD = 2  # batches that are read while one is drawn
+
+Detector = Callable[[list[Image.Image]], list[np.ndarray]]
+
+
+@dataclass
+class _Loaded:
+    """What a reader made of an item; `error` is (status, why) for one that cannot be used."""
+
+    record: dict[str, Any]
+    photo: Image.Image | None = None
+    drawing: np.ndarray | None = None
+    error: tuple[str, str] | None = None
+
+
+def plain_names(items: list[Item]) -> dict[str, str]:
+    """key -> the path without suffix, or the whole path where another file differs from it by the suffix alone."""
+    stems = {item.key: Path(item.key).with_suffix("").as_posix() for item in items}
+    met = Counter(stem.lower() for stem in stems.values())
+    return {key: stem if met[stem.lower()] == 1 else key for key, stem in stems.items()}
+
+
+class PairWork:
+    """Makes the pairs of some items and enters them into a manifest.
+
+    Args:
+        manifest: where the records go and the pairs lie.
+        source: folder of the items.
+        detector: see `i2i.data.prepare.prepare_pairs`.
+        names: key -> name of a drawing, where photos and drawings are to be called alike; else names are made of the
+            path and a hash of the content.
+        part: name of this process's journal.
+    """
+
+    def __init__(
+        self, manifest: Manifest, source: Path, detector: Detector | None, names: dict[str, str] | None, part: str
+    ):
+        self.manifest, self.source, self.detector, self.names, self.part = manifest, source, detector, names, part
+        self.size, self.fit = manifest.settings["size"], manifest.settings["fit"]
+
+    def run(
+        self, items: list[Item], batch: int, workers: int, progress: Callable[[int, dict[str, int]], None]
+    ) -> None:
+        """Do the work; what is finished is on disk and in the journal, also when this is interrupted.
+
+        Args:
+            items: what to do. batch: photos a detector call. workers: threads.
+            progress: called with (number of items just finished, counts by status).
+        """
+        finishing: list[list[Future]] = []
+
+        def collect() -> None:
+            records = [future.result() for future in finishing.pop(0)]
+            for record in records:
+                self.manifest.log(record, self.part)
+            progress(len(records), self.manifest.counts())
+
+        with ThreadPoolExecutor(workers) as pool:
+            try:
+                for loaded in self._read_ahead(pool, items, batch):
+                    maps = self._draw(loaded)
+                    finishing.append([pool.submit(self._finish, *pair) for pair in zip(loaded, maps, strict=True)])
+                    if len(finishing) > 1:  # one is post-processed and written while the next is drawn
+                        collect()
+            finally:
+                while finishing:
+                    collect()
+                self.manifest.close()
+
+    def _read_ahead(self, pool: ThreadPoolExecutor, items: list[Item], batch: int) -> Iterator[list[_Loaded]]:
+        waiting: list[list[Future]] = []
+        for start in range(0, len(items), batch):
+            waiting.append([pool.submit(self._load, item) for item in items[start : start + batch]])
+            if len(waiting) > _AHEAD:
+                yield [future.result() for future in waiting.pop(0)]
+        for futures in waiting:
+            yield [future.result() for future in futures]
+
+    def _load(self, item: Item) -> _Loaded:
+        record = {
+            "file": item.key, "photo": item.photo.relative_to(self.source).as_posix(), "id": "",
+            "stamp": stamp_of(item.files), "sha256": "", "dhash": "", "split": "", "ink": 0.0, "why": "",
+        }  # fmt: skip
+        loaded = _Loaded(record)
+        try:
+            contents = [path.read_bytes() for path in item.files]
+            record["sha256"] = hashlib.sha256(b"".join(contents)).hexdigest()
+            record["id"] = self._name(item.key, record["sha256"])
+            read = read_picture(contents[0], item.photo)
+            photo = read.image
+            if read.notes:
+                record["notes"] = list(read.notes)
+            if item.drawing is not None:
+                if item.side is not None:
+                    drawing, photo = split_sides(photo, item.side)
+                else:
+                    drawing = read_picture(contents[1], item.drawing).image
+                if abs(photo.width * drawing.height / (photo.height * drawing.width) - 1) > 0.02:
+                    sizes = f"photo is {photo.width}x{photo.height}, drawing {drawing.width}x{drawing.height}"
+                    loaded.error = ("mismatch", f"{sizes}: not the same shape")
+                    return loaded
+                loaded.drawing = _ready_drawing(drawing, self.size, self.fit)
+            loaded.photo = fit_square(photo, self.size, self.fit)
+            signature = Signature.of(loaded.photo)
+            record |= {"dhash": f"{signature.dhash:016x}", "mirrored": f"{signature.mirrored:016x}"}
+            record |= {"colours": signature.colours.hex(), "contrast": round(signature.contrast, 3)}
+        except OSError as error:
+            loaded.error = ("unreadable", f"cannot read: {error.strerror or error}")
+        except ValueError as error:
+            blank = str(error).startswith("empty drawing")
+            loaded.error = ("blank", "the drawing has no ink") if blank else ("unreadable", str(error))
+        return loaded
+
+    def _name(self, key: str, sha256: str) -> str:
+        if self.names is not None:
+            return self.names[key]
+        stem = re.sub(r"[^A-Za-z0-9_-]+", "_", Path(key).with_suffix("").as_posix())[-48:].strip("_")
+        return f"{stem or 'photo'}-{sha256[:10]}"
+
+    def _draw(self, batch: list[_Loaded]) -> list[np.ndarray | None]:
+        """The soft maps of what has no drawing yet, None for the others."""
+        to_draw = [i for i, loaded in enumerate(batch) if loaded.error is None and loaded.drawing is None]
+        maps: list[np.ndarray | None] = [None] * len(batch)
+        if to_draw:
+            drawn = self.detector([batch[i].photo for i in to_draw])
+            if len(drawn) != len(to_draw):
+                raise ValueError(f"the detector returned {len(drawn)} edge maps for {len(to_draw)} photos")
+            for i, soft in zip(to_draw, drawn, strict=True):
+                maps[i] = soft
+        return maps
+
+    def _finish(self, loaded: _Loaded, soft: np.ndarray | None) -> dict[str, Any]:
+        """Write the pair, or what shows why it was left out; its record comes back."""
+        record, drawing = loaded.record, loaded.drawing
+        if loaded.error is not None:
+            return record | dict(zip(("status", "why"), loaded.error, strict=True))
+        if drawing is None:
+            drawing = postprocess(soft, self.size)
+        record["ink"] = ink = round(float(np.mean(drawing == 0)), 5)
+        low, high = self.manifest.settings["min_ink"], self.manifest.settings["max_ink"]
+        everything = self.manifest.settings["output"] == "drawings"
+        if everything or low <= ink <= high:
+            record |= {"status": "kept", "split": "" if everything else self.manifest.split_of(record["sha256"])}
+            self.manifest.write(record, loaded.photo, drawing)
+            return record if everything else record | {"unchecked": True}
+        write_atomically(self.manifest.rejected_path(record), encoded(Image.fromarray(drawing), "PNG"))
+        if ink < low:
+            return record | {"status": "blank", "why": f"{ink:.2%} ink, at least {low:.2%} expected"}
+        return record | {"status": "dense", "why": f"{ink:.2%} ink, at most {high:.2%} expected"}
+
+
+def _ready_drawing(image: Image.Image, size: int, fit: str) -> np.ndarray:
+    """A ready drawing made square as its photo is, normalised unless it is one-pixel ink already."""
+    if image.width != image.height:
+        image = fit_square(image, min(image.size) if fit == "crop" else max(image.size), fit)
+    pixels = np.asarray(image.convert("L"))
+    if pixels.shape == (size, size) and not np.any((pixels != 0) & (pixels != 255)):
+        ink = pixels == 0
+        if 0 < ink.mean() < 0.5 and np.count_nonzero(thin(ink)) >= 0.98 * np.count_nonzero(ink):
+            return pixels
+    return normalize_sketch(image, size)

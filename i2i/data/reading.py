@@ -1,0 +1,101 @@
+"""Picture files as people have them: read into RGB, with a note of whatever had to be done to them."""
+
+from __future__ import annotations
+
+import io
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from i2i.images import load_image
+
+_TURNED = {3: "turned 180°", 6: "turned 90°", 8: "turned 90°"} | dict.fromkeys((2, 4, 5, 7), "mirrored")
+_PLAIN = ("RGB", "L")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture and what was done to read it.
+
+    Attributes:
+        image: RGB, turned as its EXIF data say, transparency on white; or as stored, see `read_stored`.
+        notes: plain sentences: converted from CMYK, the first of 12 frames, and so on.
+    """
+
+    image: Image.Image
+    notes: tuple[str, ...]
+
+
+def read_picture(content: bytes, name: str | os.PathLike) -> Picture:
+    """Decode a file's bytes to RGB.
+
+    Args:
+        content: the file. name: what it is called, for messages.
+
+    Raises:
+        ValueError: for what is no picture, is truncated or damaged, or has too many pixels; says which.
+    """
+    stored = _open(content, name)
+    notes = _notes(stored)
+    return Picture(_decoded(stored), notes)
+
+
+def read_stored(content: bytes, name: str | os.PathLike) -> Picture:
+    """Decode a file's bytes and leave its mode and its own palette as they are, for label maps; EXIF is obeyed.
+
+    Raises:
+        ValueError: as `read_picture`.
+    """
+    stored = _open(content, name)
+    notes = tuple(note for note in _notes(stored) if not note.startswith("converted"))
+    _decoded(stored)  # names what is damaged
+    return Picture(ImageOps.exif_transpose(stored), notes)
+
+
+def _open(content: bytes, name: str | os.PathLike) -> Image.Image:
+    try:
+        return Image.open(io.BytesIO(content))
+    except Image.DecompressionBombError as error:
+        raise ValueError(
+            f"has more pixels than the limit of {2 * Image.MAX_IMAGE_PIXELS:,}, which guards against files that fill "
+            "the memory; shrink it first"
+        ) from error
+    except UnidentifiedImageError as error:
+        suffix = Path(name).suffix or "nameless"
+        raise ValueError(f"not a picture in a known format ({suffix} file of {len(content)} bytes)") from error
+    except Exception as error:  # the header readers raise many kinds for broken files
+        raise ValueError(f"damaged picture: {error or type(error).__name__}") from error
+
+
+def _decoded(stored: Image.Image) -> Image.Image:
+    try:
+        return load_image(stored)
+    except ValueError as error:
+        raise ValueError(str(error).removeprefix("cannot read image image: ")) from error
+
+
+def _notes(image: Image.Image) -> tuple[str, ...]:
+    notes = []
+    frames = _quietly(lambda: getattr(image, "n_frames", 1), 1)
+    if frames > 1:
+        notes.append(f"the first of {frames} frames")
+    turned = _TURNED.get(_quietly(lambda: image.getexif().get(0x0112), None))
+    if turned:
+        notes.append(f"{turned} as its EXIF data say")
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        notes.append("transparency put on white")
+    if image.mode.startswith("I"):
+        notes.append("converted from 16 bits")
+    elif image.mode not in _PLAIN and image.mode not in ("RGBA", "LA"):
+        notes.append(f"converted from mode {image.mode}")
+    return tuple(notes)
+
+
+def _quietly(read, otherwise):
+    """Damaged extra data, such as EXIF, must not cost the picture."""
+    try:
+        return read()
+    except Exception:
+        return otherwise

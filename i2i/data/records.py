@@ -1,0 +1,145 @@
+"""What became of each file of a folder: records that outlive a killed run, and files that are whole or not there."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from i2i.data.layout import PrepareError
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file under a temporary name, then rename it: it is there whole, or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_bytes(data)
+    os.replace(temporary, path)
+
+
+def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
+    """The bytes of an image file of the given kind."""
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def stamp_of(files: Iterable[Path]) -> list[int]:
+    """Sizes and times of files (empty if one is not there): a changed file is prepared again."""
+    try:
+        stats = [path.stat() for path in files]
+    except OSError:
+        return []
+    return [number for stat in stats for number in (stat.st_size, stat.st_mtime_ns)]
+
+
+class Records:
+    """The records of all files (`records`, by the file's key) of one output folder.
+
+    They lie in OUT/manifest.json. While a run works, each of its processes appends what it has done to a file of its
+    own, OUT/journal-*.jsonl, one record a line; the next reader takes these in, so a killed run loses nothing, and the
+    cost of saving does not grow with what is done already.
+
+    Args:
+        out: the output folder; what an earlier run left there is read.
+        settings: what determines the results.
+        assumed: values of settings that older manifests do not hold.
+
+    Raises:
+        PrepareError: if the folder holds something else, or was made with other settings.
+    """
+
+    def __init__(self, out: Path, settings: dict[str, Any], assumed: dict[str, Any] | None = None):
+        self.out, self.settings = out, settings
+        self.records: dict[str, dict] = {}
+        self._counts: Counter[str] = Counter()
+        self._journal = None
+        path = out / "manifest.json"
+        if path.exists():
+            self._read(path, assumed or {})
+        for journal in self._journals():
+            for line in journal.read_text(encoding="utf-8", errors="replace").splitlines():
+                try:
+                    record = json.loads(line)
+                except json.JSONDecodeError:
+                    continue  # the line that was being written when the run was killed
+                self.set(record)
+
+    def _read(self, path: Path, assumed: dict[str, Any]) -> None:
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            old = assumed | content["settings"]
+            for record in content["files"]:
+                self.set(record)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise PrepareError(
+                f"{path} is not a manifest of prepared files ({error}): choose another output folder, or delete it"
+            ) from error
+        # As JSON gives them back: lists for tuples.
+        now = json.loads(json.dumps(self.settings))
+        differing = [key for key in now if old.get(key) != now[key]]
+        if differing:
+            was = ", ".join(f"{key} {old.get(key)!r} (now {now[key]!r})" for key in differing)
+            raise PrepareError(
+                f"{self.out} was prepared with other settings: {was}; choose another output folder, or delete it"
+            )
+
+    def _journals(self) -> list[Path]:
+        return sorted(self.out.glob("journal-*.jsonl"))
+
+    def set(self, record: dict) -> None:
+        """Hold a record in place of the one of the same file."""
+        self.drop(record["file"])
+        self.records[record["file"]] = record
+        self._counts[record["status"]] += 1
+
+    def drop(self, key: str) -> dict | None:
+        """Take a record out."""
+        record = self.records.pop(key, None)
+        if record is not None:
+            self._counts[record["status"]] -= 1
+        return record
+
+    def remove_files(self, paths: Iterable[Path]) -> None:
+        """Remove results, but nothing outside the output folder, whatever a manifest says."""
+        for path in paths:
+            if path.resolve().is_relative_to(self.out.resolve()):
+                path.unlink(missing_ok=True)
+
+    def log(self, record: dict, part: str = "0-of-1") -> None:
+        """Hold a record and append it to the journal of this process."""
+        self.set(record)
+        if self._journal is None:
+            self.out.mkdir(parents=True, exist_ok=True)
+            self._journal = open(self.out / f"journal-{part}.jsonl", "a", encoding="utf-8")
+        self._journal.write(json.dumps(record) + "\n")
+        self._journal.flush()
+
+    def close(self) -> None:
+        """Close the journal; what it holds stays."""
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
+
+    def counts(self) -> dict[str, int]:
+        """Number of files of every status that occurs."""
+        return {status: n for status, n in self._counts.items() if n}
+
+    def ordered(self) -> list[dict]:
+        """All records by the file's key."""
+        return [self.records[key] for key in sorted(self.records)]
+
+    def save(self, **more: Any) -> None:
+        """Write manifest.json with every record and remove the journals, which it now holds."""
+        self.close()
+        journals = self._journals()
+        content = {"settings": self.settings, "counts": self.counts()} | more | {"files": self.ordered()}
+        write_atomically(self.out / "manifest.json", json.dumps(content, indent=1).encode())
+        for journal in journals:
+            journal.unlink(missing_ok=True)

@@ -1,0 +1,167 @@
+"""Pairs A|B in one picture, from and to two folders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import ClassVar
+
+from PIL import Image
+
+from i2i.data.folder_jobs import (
+    FORMATS,
+    Job,
+    Outcome,
+    Task,
+    check_choice,
+    image_bytes,
+    jobs_of_folder,
+    pair_name,
+    pictures_in,
+    tree_name,
+)
+from i2i.data.layout import other_files
+from i2i.data.reading import Picture, read_picture
+
+LAYOUTS = ("folders", "side-by-side")
+
+
+@dataclass(frozen=True)
+class Combine(Task):
+    """Join the pictures of two folders that have equal names: A on the left, B on the right.
+
+    Attributes:
+        format: of the results: png, webp or jpg.
+    """
+
+    command: ClassVar[str] = "combine"
+
+    format: str = "png"
+
+    def __post_init__(self) -> None:
+        check_choice("format", self.format, FORMATS)
+
+    def jobs(self, sources: tuple[Path, ...], out: Path) -> tuple[list[Job], list[str]]:
+        return partner_jobs(sources, out, pair_name)
+
+    def do(self, job: Job, contents: tuple[bytes, ...]) -> Outcome:
+        a, b = read_partners(job, contents)
+        notes = a.notes + b.notes
+        if a.image.size != b.image.size:
+            sizes = [f"{p.image.width}x{p.image.height}" for p in (a, b)]
+            why = f"A is {sizes[0]}, B is {sizes[1]}: resize both alike first"
+            return Outcome(notes=notes, refused=("mismatch", why))
+        return Outcome({f"{job.name}.{self.format}": image_bytes(beside(a.image, b.image), self.format)}, notes)
+
+
+@dataclass(frozen=True)
+class SplitPairs(Task):
+    """Cut pictures A|B in two and put the halves into two folders.
+
+    Attributes:
+        direction: AtoB puts the left half into the first folder; BtoA the right half.
+        names: of the two folders, such as edges photo.
+        format: of the results: png, webp or jpg.
+    """
+
+    command: ClassVar[str] = "split-pairs"
+
+    direction: str = "AtoB"
+    names: tuple[str, ...] = ("A", "B")
+    format: str = "png"
+
+    def __post_init__(self) -> None:
+        check_choice("direction", self.direction, ("AtoB", "BtoA"))
+        check_names(self.names)
+        check_choice("format", self.format, FORMATS)
+
+    def jobs(self, sources: tuple[Path, ...], out: Path) -> tuple[list[Job], list[str]]:
+        return jobs_of_folder(sources[0], out, pair_name)
+
+    def do(self, job: Job, contents: tuple[bytes, ...]) -> Outcome:
+        picture = read_picture(contents[0], job.sources[0])
+        width, height = picture.image.size
+        if width % 2 or width < 2:
+            return Outcome(notes=picture.notes, refused=("mismatch", f"it is {width} pixels wide: no two equal halves"))
+        notes = picture.notes
+        if width != 2 * height:
+            notes += (f"the halves are {width // 2}x{height}, not square",)
+        left = picture.image.crop((0, 0, width // 2, height))
+        right = picture.image.crop((width // 2, 0, width, height))
+        first, second = (left, right) if self.direction == "AtoB" else (right, left)
+        return Outcome(pair_files(job.name, first, second, "folders", self.names, self.format), notes)
+
+
+def partner_jobs(
+    sources: tuple[Path, ...], out: Path, name_of: Callable[[str], str] = tree_name
+) -> tuple[list[Job], list[str]]:
+    """One job for every name in either of two folders; names are paths without suffix.
+
+    Raises:
+        PrepareError: for a folder that is not there or holds no pictures.
+    """
+    sides: list[dict[str, list[str]]] = []
+    for source in sources:
+        found: dict[str, list[str]] = {}
+        for path in pictures_in(source, out):
+            key = path.relative_to(source).as_posix()
+            found.setdefault(tree_name(key), []).append(key)
+        sides.append(found)
+    jobs = []
+    for stem in sorted(sides[0].keys() | sides[1].keys()):
+        here = [side.get(stem, []) for side in sides]
+        files = tuple(source / keys[0] for source, keys in zip(sources, here, strict=True) if keys)
+        refused = None
+        for source, keys in zip(sources, here, strict=True):
+            if not keys:
+                refused = ("lonely", f"{source} holds no picture of this name")
+            elif len(keys) > 1:
+                refused = ("clash", f"{source} holds {' and '.join(keys)}: remove all but one")
+        jobs.append(Job(stem, files, name_of(stem), refused))
+    return jobs, [f"{source.name}/{name}" for source in sources for name in other_files(source, out)]
+
+
+def read_partners(job: Job, contents: tuple[bytes, ...]) -> tuple[Picture, ...]:
+    """The pictures of a job of `partner_jobs`, with notes that say whose they are.
+
+    Raises:
+        ValueError: that names the file that is unreadable.
+    """
+    read = []
+    for path, content in zip(job.sources, contents, strict=True):
+        side = f"{path.parent.name}/{path.name}"
+        try:
+            picture = read_picture(content, path)
+        except ValueError as error:
+            raise ValueError(f"{side}: {error}") from error
+        read.append(Picture(picture.image, tuple(f"{side}: {note}" for note in picture.notes)))
+    return tuple(read)
+
+
+def beside(a: Image.Image, b: Image.Image) -> Image.Image:
+    """RGB (H, 2 W) of two pictures of one size."""
+    both = Image.new("RGB", (a.width + b.width, a.height))
+    both.paste(a, (0, 0))
+    both.paste(b, (a.width, 0))
+    return both
+
+
+def pair_files(
+    name: str, a: Image.Image, b: Image.Image, layout: str, names: tuple[str, ...], kind: str
+) -> dict[str, bytes]:
+    """The files of a pair: A/name and B/name, or A|B as name; a split in front of the name stays in front."""
+    if layout == "side-by-side":
+        return {f"{name}.{kind}": image_bytes(beside(a, b), kind)}
+    place = PurePosixPath(name)
+    return {
+        (place.parent / folder / f"{place.name}.{kind}").as_posix(): image_bytes(image, kind)
+        for folder, image in zip(names, (a, b), strict=True)
+    }
+
+
+def check_names(names: tuple[str, ...]) -> None:
+    """Raise a ValueError unless these are names for two folders."""
+    plain = all(name and "/" not in name and "\\" not in name and not name.startswith(".") for name in names)
+    if len(names) != 2 or names[0] == names[1] or not plain:
+        raise ValueError(f"got the folder names {' '.join(names)}, expected two different plain names such as A B")

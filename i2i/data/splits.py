@@ -1,0 +1,107 @@
+"""Train, validation and test: every file's place follows from itself, so added files never move others."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import ClassVar
+
+from i2i.data.folder_jobs import SPLITS, Job, Outcome, Task, check_choice, jobs_of_folder
+from i2i.data.layout import PrepareError, find_photos
+from i2i.data.reading import read_picture
+
+PALETTE = "palette.json"
+
+
+@dataclass(frozen=True)
+class Split(Task):
+    """Copy pictures into train, val and test, each to the place that a hash of it and the seed gives.
+
+    Attributes:
+        train: share of the files for training.
+        val: share for validation.
+        test: share for testing.
+        seed: another one gives another division.
+        by: content, so that equal files stay together whatever they are called; name, so that pictures of equal names
+            in several folders (A and B) stay together; auto takes name where folders share their names.
+    """
+
+    command: ClassVar[str] = "split"
+
+    train: float = 0.8
+    val: float = 0.1
+    test: float = 0.1
+    seed: int = 0
+    by: str = "auto"
+
+    def __post_init__(self) -> None:
+        shares = (self.train, self.val, self.test)
+        if min(shares) < 0 or abs(sum(shares) - 1) > 1e-6:
+            raise ValueError(f"got the shares {shares} of train, val and test, expected three that add up to 1")
+        check_choice("by", self.by, ("auto", "content", "name"))
+
+    def resolved(self, source: Path, out: Path) -> Split:
+        """The same with "auto" decided: as the earlier run in `out` did, else by looking at the names."""
+        if self.by != "auto":
+            return self
+        try:
+            by = json.loads((out / "manifest.json").read_text())["settings"]["by"]
+        except (OSError, ValueError, KeyError, TypeError):
+            by = "name" if _folders_share_names(source, out) else "content"
+        return replace(self, by=by)
+
+    def jobs(self, sources: tuple[Path, ...], out: Path) -> tuple[list[Job], list[str]]:
+        _check_whole(sources[0])
+        jobs, ignored = jobs_of_folder(sources[0], out, lambda key: key)
+        if PALETTE in ignored:  # belongs to the label maps, whatever their split
+            jobs.append(Job(PALETTE, (sources[0] / PALETTE,), PALETTE))
+            ignored.remove(PALETTE)
+        return jobs, ignored
+
+    def do(self, job: Job, contents: tuple[bytes, ...]) -> Outcome:
+        content = contents[0]
+        if job.key == PALETTE:
+            return Outcome({PALETTE: content})
+        read_picture(content, job.sources[0])  # what nobody can read is not passed on
+        what = PurePosixPath(job.key).stem if self.by == "name" else hashlib.sha256(content).hexdigest()
+        split = self.place(what)
+        return Outcome({f"{split}/{job.key}": content}, facts={"split": split})
+
+    def place(self, what: str) -> str:
+        """The split of a name, or of a content's hash."""
+        digest = hashlib.sha256(f"{self.seed}:{what}".encode("utf-8", "surrogateescape")).digest()
+        position = int.from_bytes(digest[:8], "big") / 2**64
+        # Test first, then val: moving the border between train and val never moves a test picture.
+        if position < self.test:
+            return "test"
+        return "val" if position < self.test + self.val else "train"
+
+
+def empty_splits(task: Split, files: list[dict]) -> list[str]:
+    """The splits that should hold something but were given nothing."""
+    met = Counter(record.get("split") for record in files)
+    return [name for name in SPLITS if getattr(task, name) > 0 and not met[name]]
+
+
+def _folders_share_names(source: Path, out: Path) -> bool:
+    """Whether most names of a subfolder occur in another one as well."""
+    names: dict[str, set[str]] = {}
+    for path in find_photos(source, out):
+        parts = path.relative_to(source).parts
+        if len(parts) > 1:
+            names.setdefault(parts[0], set()).add(path.stem)
+    if len(names) < 2:
+        return False
+    met = Counter(stem for stems in names.values() for stem in stems)
+    smallest = min(names.values(), key=len)
+    return sum(met[stem] > 1 for stem in smallest) > len(smallest) / 2
+
+
+def _check_whole(source: Path) -> None:
+    """Raise a PrepareError for a folder that is divided already."""
+    there = [name for name in SPLITS if (source / name).is_dir()]
+    if len(there) > 1:
+        raise PrepareError(f"{source} already holds {' and '.join(there)}: give one of these, or a folder without them")

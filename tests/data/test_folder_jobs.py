@@ -1,0 +1,128 @@
+"""One thing done to every picture of a folder: resuming, changes, clashes, and what the manifest says."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+from shapes import photo
+
+from i2i.data.folder_jobs import pair_name, plan, run_folder, status_lines
+from i2i.data.layout import PrepareError
+from i2i.data.resize import Resize
+
+
+@pytest.fixture
+def folder(tmp_path):
+    source = tmp_path / "source"
+    (source / "more" / "deep").mkdir(parents=True)
+    for seed in range(6):
+        photo(seed).save(source / ("more/deep" if seed > 3 else ".") / f"{seed}.{'jpg' if seed % 2 else 'png'}")
+    return source
+
+
+def states(out):
+    """Times of all results, to see what was written again."""
+    return {path.name: path.stat().st_mtime_ns for path in out.rglob("*.png")}
+
+
+def test_results_lie_as_their_sources_and_the_manifest_says_so(folder, tmp_path):
+    (folder / "broken.png").write_bytes(b"x")
+    (folder / "again.png").write_bytes((folder / "2.png").read_bytes())
+    (folder / "notes.txt").write_text("x")
+    photo(9).convert("CMYK").save(folder / "print.jpg")
+    seen = []
+    report = run_folder(Resize((32,)), [folder], tmp_path / "out", 2, lambda *now: seen.append(now))
+    assert report.counts == {"written": 8, "unreadable": 1} and seen[-1] == (9, 9)
+    assert report.summary() == (
+        "8 written of 9; left out: 1 unreadable; 1 with the same content as another (same_as in the manifest); "
+        "1 ignored, since they are no pictures"
+    )
+    with Image.open(tmp_path / "out" / "more" / "deep" / "5.png") as image:
+        assert image.size == (32, 32)
+    content = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert content["settings"] == {
+        "command": "resize", "size": [32], "fit": "crop", "fill": "mirror", "kind": "photo", "format": "png"
+    }  # fmt: skip
+    by_file = {record["file"]: record for record in content["files"]}
+    assert by_file["print.jpg"]["notes"] == ["converted from mode CMYK"]
+    assert by_file["again.png"]["results"] == ["again.png"] and by_file["again.png"]["same_as"] == "2.png"
+    assert by_file["broken.png"]["results"] == [] and "1 bytes" in by_file["broken.png"]["why"]
+    assert content["ignored"] == ["notes.txt"]
+    assert status_lines(content["files"]) == [
+        "  unreadable: broken.png: not a picture in a known format (.png file of 1 bytes)"
+    ]
+
+
+def test_a_second_run_does_what_is_new_changed_or_lost(folder, tmp_path):
+    out = tmp_path / "out"
+    run_folder(Resize((32,)), [folder], out)
+    before = states(out)
+    again = run_folder(Resize((32,)), [folder], out)
+    assert again.skipped == 6 and states(out) == before
+    photo(20).save(folder / "new.png")
+    photo(21).save(folder / "0.png")
+    (out / "1.png").unlink()
+    os.remove(folder / "2.png")
+    jobs, todo, _ = plan(Resize((32,)), [folder], out)
+    assert len(jobs) == 6 and sorted(job.key for job in todo) == ["0.png", "1.jpg", "new.png"]
+    last = run_folder(Resize((32,)), [folder], out)
+    assert (last.skipped, last.removed, last.counts) == (3, 1, {"written": 6})
+    after = states(out)
+    assert not (out / "2.png").exists() and after["3.png"] == before["3.png"] and after["0.png"] != before["0.png"]
+
+
+def test_a_killed_run_goes_on(folder, tmp_path):
+    out = tmp_path / "out"
+
+    class Killed(BaseException):
+        pass
+
+    def die(done, total):
+        if done == 3:
+            raise Killed
+
+    with pytest.raises(Killed):
+        run_folder(Resize((32,)), [folder], out, 1, die)
+    assert json.loads((out / "manifest.json").read_text())["files"] == []
+    report = run_folder(Resize((32,)), [folder], out, 1)
+    assert report.skipped == 3 and report.counts == {"written": 6}
+    assert not list(out.glob("journal*")) and not list(out.rglob("*.tmp"))
+
+
+def test_equal_names_clash_until_one_is_renamed(folder, tmp_path):
+    photo(30).save(folder / "0.jpg")
+    report = run_folder(Resize((32,)), [folder], tmp_path / "out")
+    assert report.counts == {"written": 6, "clash": 1}
+    (clash,) = [record for record in report.files if record["status"] == "clash"]
+    assert clash["file"] == "0.png" and "same name as that of 0.jpg: rename" in clash["why"]
+    os.rename(folder / "0.jpg", folder / "zero.jpg")
+    report = run_folder(Resize((32,)), [folder], tmp_path / "out")
+    assert report.counts == {"written": 7} and report.removed == 1
+    zero = np.asarray(Image.open(tmp_path / "out" / "0.png")).astype(int)
+    assert np.abs(zero - np.asarray(photo(0).crop((8, 0, 88, 80)).resize((32, 32), 3))).mean() < 3
+
+
+def test_folders_are_not_mixed(folder, tmp_path):
+    out = tmp_path / "out"
+    run_folder(Resize((32,)), [folder], out)
+    with pytest.raises(PrepareError, match="other settings: size"):
+        run_folder(Resize((16,)), [folder], out)
+    (tmp_path / "other").mkdir()
+    photo(1).save(tmp_path / "other" / "x.png")
+    with pytest.raises(PrepareError, match="another folder"):
+        run_folder(Resize((32,)), [tmp_path / "other"], out)
+    for inside in (folder, folder / "results"):
+        with pytest.raises(PrepareError, match="lies inside"):
+            run_folder(Resize((32,)), [folder], inside)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(PrepareError, match="holds no pictures"):
+        run_folder(Resize((32,)), [tmp_path / "empty"], tmp_path / "out2")
+    assert not (tmp_path / "out2").exists()
+
+
+def test_names_of_pairs_are_flat_but_for_the_split():
+    assert pair_name("a.png") == "a" and pair_name("x/y/a.b.png") == "x__y__a.b"
+    assert pair_name("train/a.png") == "train/a" and pair_name("val/x/a.png") == "val/x__a"
+    assert pair_name("x/train/a.png") == "x__train__a" and pair_name("test.png") == "test"

@@ -1,0 +1,96 @@
+"""Files as people have them: what they become, and what is said about them."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+from shapes import photo
+
+from i2i.data.reading import read_picture, read_stored
+from i2i.images import load_image
+
+
+def file_of(image, kind, **options):
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def bomb():
+    """A PNG of a few bytes that claims 900 million pixels."""
+
+    def chunk(kind, data):
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    header = struct.pack(">IIBBBBB", 30000, 30000, 8, 2, 0, 0, 0)
+    parts = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 99)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + parts
+
+
+def lab_tiff():
+    profiles = [ImageCms.createProfile(name) for name in ("sRGB", "LAB")]
+    return file_of(ImageCms.profileToProfile(photo(1), *profiles, outputMode="LAB"), "TIFF")
+
+
+def turned():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return file_of(photo(1), "JPEG", exif=exif)
+
+
+@pytest.mark.parametrize(
+    "content, size, note",
+    [
+        (lambda: file_of(photo(1), "PNG"), (96, 80), None),
+        (lambda: file_of(photo(1).convert("L"), "PNG"), (96, 80), None),
+        (lambda: file_of(photo(1).convert("CMYK"), "JPEG"), (96, 80), "CMYK"),
+        (lambda: file_of(photo(1).quantize(16), "PNG"), (96, 80), "mode P"),
+        (lambda: file_of(photo(1).convert("RGBA"), "PNG"), (96, 80), "transparency"),
+        (lambda: file_of(Image.fromarray(np.full((80, 96), 9000, np.uint16)), "PNG"), (96, 80), "16 bits"),
+        (lambda: file_of(photo(1), "GIF", save_all=True, append_images=[photo(2)]), (96, 80), "first of 2 frames"),
+        (lab_tiff, (96, 80), "mode LAB"),
+        (turned, (80, 96), "turned 90°"),
+        (lambda: file_of(photo(1), "JPEG", exif=b"Exif\0\0II*\0\x08\0\0\0\xff\xff\x12\x01"), (96, 80), None),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
+def test_what_can_be_read_is_rgb_and_what_was_done_is_said(content, size, note):
+    picture = read_picture(content(), "a.file")
+    assert picture.image.mode == "RGB" and picture.image.size == size
+    assert (picture.notes == ()) if note is None else (len(picture.notes) >= 1 and note in " ".join(picture.notes))
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (lambda: b"", r"not a picture in a known format \(.jpg file of 0 bytes\)"),
+        (lambda: b"hello", "not a picture"),
+        (lambda: file_of(photo(1), "JPEG")[:900], "truncated"),
+        (lambda: file_of(photo(1), "PNG")[:2000], "truncated"),
+        (bomb, "more pixels than the limit of 178,956,970"),
+    ],
+)
+def test_what_cannot_be_read_says_why(content, message):
+    with pytest.raises(ValueError, match=message):
+        read_picture(content(), "a.jpg")
+    with pytest.raises(ValueError, match=message):
+        read_stored(content(), "a.jpg")
+
+
+def test_the_loader_names_the_limit_too(tmp_path):
+    (tmp_path / "bomb.png").write_bytes(bomb())
+    with pytest.raises(ValueError, match="bomb.png: it has more pixels than the limit of 178,956,970.*shrink"):
+        load_image(tmp_path / "bomb.png")
+
+
+def test_stored_keeps_the_palette():
+    image = Image.fromarray(np.arange(6, dtype=np.uint8).reshape(2, 3))
+    image.putpalette([7, 8, 9] * 3 + [1, 2, 3] * 3)
+    picture = read_stored(file_of(image, "PNG"), "a.png")
+    assert picture.image.mode == "P" and picture.notes == ()
+    assert np.asarray(picture.image).tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert picture.image.getpalette()[:3] == [7, 8, 9]

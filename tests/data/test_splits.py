@@ -1,0 +1,82 @@
+"""Train, validation and test sets that stay as they are when files are added."""
+
+import numpy as np
+import pytest
+from shapes import photo
+
+from i2i.data.folder_jobs import run_folder
+from i2i.data.layout import PrepareError
+from i2i.data.splits import Split, empty_splits
+
+
+def places(report):
+    return {record["file"]: record["split"] for record in report.files if "split" in record}
+
+
+def fill(folder, seeds, suffix="png"):
+    folder.mkdir(parents=True, exist_ok=True)
+    for seed in seeds:
+        photo(seed, (16, 16)).save(folder / f"{seed}.{suffix}")
+
+
+def test_added_files_move_none_and_equal_files_stay_together(tmp_path):
+    source = tmp_path / "in"
+    fill(source, range(30))
+    task = Split(0.6, 0.2, 0.2).resolved(source, tmp_path / "out")
+    assert task.by == "content"
+    first = places(run_folder(task, [source], tmp_path / "out"))
+    assert set(first.values()) == {"train", "val", "test"}
+    fill(source / "deep", range(30, 60))
+    (source / "renamed.png").write_bytes((source / "7.png").read_bytes())
+    again = places(run_folder(Split(0.6, 0.2, 0.2).resolved(source, tmp_path / "out"), [source], tmp_path / "out"))
+    fresh = places(run_folder(task, [source], tmp_path / "fresh"))
+    assert again == fresh and {name: again[name] for name in first} == first
+    assert again["renamed.png"] == again["7.png"]
+    for name, split in again.items():
+        assert (tmp_path / "out" / split / name).read_bytes() == (source / name).read_bytes()
+    assert places(run_folder(Split(0.6, 0.2, 0.2, 1, "content"), [source], tmp_path / "other")) != again
+
+
+def test_shares_come_out_as_asked():
+    task = Split(0.7, 0.2, 0.1)
+    met = [task.place(str(i)) for i in range(4000)]
+    assert np.allclose([met.count(s) / 4000 for s in ("train", "val", "test")], (0.7, 0.2, 0.1), atol=0.02)
+    moved = Split(0.8, 0.1, 0.1)  # more training data: no test picture comes into training
+    assert all(moved.place(str(i)) == "test" for i in range(4000) if met[i] == "test")
+
+
+def test_pairs_stay_together(tmp_path):
+    source = tmp_path / "in"
+    fill(source / "A", range(12))
+    fill(source / "B", range(12), "jpg")
+    (source / "palette.json").write_text("{}")
+    task = Split(0.5, 0.25, 0.25).resolved(source, tmp_path / "out")
+    assert task.by == "name"
+    report = run_folder(task, [source], tmp_path / "out")
+    got = places(report)
+    assert all(got[f"A/{i}.png"] == got[f"B/{i}.jpg"] for i in range(12)) and len(set(got.values())) > 1
+    assert (tmp_path / "out" / "palette.json").exists() and report.ignored == []
+    # What was decided stays, even if the folder's names would now say otherwise.
+    fill(source / "A", range(50, 80))
+    assert Split().resolved(source, tmp_path / "out").by == "name"
+
+
+def test_unreadable_files_are_not_passed_on_and_empty_splits_are_named(tmp_path):
+    fill(tmp_path / "in", range(2))
+    (tmp_path / "in" / "broken.png").write_bytes(b"x")
+    report = run_folder(Split(by="content"), [tmp_path / "in"], tmp_path / "out")
+    assert report.counts == {"written": 2, "unreadable": 1} and not list((tmp_path / "out").rglob("broken.png"))
+    assert empty_splits(Split(), report.files) and empty_splits(Split(1, 0, 0), [{"split": "train"}]) == []
+
+
+def test_a_divided_folder_is_not_divided_again(tmp_path):
+    fill(tmp_path / "in" / "train", range(2))
+    fill(tmp_path / "in" / "val", range(2))
+    with pytest.raises(PrepareError, match="already holds train and val"):
+        run_folder(Split(by="content"), [tmp_path / "in"], tmp_path / "out")
+
+
+@pytest.mark.parametrize("options", [{"train": 0.9}, {"train": 1.1, "val": -0.2}, {"by": "date"}])
+def test_options_are_checked(options):
+    with pytest.raises(ValueError, match="add up to 1|unknown by"):
+        Split(**options)
