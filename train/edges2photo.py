@@ -37,7 +37,7 @@ from i2i.translator import Translator
 
 # Kept with the run, so that --resume needs none of them again.
 KEPT = (
-    *("name", "data", "licence", "note", "fit", "val_fraction", "detector", "drawing_side"),
+    *("name", "data", "licence", "note", "fit", "val_fraction", "detector", "scales", "drawing_side"),
     *("sketchify", "no_flip", "features", "measure_features", "labels"),
 )
 # A batch of two is the least that has a foreign style in it.
@@ -57,6 +57,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--fit", choices=("crop", "pad", "stretch"), default="crop", help="how photos become square")
     parser.add_argument("--val-fraction", type=float, default=0.1, help="share of the pairs kept for validation")
     parser.add_argument("--detector", default="edges", help="edge detector: bundled name or model folder")
+    parser.add_argument(
+        "--scales", type=float, nargs="+", default=[0.5, 1.0, 1.5], help="scales that the edges are averaged over"
+    )
     parser.add_argument("--drawing-side", choices=("auto", "left", "right"), default="auto", help="of A|B pairs")
     parser.add_argument("--labels", default=None, help="translate label maps, not drawings; their palette.json")
     parser.add_argument("--sketchify", type=float, default=0.5, help="how far drawings vary in training, 0 to 1")
@@ -78,7 +81,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if args.resume:
         kept = StateFolder(args.out).meta()["recipe"]["options"]
-        parser.set_defaults(**kept)
+        parser.set_defaults(**({"scales": [1.0]} | kept))  # runs of version 0.1 know one scale
         args = parser.parse_args(argv)
     return args
 
@@ -160,7 +163,7 @@ def main(argv: list[str] | None) -> int:
     how = collect(TrainConfig, args, **train_before | {"minutes": 0.0})
     if how.batch < LEAST_BATCH:
         raise ValueError(f"--batch must be at least {LEAST_BATCH}, since the second style comes from another pair")
-    accelerator = Accelerator(cpu=args.cpu, mixed_precision=how.mixed_precision)
+    accelerator = Accelerator(cpu=args.cpu or not torch.cuda.is_available(), mixed_precision=how.mixed_precision)
 
     def say(text: str) -> None:
         if accelerator.is_main_process:
@@ -246,13 +249,18 @@ def finish(args, target: Path, val: PairDataset | PairedDataset, detector, descr
     """Measure the model on the validation pairs and write its final card and example grid."""
     translator = Translator.from_pretrained(target, "cpu" if args.cpu else "auto", "float32")
     measure = features_or_none(args.measure_features, "measure", say)
-    bar = tqdm(total=min(500, len(val)), desc="measuring", unit="img", file=sys.stderr)
+    bar = tqdm(desc="measuring", unit="img", file=sys.stderr)
+
+    def progress(done: int, total: int) -> None:
+        bar.total = total
+        bar.update(done - bar.n)
+
     metrics = evaluate(
         translator,
         val,
         features=measure and measure.to(translator.device),
         detector=detector,
-        progress=lambda done, total: bar.update(1),
+        progress=progress,
     )
     bar.close()
     final = describe(metrics)

@@ -8,15 +8,13 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from accelerate import Accelerator
-from PIL import Image
 from tqdm import tqdm
 
 from i2i.data.layout import detect_layout, find_items, find_photos
 from i2i.data.paired import PairedConfig, PairedDataset
 from i2i.data.pairs import PairDataset
-from i2i.data.prepare import prepare_pairs
+from i2i.data.prepare import draw_with, prepare_pairs
 from i2i.edges.detector import EdgeDetector
 from i2i.palette import Palette
 
@@ -66,19 +64,17 @@ class DrawnPairs:
         layout = detect_layout(args.photos)
         bar: tqdm | None = None
 
-        def detector(photos: list[Image.Image]) -> list[np.ndarray]:
-            return edges.detect_batch([np.asarray(p) for p in photos])
+        detector, recipe = draw_with(edges, tuple(args.scales))
 
         def progress(done: int, total: int, counts: dict[str, int]) -> None:
             nonlocal bar
             bar = bar or tqdm(total=total, unit="file", desc="pairs", file=sys.stderr)
             bar.update(done - bar.n)
 
-        recipe = f"{edges.config['name']} {edges.config['sha256'][:8]}" if layout == "photos" else ""
         report = prepare_pairs(
             args.photos, args.out / "data", fit=args.fit, detector=detector if layout == "photos" else None,
-            val_fraction=args.val_fraction, layout=layout, drawing_side=args.drawing_side, recipe=recipe,
-            progress=progress,
+            val_fraction=args.val_fraction, layout=layout, drawing_side=args.drawing_side,
+            recipe=recipe if layout == "photos" else "", progress=progress,
         )  # fmt: skip
         if bar:
             bar.close()

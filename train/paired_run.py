@@ -149,7 +149,7 @@ def run(script: Script, argv: list[str] | None) -> int:
     """Train, or print the plan; see the scripts."""
     args = parse(script, argv)
     config, how, data, val = resolve(script, args)
-    accelerator = Accelerator(cpu=args.cpu, mixed_precision=how.mixed_precision)
+    accelerator = Accelerator(cpu=args.cpu or not torch.cuda.is_available(), mixed_precision=how.mixed_precision)
     torch.manual_seed(how.seed)
     method = script.method(config)
     if args.init and not args.resume:

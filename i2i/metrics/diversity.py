@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
-
 import torch
 from torch import Tensor, nn
+
+
+def _unit(taps: list[Tensor]) -> list[Tensor]:
+    """Features brought to unit length at each place."""
+    return [f / (f.square().sum(1, keepdim=True).sqrt() + 1e-8) for f in taps]
+
+
+def _apart(a: list[Tensor], b: list[Tensor]) -> Tensor:
+    return sum((p - q).square().sum(1).mean((1, 2)) for p, q in zip(a, b, strict=True)) / len(a)
 
 
 def perceptual_distance(a: list[Tensor], b: list[Tensor]) -> Tensor:
@@ -14,11 +21,7 @@ def perceptual_distance(a: list[Tensor], b: list[Tensor]) -> Tensor:
     Args:
         a, b: features of two batches, each (B, C_k, H_k, W_k); channels are brought to unit length at each place.
     """
-
-    def unit(f: Tensor) -> Tensor:
-        return f / (f.square().sum(1, keepdim=True).sqrt() + 1e-8)
-
-    return sum((unit(p) - unit(q)).square().sum(1).mean((1, 2)) for p, q in zip(a, b, strict=True)) / len(a)
+    return _apart(_unit(a), _unit(b))
 
 
 @torch.inference_mode()
@@ -26,7 +29,27 @@ def mean_pairwise_distance(pictures: Tensor, features: nn.Module) -> float:
     """Mean perceptual distance over all pairs of pictures (N, 3, H, W) in [-1, 1]; N >= 2."""
     if len(pictures) < 2:
         raise ValueError(f"pairs need at least 2 pictures, got {len(pictures)}")
-    taps = features(pictures)
-    left, right = zip(*itertools.combinations(range(len(pictures)), 2), strict=True)
-    chosen = [([f[i : i + 1] for f in taps], [f[j : j + 1] for f in taps]) for i, j in zip(left, right, strict=True)]
-    return float(torch.stack([perceptual_distance(a, b)[0] for a, b in chosen]).mean())
+    taps = _unit(features(pictures))
+    # One picture against those after it: all pairs at once would not fit in memory.
+    rows = [_apart([f[k : k + 1] for f in taps], [f[k + 1 :] for f in taps]) for k in range(len(pictures) - 1)]
+    return float(torch.cat(rows).mean())
+
+
+@torch.inference_mode()
+def path_steps(pictures: Tensor, features: nn.Module) -> Tensor:
+    """Perceptual distances (N - 1,) from each picture (N, 3, H, W) of a path to the next; N >= 2.
+
+    A smooth path has steps of about one length; one that holds and jumps has a step much longer than the mean
+    (compare perceptual path length: Karras et al., CVPR 2019, section 4.1).
+    """
+    if len(pictures) < 2:
+        raise ValueError(f"a path needs at least 2 pictures, got {len(pictures)}")
+    taps = _unit(features(pictures))
+    return _apart([f[:-1] for f in taps], [f[1:] for f in taps])
+
+
+def random_groups(count: int, size: int) -> list[list[int]]:
+    """Indices 0 to count - 1 in random order (always the same), in groups of `size`; what is left over is left out."""
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(0)).tolist()
+    size = min(size, count)
+    return [order[k : k + size] for k in range(0, count - size + 1, size)]

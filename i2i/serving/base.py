@@ -49,11 +49,13 @@ class Server:
     Attributes:
         stride: sizes must be multiples of it; 0: only the model's own size.
         style_length: numbers in a style; 0: the model has no styles.
+        directions: direction -> words for it; empty where the model translates one way only.
         generator: the net whose arithmetic is in `dtype`; `nets` keeps the weights as stored.
     """
 
     stride = 0
     style_length = 0
+    directions: dict[str, str] = {}
 
     def __init__(self, name: str, config: dict[str, Any], nets: nn.ModuleDict, device: torch.device):
         self.name, self.config, self.nets, self.device = name, config, nets, device
@@ -110,6 +112,10 @@ class Server:
     def answer_styles(self, x: Tensor, styles: Tensor, *, direction: str | None = None) -> Tensor:
         """x (C, S, S) and styles (n, D) -> (n, C', S, S) float32 on the CPU."""
         raise ValueError(self._no_styles())
+
+    def cycle(self, x: Tensor, direction: str | None = None) -> tuple[Tensor, Tensor]:
+        """x (C, S, S) -> its answer (C', S, S), and the input again as the way back makes it from that answer."""
+        raise ValueError(f"{self.name} translates one way only, so there is no way back")
 
     def _no_styles(self) -> str:
         return (

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from i2i.metrics.diversity import mean_pairwise_distance, perceptual_distance
+from i2i.metrics.diversity import mean_pairwise_distance, path_steps, perceptual_distance, random_groups
 
 
 class Pixels(nn.Module):
@@ -55,3 +55,17 @@ def test_mean_over_all_pairs():
 def test_one_picture_has_no_pairs():
     with pytest.raises(ValueError, match="at least 2 pictures, got 1"):
         mean_pairwise_distance(vector(1, 0, 0), Pixels())
+
+
+def test_steps_of_a_path():
+    path = torch.cat([vector(1, 0, 0), vector(0, 1, 0), vector(0, 2, 0), vector(0, -1, 0)])
+    assert path_steps(path, Pixels()).tolist() == pytest.approx([2, 0, 4])
+    with pytest.raises(ValueError, match="at least 2 pictures, got 1"):
+        path_steps(path[:1], Pixels())
+
+
+def test_random_groups_hold_each_index_at_most_once_and_are_always_the_same():
+    groups = random_groups(23, 5)
+    assert [len(g) for g in groups] == [5] * 4 and len({i for g in groups for i in g}) == 20
+    assert groups == random_groups(23, 5) and groups[0] != [0, 1, 2, 3, 4]
+    assert [sorted(g) for g in random_groups(3, 10)] == [[0, 1, 2]]

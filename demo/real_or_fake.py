@@ -1,0 +1,277 @@
+"""Real or generated? The perceptual study of the pix2pix paper (section 3.4) as a page.
+
+    python demo/real_or_fake.py serve MODEL [MODEL ...] PAIRS --votes votes.sqlite
+    python demo/real_or_fake.py serve RUN/model RUN/data --host 0.0.0.0       for a class: everyone opens this address
+    python demo/real_or_fake.py results votes.sqlite --csv votes.csv          any time, also while the page is open
+
+A real picture and the answer to its own drawing (or label map, ...) are seen side by side for one second; then the
+person says which was generated. 10 trials of practice with feedback, then 40 that count. Each person sees one model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import random
+import secrets
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+if __package__ in (None, ""):  # started as a script: the clone itself is the package, installed or not
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import orjson  # noqa: E402
+import uvicorn  # noqa: E402
+from PIL import Image  # noqa: E402
+from starlette.applications import Starlette  # noqa: E402
+from starlette.concurrency import run_in_threadpool  # noqa: E402
+from starlette.exceptions import HTTPException  # noqa: E402
+from starlette.requests import Request  # noqa: E402
+from starlette.responses import HTMLResponse, JSONResponse, Response  # noqa: E402
+from starlette.routing import Route  # noqa: E402
+
+from demo.study_store import Store, Trial  # noqa: E402
+from i2i.data.paired import PairedConfig  # noqa: E402
+from i2i.metrics.fooling import PRACTICE, SECONDS, TRIALS, fooling_rate  # noqa: E402
+from i2i.metrics.held_out import HeldOut, held_out_for  # noqa: E402
+from i2i.serving.pictures import write  # noqa: E402
+from i2i.translator import Translator  # noqa: E402
+
+PAGE = Path(__file__).with_suffix(".html")
+HIDDEN = {"Cache-Control": "no-store"}
+SLOWEST = 600_000  # ms: whatever is beyond was left lying
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """One model's answers.
+
+    Attributes:
+        name: for people who read the results; those who vote do not see it.
+        protocol: what was shown, for the results.
+        pictures: pair -> PNG of the real and of the generated picture, of one size.
+    """
+
+    name: str
+    protocol: str
+    pictures: dict[str, tuple[bytes, bytes]]
+
+
+def as_png(picture: Image.Image) -> bytes:
+    data = io.BytesIO()
+    picture.convert("RGB").save(data, "PNG")  # without loss: a codec's traces on one side would tell
+    return data.getvalue()
+
+
+def make_contestant(translator: Translator, held: HeldOut, count: int) -> Contestant:
+    """Answers (seed = index) to the first `count` held-out pairs beside their real pictures."""
+    size, pictures = translator.image_size, {}
+    for i in range(min(count, len(held))):
+        x = held.x(i, size)
+        answer = write(translator.answer(x, [i])[0], translator.config.get("output", {"kind": "photo"}), x)
+        pictures[str(i)] = as_png(held.photo(i, size)), as_png(answer)
+    protocol = f"{held.describe()}; {len(pictures)} pairs at {size} px, seed = index; seen for {SECONDS:g} s"
+    return Contestant(f"{translator.name} {translator.weights_id}", protocol, pictures)
+
+
+class Study:
+    """The study: who sees what, and what they said.
+
+    Args:
+        contestants: each session is given to the one with the fewest.
+        store: the votes.
+        practice, trials: of each session.
+
+    Raises:
+        ValueError: if a contestant has fewer pairs than a session takes.
+    """
+
+    def __init__(self, contestants: Sequence[Contestant], store: Store, practice: int = PRACTICE, trials: int = TRIALS):
+        self.contestants = {c.name: c for c in contestants}
+        self.store, self.practice, self.trials = store, practice, trials
+        if trials < 1 or practice < 0:
+            raise ValueError(f"at least 1 trial and 0 of practice are needed, got {trials} and {practice}")
+        for contestant in contestants:
+            if len(contestant.pictures) < practice + trials:
+                raise ValueError(
+                    f"a session takes {practice} + {trials} different pairs, but {contestant.name} has "
+                    f"{len(contestant.pictures)}: give more held-out pairs, or a smaller --trials"
+                )
+
+    def start(self) -> str:
+        """Begin a session."""
+        begun = self.store.sessions()
+        # Whoever is behind; among equals, any.
+        contestant = min(self.contestants.values(), key=lambda c: (begun.get(c.name, 0), secrets.randbelow(1 << 30)))
+        chance = random.SystemRandom()
+        pairs = chance.sample(sorted(contestant.pictures), self.practice + self.trials)
+        plan = [(pair, chance.random() < 0.5) for pair in pairs]
+        protocol = f"{contestant.protocol}; {self.practice} + {self.trials} trials"
+        return self.store.start(contestant.name, protocol, plan, self.practice)
+
+    def state(self, session: str) -> dict[str, Any]:
+        """What the page needs to go on: the next trial, or how it went."""
+        trials = self._trials(session)
+        waiting = next((t for t in trials if t.said_left is None), None)
+        done = {"of": len(trials), "practice": self._practice(trials)}
+        if waiting is not None:
+            return done | {"next": waiting.number}
+        counted = [t for t in trials if not t.practice]
+        return done | {"next": None, "fooled": sum(not t.right for t in counted), "counted": len(counted)}
+
+    def picture(self, session: str, number: int, side: str) -> bytes:
+        """The picture on one side of a trial; KeyError for one that is not yet due."""
+        trials = self._trials(session)
+        due = self.state(session)["next"]
+        # The one after the next is asked for ahead.
+        if side not in ("left", "right") or due is None or not due <= number <= min(due + 1, len(trials) - 1):
+            raise KeyError(number)
+        trial = trials[number]
+        contestant = self.contestants.get(self.store.model(session))
+        if contestant is None or trial.pair not in contestant.pictures:
+            raise KeyError(session)  # a session of an earlier start with other models
+        real, generated = contestant.pictures[trial.pair]
+        return generated if trial.fake_left == (side == "left") else real
+
+    def answer(self, session: str, number: int, said_left: bool, ms: int) -> dict[str, Any]:
+        """Keep an answer to the trial that is due; `right` is told in practice alone."""
+        if self.state(session)["next"] != number or not self.store.answer(session, number, said_left, ms):
+            raise KeyError(number)
+        trial = self._trials(session)[number]
+        return self.state(session) | ({"right": trial.right} if trial.practice else {})
+
+    def _trials(self, session: str) -> list[Trial]:
+        trials = self.store.trials(session)
+        if not trials:
+            raise KeyError(session)
+        return trials
+
+    @staticmethod
+    def _practice(trials: Sequence[Trial]) -> int:
+        return sum(t.practice for t in trials)
+
+
+def build(study: Study) -> Starlette:
+    """The page and its four routes."""
+    page = PAGE.read_text(encoding="utf-8")
+    for name, value in (("SECONDS", SECONDS), ("PRACTICE", study.practice), ("TRIALS", study.trials)):
+        page = page.replace(f"{{{{{name}}}}}", f"{value:g}")
+
+    def home(request: Request) -> Response:
+        return HTMLResponse(page, headers=HIDDEN)
+
+    def start(request: Request) -> Response:
+        session = study.start()
+        return JSONResponse({"session": session} | study.state(session))
+
+    def state(request: Request) -> Response:
+        return JSONResponse(asked(study.state, request.path_params["session"]), headers=HIDDEN)
+
+    def picture(request: Request) -> Response:
+        where = request.path_params
+        data = asked(study.picture, where["session"], where["number"], where["side"])
+        return Response(data, media_type="image/png", headers=HIDDEN)
+
+    async def answer(request: Request) -> Response:
+        body = await request.body()
+        return await run_in_threadpool(keep, body, request.path_params)
+
+    def keep(body: bytes, where: dict[str, Any]) -> Response:
+        try:
+            said = orjson.loads(body) if len(body) < 1000 else None
+        except ValueError:
+            said = None
+        if not isinstance(said, dict) or not isinstance(said.get("left"), bool) or not isinstance(said.get("ms"), int):
+            raise HTTPException(400, "expected {left: true or false, ms: a whole number}")
+        ms = min(max(0, said["ms"]), SLOWEST)
+        return JSONResponse(asked(study.answer, where["session"], where["number"], said["left"], ms))
+
+    def asked(function, *arguments):
+        try:
+            return function(*arguments)
+        except KeyError as error:
+            raise HTTPException(404, "there is no such trial now: reload the page") from error
+
+    return Starlette(
+        routes=[
+            Route("/", home),
+            Route("/session", start, methods=["POST"]),
+            Route("/session/{session}", state),
+            Route("/picture/{session}/{number:int}/{side}", picture),
+            Route("/answer/{session}/{number:int}", answer, methods=["POST"]),
+        ]
+    )
+
+
+def results(store: Store) -> str:
+    """The fooling rates as text."""
+    lines = []
+    for (model, protocol), sessions in store.fooled().items():
+        found = fooling_rate(sessions)
+        how = "people resampled" if found.by_people else "one person alone: trials resampled"
+        lines += [
+            f"{model}: fooled in {found.rate:.1%} of trials, 95 % between {found.low:.1%} and {found.high:.1%}",
+            f"  {found.people} {'people' if found.by_people else 'person'}, {found.trials} trials ({how}); {protocol}",
+        ]
+    return "\n".join(lines) or "nobody has answered a trial that counts yet"
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    formatter = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=formatter)
+    tasks = parser.add_subparsers(dest="task", required=True, metavar="serve|results")
+    serve = tasks.add_parser("serve", help="open the page")
+    serve.add_argument("paths", nargs="+", metavar="MODEL [MODEL ...] PAIRS", help="models, and held-out pairs")
+    serve.add_argument("--votes", type=Path, default=Path("votes.sqlite"), help="file of the votes; more are added")
+    serve.add_argument("--pictures", type=int, default=200, help="pairs that are answered, at most (default: 200)")
+    serve.add_argument("--practice", type=int, default=PRACTICE, help=f"trials with feedback (default: {PRACTICE})")
+    serve.add_argument("--trials", type=int, default=TRIALS, help=f"trials that count (default: {TRIALS})")
+    serve.add_argument("--palette", default="", help="JSON file of the labels' names and colours")
+    serve.add_argument("--host", default="127.0.0.1", help="0.0.0.0: reachable from other machines")
+    serve.add_argument("--port", type=int, default=7861)
+    serve.add_argument("--device", default="auto", help="auto, cpu, cuda, ...")
+    shown = tasks.add_parser("results", help="print the fooling rates")
+    shown.add_argument("votes", type=Path)
+    shown.add_argument("--csv", type=Path, help="write every answer there")
+    return parser.parse_args(argv)
+
+
+def prepare(args: argparse.Namespace) -> Study:
+    *names, root = args.paths
+    if not names:
+        raise ValueError(f"give one or more models and then the folder of pairs; got {root} alone")
+    contestants = []
+    for name in names:
+        translator = Translator.from_pretrained(name, args.device)
+        held = held_out_for(translator.config, root, pairs=PairedConfig(palette=args.palette))
+        contestants.append(make_contestant(translator, held, args.pictures))
+    return Study(contestants, Store(args.votes), args.practice, args.trials)
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parse(argv)
+    if args.task == "results":
+        store = Store(args.votes, must_exist=True)
+        print(results(store))
+        if args.csv:
+            args.csv.write_text(store.csv(), encoding="utf-8")
+        return 0
+    app = build(prepare(args))
+    print(f"open http://{'127.0.0.1' if args.host == '0.0.0.0' else args.host}:{args.port}/   votes: {args.votes}")
+    uvicorn.run(app, host=args.host, port=args.port, log_level="warning")
+    return 0
+
+
+def _end(problem: Exception) -> NoReturn:
+    print(f"error: {' '.join(str(problem).split())}", file=sys.stderr)
+    sys.exit(2)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except (ValueError, OSError) as problem:
+        _end(problem)

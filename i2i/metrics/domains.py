@@ -1,0 +1,200 @@
+"""Measures of models that translate between domains, as StarGAN v2 was measured (appendix C): realism and diversity of
+every ordered pair of domains, guided by latents and by references.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from i2i.data.domains import DomainDataset
+from i2i.images import tensor_to_photo
+from i2i.metrics.diversity import mean_pairwise_distance
+from i2i.metrics.features import device_of, name_of, pooled
+from i2i.metrics.frechet import FRECHET_MINIMUM, frechet_distance, kernel_distance
+from i2i.metrics.scores import Score
+from i2i.translator import Translator
+
+GUIDES = ("latent", "reference")
+MEAN = "mean of all pairs"
+# Name of a measure -> which way is better.
+BETTER = {"Fréchet distance": "lower", "kernel distance": "lower", "diversity": "higher"}
+
+
+@dataclass(frozen=True)
+class DomainProtocol:
+    """How much is measured.
+
+    Attributes:
+        outputs: answers to each photo, for each other domain (10 in the paper).
+        repeats: everything is measured so often, with other seeds and other references, and averaged (10 in the paper).
+        sources: held-out photos of each domain that are translated, at most; 0 for all, as in the paper.
+        reals: training photos of each domain that answers are compared with, at most; 0 for all, as in the paper.
+        guide: latent, reference, or both.
+    """
+
+    outputs: int = 10
+    repeats: int = 1
+    sources: int = 0
+    reals: int = 0
+    guide: str = "both"
+
+    def __post_init__(self) -> None:
+        for name, least in {"outputs": 2, "repeats": 1, "sources": 0, "reals": 0}.items():
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        if self.guide not in ("both", *GUIDES):
+            raise ValueError(f"unknown guide {self.guide!r}: use both, {' or '.join(GUIDES)}")
+
+    @property
+    def guides(self) -> tuple[str, ...]:
+        return GUIDES if self.guide == "both" else (self.guide,)
+
+
+class DomainMeasures:
+    """Measures models that translate between the domains of one data set.
+
+    Args:
+        train, val: the two splits at the models' size, with the same domains; what is measured of `train` is never
+            cropped at random nor mirrored.
+        features: network of the measures; one that sat in no loss.
+        protocol: how much.
+        report: is told of every answer made, 1 each.
+
+    Raises:
+        ValueError: for splits that differ in their domains or size.
+    """
+
+    def __init__(
+        self,
+        train: DomainDataset,
+        val: DomainDataset,
+        features: nn.Module,
+        protocol: DomainProtocol,
+        report: Callable[[int], None] = lambda count: None,
+    ):
+        if (train.domains, train.size) != (val.domains, val.size):
+            raise ValueError(
+                f"the splits differ: {', '.join(train.domains)} at {train.size} pixels, "
+                f"{', '.join(val.domains)} at {val.size}"
+            )
+        self.train, self.val, self.features, self.protocol, self.report = train, val, features, protocol, report
+        self.domains = val.domains
+        limit = protocol.sources or max(map(len, val.files))
+        self.sources = [min(limit, len(files)) for files in val.files]
+        limit = protocol.reals or max(map(len, train.files))
+        counts = [min(limit, len(files)) for files in train.files]
+        self._reals = [self._pooled(train.photo(k, i) for i in range(count)) for k, count in enumerate(counts)]
+
+    @property
+    def answers(self) -> int:
+        """How many answers `model` asks for, for a progress bar."""
+        p = self.protocol
+        return len(p.guides) * p.repeats * p.outputs * sum(self.sources) * (len(self.domains) - 1)
+
+    def describe(self) -> str:
+        """The counts, the distances' minimum, and the network, in words."""
+        p = self.protocol
+        counts = zip(self.domains, self.sources, self._reals, strict=True)
+        text = f"{self.val.root.resolve().name}, {self.val.size} px; held-out photos and, to compare with, training "
+        text += f"photos: {', '.join(f'{name} {n} and {len(real)}' for name, n, real in counts)}; "
+        return text + f"{p.outputs} outputs a photo, {p.repeats} repeats; {name_of(self.features)}"
+
+    @torch.inference_mode()
+    def model(self, translator: Translator) -> list[Score]:
+        """Scores of one model: for each guide and measure the mean over all ordered pairs, then each pair.
+
+        Raises:
+            ValueError: for a model of other domains or of another size.
+        """
+        if set(translator.domains) != set(self.domains) or translator.image_size != self.val.size:
+            raise ValueError(
+                f"{translator.name} translates to {', '.join(translator.domains) or 'no domains'} at "
+                f"{translator.image_size} pixels, the photos show {', '.join(self.domains)} at {self.val.size}"
+            )
+        scores = []
+        for guide in self.protocol.guides:
+            rounds = [self._round(translator, guide, k) for k in range(self.protocol.repeats)]
+            scores += self._scores(guide, rounds)
+        return scores
+
+    def real(self) -> list[Score]:
+        """Held-out photos against the training photos of their domain: what a perfect model would come to."""
+        values = {}
+        for k, name in enumerate(self.domains):
+            held = self._pooled(self.val.photo(k, i) for i in range(len(self.val.files[k])))
+            values[f"* → {name}"] = self._distances(held, k)
+        text = f"held-out photos against training photos of their domain; {self.describe()}"
+        found = []
+        for guide in self.protocol.guides:  # in the rows of both, so that they stand side by side
+            found += [Score(f"{guide}: {m}, {MEAN}", v, text, BETTER[m]) for m, v in _means(values).items()]
+        return found
+
+    def _scores(self, guide: str, rounds: list[dict[str, dict[str, float]]]) -> list[Score]:
+        text = f"{'seeds' if guide == 'latent' else 'references from the held-out photos'}; {self.describe()}"
+        means = [_means(values) for values in rounds]
+        scores = []
+        for measure in means[0]:
+            own = [m[measure] for m in means]
+            scores.append(Score(f"{guide}: {measure}, {MEAN}", float(np.mean(own)), text, BETTER[measure]))
+            if len(rounds) > 1:
+                spread = float(np.std(own, ddof=1))
+                scores.append(Score(f"{guide}: {measure}, standard deviation of repeats", spread, text))
+        for pair in rounds[0]:
+            for measure in rounds[0][pair]:
+                value = float(np.mean([values[pair][measure] for values in rounds]))
+                scores.append(Score(f"{guide}: {measure}, {pair}", value, text, BETTER[measure]))
+        return scores
+
+    def _round(self, translator: Translator, guide: str, repeat: int) -> dict[str, dict[str, float]]:
+        """Pair -> measure -> value."""
+        values = {}
+        for target, name in enumerate(self.domains):
+            known = self._reference_styles(translator, target) if guide == "reference" else None
+            for source in (k for k in range(len(self.domains)) if k != target):
+                pooled_fakes, spread = [], []
+                for i in range(self.sources[source]):
+                    styles = self._styles(translator, known, repeat, i, source, target)
+                    fakes = translator.render(self.val.photo(source, i), torch.from_numpy(styles)).clamp(-1, 1)
+                    pooled_fakes.append(pooled(fakes, self.features))
+                    spread.append(mean_pairwise_distance(fakes.to(device_of(self.features)), self.features))
+                    self.report(len(fakes))
+                found = self._distances(np.concatenate(pooled_fakes), target)
+                values[f"{self.domains[source]} → {name}"] = found | {"diversity": float(np.mean(spread))}
+        return values
+
+    def _reference_styles(self, translator: Translator, domain: int) -> np.ndarray:
+        """Styles of all held-out photos of a domain, (N, S)."""
+        photos = (tensor_to_photo(self.val.photo(domain, i)) for i in range(len(self.val.files[domain])))
+        return np.stack([translator.style_of(photo, self.domains[domain]) for photo in photos])
+
+    def _styles(
+        self, translator: Translator, known: np.ndarray | None, repeat: int, i: int, source: int, target: int
+    ) -> np.ndarray:
+        """The styles of one photo's answers, (outputs, S): its own seeds, or its own draw of known styles."""
+        count = self.protocol.outputs
+        if known is None:
+            first = (repeat * max(self.sources) + i) * count
+            return translator.styles(range(first, first + count), self.domains[target])
+        rng = np.random.default_rng([repeat, i, source, target])
+        return known[rng.choice(len(known), count, replace=len(known) < count)]
+
+    def _distances(self, fakes: np.ndarray, domain: int) -> dict[str, float]:
+        reals = self._reals[domain]
+        found = {}
+        if min(len(fakes), len(reals)) >= FRECHET_MINIMUM:
+            found["Fréchet distance"] = frechet_distance(reals, fakes)
+        return found | {"kernel distance": kernel_distance(reals, fakes)}
+
+    def _pooled(self, photos: Iterator[Tensor]) -> np.ndarray:
+        return np.concatenate([pooled(photo[None], self.features) for photo in photos])
+
+
+def _means(values: dict[str, dict[str, float]]) -> dict[str, float]:
+    """Measure -> mean over the pairs; one that some pair has not is left out, or it would be a mean of other pairs."""
+    shared = [m for m in BETTER if all(m in found for found in values.values())]
+    return {m: float(np.mean([found[m] for found in values.values()])) for m in shared}

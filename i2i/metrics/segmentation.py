@@ -1,0 +1,176 @@
+"""Segmentation networks as judges, and the FCN-scores of models on held-out pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from i2i import model_folder
+from i2i.images import photo_to_tensor
+from i2i.methods import segmenter as own
+from i2i.metrics.fcn_score import IGNORED, FcnScores, confusion, fcn_scores
+from i2i.metrics.held_out import HeldOut
+from i2i.metrics.scores import Score
+from i2i.palette import Palette
+from i2i.serving.pictures import write
+from i2i.translator import Translator
+
+_IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+@dataclass
+class Judge:
+    """A segmentation network.
+
+    Attributes:
+        name: for protocols.
+        size: side of the pictures that it sees, pixels.
+        net: (1, 3, size, size) in [-1, 1] -> class scores (1, C, size, size).
+        class_of: (C,) the palette's class of each of the network's; `IGNORED` where the palette has none.
+        classes: of the palette, K.
+    """
+
+    name: str
+    size: int
+    net: Callable[[Tensor], Tensor]
+    class_of: np.ndarray
+    classes: int
+    device: torch.device
+
+    @torch.inference_mode()
+    def see(self, picture: Image.Image) -> np.ndarray:
+        """Classes found in an RGB picture (resized to `size` with PIL's bicubic filter): uint8 (size, size)."""
+        if picture.size != (self.size, self.size):
+            picture = picture.resize((self.size, self.size), Image.Resampling.BICUBIC)
+        scores = self.net(photo_to_tensor(picture)[None].to(self.device))[0]
+        known = torch.from_numpy(np.flatnonzero(self.class_of != IGNORED)).to(scores.device)
+        best = known[scores[known].argmax(0)].cpu().numpy()
+        return self.class_of[best]
+
+    def only_known(self, wanted: np.ndarray) -> np.ndarray:
+        """A label map with the classes that the network does not know set to `IGNORED`."""
+        return np.where(np.isin(wanted, self.class_of), wanted, np.uint8(IGNORED))
+
+
+def load_judge(source: str, palette: Palette, device: torch.device) -> Judge:
+    """A segmentation network for the classes of `palette`.
+
+    Args:
+        source: RUN/model of `python train/evaluate.py segmenter`; or "torchvision:NAME", one of torchvision's
+            segmentation models with its own weights, whose classes are matched by name; or "torchvision:NAME:FILE" with
+            a state dict of your own that has the palette's classes in the palette's order.
+
+    Raises:
+        ValueError: for another source, or a network without these classes.
+    """
+    if source.startswith("torchvision:"):
+        return _torchvision(source, palette, device)
+    folder = model_folder.resolve(source)
+    config = model_folder.read_config(folder)
+    if config.get("kind") != "segmenter":
+        raise ValueError(f"{source} is a {config.get('kind')}: give RUN/model of `python train/evaluate.py segmenter`")
+    theirs = Palette.from_json(config["output"]["palette"])
+    if theirs != palette:
+        raise ValueError(
+            f"{source} knows the classes {', '.join(theirs.names)}, but the pairs have {', '.join(palette.names)}: "
+            "train a segmenter on pairs with the same palette.json"
+        )
+    recipe = own.SegmenterConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in config["net"].items()})
+    nets = own.serving_nets(recipe)
+    model_folder.load_weights(folder, config, nets)
+    net = nets["segmenter"].eval().requires_grad_(False).to(device)
+    name = f"{config['name']} {config['sha256'][:8]}"
+    return Judge(name, recipe.size, net, np.arange(len(palette), dtype=np.uint8), len(palette), device)
+
+
+def _torchvision(source: str, palette: Palette, device: torch.device) -> Judge:
+    import torchvision
+    from torchvision.models import get_model, get_model_weights, list_models, segmentation
+
+    _, name, *file = source.split(":", 2)
+    known = list_models(segmentation)
+    if name not in known:
+        raise ValueError(f"torchvision has no segmentation model {name!r}: choose one of {', '.join(known)}")
+    if file:
+        net = get_model(name, weights=None, weights_backbone=None, num_classes=len(palette), aux_loss=None)
+        try:
+            state = torch.load(file[0], map_location="cpu", weights_only=True)
+            state = state.get("model", state)  # torchvision's own training script wraps it
+            net.load_state_dict({k: v for k, v in state.items() if not k.startswith("aux_classifier.")})
+        except Exception as error:
+            raise ValueError(
+                f"{file[0]} holds no weights of {name} with the {len(palette)} classes of the palette "
+                f"({str(error).splitlines()[0]})"
+            ) from error
+        class_of = np.arange(len(palette), dtype=np.uint8)
+    else:
+        weights = get_model_weights(name).DEFAULT
+        places = {n.lower(): k for k, n in enumerate(palette.names)}
+        class_of = np.array([places.get(c.lower(), IGNORED) for c in weights.meta["categories"]], np.uint8)
+        if np.count_nonzero(class_of != IGNORED) < 2:
+            raise ValueError(
+                f"{name} knows {', '.join(weights.meta['categories'])}, of which the palette has less than two; name "
+                f"the classes alike, give weights for the palette (torchvision:{name}:FILE), or train a segmenter: "
+                "python train/evaluate.py segmenter PAIRS --out RUN"
+            )
+        try:
+            net = get_model(name, weights=weights)
+        except Exception as error:
+            raise ValueError(f"torchvision's weights could not be loaded ({type(error).__name__})") from error
+    net = net.eval().requires_grad_(False).to(device)
+    mean, std = (torch.tensor(v, device=device).view(1, 3, 1, 1) for v in _IMAGENET)
+    label = f"{name}, torchvision {torchvision.__version__}" + (", weights of a file" if file else "")
+    return Judge(label, 520, lambda y: net(((y + 1) / 2 - mean) / std)["out"], class_of, len(palette), device)
+
+
+def _scores(counts: np.ndarray, text: str) -> tuple[FcnScores, list[Score]]:
+    found = fcn_scores(counts)
+    return found, [
+        Score("per-pixel accuracy", found.pixel_accuracy, text, "higher"),
+        Score("per-class accuracy", found.class_accuracy, text, "higher"),
+        Score("class IoU", found.class_iou, text, "higher"),
+    ]
+
+
+def judge_photos(
+    held: HeldOut, judge: Judge, count: int, translator: Translator | None, report: Callable[[int], None]
+) -> tuple[FcnScores, list[Score]]:
+    """FCN-score of label -> photo models: classes that the judge finds in answers (seed = index).
+
+    Args:
+        held: pairs of labels and photos, in that direction.
+        translator: None for the real photos.
+        report: is told how many pictures were judged.
+    """
+    counts = np.zeros((judge.classes, judge.classes), np.int64)
+    for i in range(count):
+        if translator is None:
+            picture = held.photo(i, judge.size)
+        else:
+            x = held.x(i, translator.image_size)
+            picture = write(translator.answer(x, [i])[0], translator.config.get("output", {"kind": "photo"}), x)
+        counts += confusion(judge.only_known(held.classes(i, judge.size)), judge.see(picture), judge.classes)
+        report(1)
+    text = f"{held.describe()}; {count} pictures; one answer a label map, seed = index; judged at {judge.size} px "
+    text += f"(bicubic) by {judge.name}, {len(set(judge.class_of) - {IGNORED})} of {judge.classes} classes"
+    return _scores(counts, text)
+
+
+def judge_labels(
+    held: HeldOut, translator: Translator, count: int, report: Callable[[int], None]
+) -> tuple[FcnScores, list[Score]]:
+    """The same scores of photo -> label models, whose answers (seed = index) are label maps themselves."""
+    classes = len(held.palette)
+    counts = np.zeros((classes, classes), np.int64)
+    for i in range(count):
+        found = translator.answer(held.x(i, translator.image_size), [i])[0].argmax(0).numpy()
+        counts += confusion(held.classes(i, translator.image_size), found, classes)
+        report(1)
+    text = f"{held.describe()}; {count} label maps at {translator.image_size} px, seed = index; {classes} classes"
+    return _scores(counts, text)
+

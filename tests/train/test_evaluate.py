@@ -1,0 +1,238 @@
+"""The tasks of evaluate.py on tiny models: tables, JSON with protocols, a page; and the judge that it trains."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from scipy.io import savemat
+
+from i2i import model_folder
+from i2i.data.paired import PairedDataset
+from i2i.methods import pix2pix
+from i2i.metrics.segmentation import load_judge
+from i2i.palette import Palette
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def evaluate(load_script):
+    return load_script("evaluate")
+
+
+def words(*values) -> list[str]:
+    return [str(v) for v in values]
+
+
+def results(folder: Path) -> tuple[dict, str]:
+    found = json.loads((folder / "scores.json").read_text())
+    for scores in found["scores"].values():
+        assert all(score["protocol"] for score in scores.values())
+    return found["scores"], (folder / "report.html").read_text()
+
+
+@pytest.fixture(scope="module")
+def outlines(tmp_path_factory) -> Path:
+    """Pairs drawing|photo, 64 pixels a side, in train/ and val/."""
+    root = tmp_path_factory.mktemp("pairs") / "discs"
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 1), ("val", 4)):
+        (root / split).mkdir(parents=True)
+        for i in range(count):
+            drawing, photo = np.full((64, 64, 3), 255, np.uint8), np.full((64, 64, 3), 255, np.uint8)
+            photo[:] = rng.integers(0, 255, 3)
+            cv2.circle(drawing, (30 + i, 32), 12 + 2 * i, (0, 0, 0), 1)
+            cv2.circle(photo, (30 + i, 32), 12 + 2 * i, tuple(map(int, rng.integers(0, 255, 3))), -1)
+            Image.fromarray(np.hstack([drawing, photo])).save(root / split / f"{i}.png")
+    return root
+
+
+def classic(folder: Path, pairs: PairedDataset) -> Path:
+    """A pix2pix model of random weights for these pairs."""
+    config = pix2pix.Pix2PixConfig(32, pairs.inputs, pairs.outputs, "unet_32", width=4)
+    torch.manual_seed(0)
+    described = {
+        "kind": "translator", "method": "pix2pix", "name": folder.name, "net": dataclasses.asdict(config),
+        "input": pairs.input, "output": pairs.output, "size": 32, "data": {"direction": pairs.config.direction},
+    }  # fmt: skip
+    model_folder.save(folder, described, pix2pix.serving_nets(config), "# random\n")
+    return folder
+
+
+def test_photos_of_two_models_side_by_side(evaluate, tiny_model_folder, outlines, tmp_path, capsys):
+    other = classic(tmp_path / "classic", PairedDataset(outlines, "val", 32))
+    sketches = tmp_path / "sketches"
+    sketches.mkdir()
+    for k in range(2):
+        page = np.full((100, 100), 255, np.uint8)
+        cv2.circle(page, (50, 50), 20 + 10 * k, 0, 3)
+        Image.fromarray(page).save(sketches / f"{k}.png")
+    few = words("--coats", 2, "--ways", 1, "--steps", 2, "--samples", 2, "--drawings", 1)
+    options = words("--features", "none", "--sketches", sketches, "--out", tmp_path / "out", "--device", "cpu", *few)
+    assert evaluate.main(words("photos", tiny_model_folder, other, outlines, *options)) == 0
+    scores, text = results(tmp_path / "out")
+    assert list(scores) == ["tiny", "classic", "real photos"]
+    # 64 pixels are brought down to the 32 of the smaller model.
+    assert "at 32 px" in scores["tiny"]["edge recall"]["protocol"]
+    assert "two styles / one style" in scores["tiny"] and "two styles / one style" not in scores["classic"]
+    assert "people, all: edge recall" in scores["classic"]
+    assert text.count("<img") == 4 + 2 and "drawing by a person" in text
+    out = capsys.readouterr().out
+    assert "edge precision ↑" in out and "[a] " in out and str(tmp_path / "out" / "report.html") in out
+
+
+def test_photos_with_features(evaluate, tiny_model_folder, outlines, tmp_path, monkeypatch):
+    class Colours(torch.nn.Module):
+        name = "colours"
+
+        def forward(self, y):
+            return [torch.nn.functional.adaptive_avg_pool2d(y, 4)]
+
+    monkeypatch.setattr(evaluate, "features_or_none", lambda source, use, say: Colours())
+    options = words("--coats", 0, "--samples", 2, "--drawings", 1, "--detector", "none", "--out", tmp_path / "out")
+    assert evaluate.main(words("styled", tiny_model_folder, outlines, *options)) == 0
+    scores, text = results(tmp_path / "out")
+    assert scores["tiny"].keys() == {
+        "kernel distance", "one style: kernel distance", "diversity", "diversity, share of the photos'",
+        "diversity of equal seeds",
+    }  # fmt: skip
+    share = scores["tiny"]["diversity"]["value"] / scores["real photos"]["diversity"]["value"]
+    assert scores["tiny"]["diversity, share of the photos'"]["value"] == pytest.approx(share, rel=1e-4)
+    assert scores["tiny"]["diversity of equal seeds"]["value"] == 0 and "<circle" in text
+    assert "features colours" in scores["tiny"]["diversity"]["protocol"]
+
+
+def test_edges(evaluate, tmp_path):
+    for kind in ("images", "groundTruth"):
+        (tmp_path / "bsds" / kind / "val").mkdir(parents=True)
+    photo, outline = np.full((96, 128, 3), 40, np.uint8), np.zeros((96, 128), np.uint8)
+    cv2.rectangle(photo, (30, 30), (90, 70), (230, 220, 200), -1)
+    cv2.rectangle(outline, (30, 30), (90, 70), 1, 1)
+    Image.fromarray(photo).save(tmp_path / "bsds/images/val/1.jpg", quality=95)
+    cells = np.empty((1, 1), object)
+    cells[0, 0] = {"Boundaries": outline}
+    savemat(tmp_path / "bsds/groundTruth/val/1.mat", {"groundTruth": cells})
+    out = tmp_path / "out"
+    arguments = words("edges", "edges", tmp_path / "bsds", "--scales", 0.5, 1, "--out", out, "--device", "cpu")
+    assert evaluate.main(arguments) == 0
+    scores, text = results(out)
+    (found,) = scores.values()
+    assert found["ODS"]["value"] > 0.8 and found.keys() == {"ODS", "OIS", "AP"}
+    assert "1 photos at full size, scales 0.5 1" in found["AP"]["protocol"] and "<svg" in text
+
+
+@pytest.fixture(scope="module")
+def judge(label_pairs, tmp_path_factory) -> Path:
+    """A segmenter that was trained for a few steps: each class has one colour, which is soon learned."""
+    run = tmp_path_factory.mktemp("judge") / "run"
+    tiny = ["--size", "64", "--widths", "8", "16", "16", "--batch", "4", "--workers", "0", "--cpu", "--lr", "0.01"]
+    command = [sys.executable, str(ROOT / "train" / "evaluate.py"), "segmenter", str(label_pairs), "--out", str(run)]
+    command += [*tiny, "--steps", "40", "--warmup", "0", "--ema", "0.8"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return run / "model"
+
+
+def test_the_judge_knows_real_photos(judge, label_pairs):
+    config = json.loads((judge / "config.json").read_text())
+    assert config["kind"] == "segmenter" and config["metrics"]["per-pixel accuracy"] > 0.7
+    assert str(config["metrics"]["class IoU"]) in (judge / "README.md").read_text()
+    palette = Palette.load(label_pairs / "palette.json")
+    found = load_judge(str(judge), palette, torch.device("cpu"))
+    photo = Image.open(label_pairs / "photo" / "house 0.png")
+    assert np.mean(found.see(photo) == palette.classes(Image.open(label_pairs / "labels" / "house 0.png"))) > 0.7
+    assert found.see(photo.resize((50, 50))).shape == (64, 64)  # brought to the size that it was trained at
+    other = Palette(("a", "b"), ((0, 0, 0), (255, 255, 255)))
+    with pytest.raises(ValueError, match="knows the classes ground, .* but the pairs have a, b"):
+        load_judge(str(judge), other, torch.device("cpu"))
+
+
+def test_fcn_score_beside_the_real_photos(evaluate, judge, label_pairs, tmp_path):
+    model = classic(tmp_path / "model", PairedDataset(label_pairs, "val", 32))
+    out = tmp_path / "out"
+    arguments = words("labels", model, label_pairs, "--segmenter", judge, "--split", "train", "--pictures", 3)
+    assert evaluate.main([*arguments, "--out", str(out), "--device", "cpu"]) == 0
+    scores, text = results(out)
+    assert scores["real photos"]["class IoU"]["value"] > scores["model"]["class IoU"]["value"]
+    assert "judged at 64 px" in scores["model"]["class IoU"]["protocol"] and "4 of 4 classes" in text
+    assert "<svg" in text and "<img" in text
+
+
+def test_photo_to_labels_needs_no_judge(evaluate, label_pairs, tmp_path):
+    from i2i.data.paired import PairedConfig
+
+    model = classic(tmp_path / "model", PairedDataset(label_pairs, "val", 32, PairedConfig(direction="AtoB")))
+    out = tmp_path / "out"
+    assert evaluate.main(words("labels", model, label_pairs, "--out", out, "--device", "cpu")) == 0
+    scores, _ = results(out)
+    assert list(scores) == ["model"] and 0 <= scores["model"]["per-pixel accuracy"]["value"] <= 1
+
+
+def test_color(evaluate, label_pairs, tmp_path):
+    model = classic(tmp_path / "model", PairedDataset(label_pairs, "val", 32))
+    out = tmp_path / "out"
+    arguments = words("color", model, label_pairs, "--split", "train", "--pictures", 2, "--out", out)
+    assert evaluate.main([*arguments, "--device", "cpu"]) == 0
+    scores, text = results(out)
+    values = [scores["model"][f"histogram intersection, {c}"]["value"] for c in "Lab"]
+    assert all(0 <= v < 1 for v in values) and text.count("<svg") == 3
+
+
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        ("photos {outlines}", "give one or more models and then the folder of pairs"),
+        ("photos {tiny} {tiny} {outlines}", "the same model is given twice"),
+        ("photos {tiny} {outlines} --size 128", "--size 128 is larger than the answers .*64 pixels"),
+        ("photos {tiny} {outlines} --samples 1", "samples must be at least 2"),
+        ("photos {tiny} {labels}", "tiny translates edges to photo, but .* photo and labels"),
+        ("labels {tiny} {outlines}", "wants label maps on one side"),
+        ("color {tiny} {outlines} --pictures 0", "--pictures must be at least 1"),
+        ("edges edges {outlines}", "images"),
+        ("segmenter {outlines}", "holds no label maps but edges and photo"),
+    ],
+)
+def test_bad_input(evaluate, tiny_model_folder, outlines, label_pairs, tmp_path, given, message):
+    places = {"tiny": tiny_model_folder, "outlines": outlines, "labels": label_pairs}
+    with pytest.raises(ValueError, match=message):
+        evaluate.main([w.format(**places) for w in given.split()] + ["--out", str(tmp_path / "out")])
+    assert not (tmp_path / "out").exists()
+
+
+def test_segmenter_of_torchvision_by_the_names_of_classes(monkeypatch):
+    from torchvision import models
+
+    class Net(torch.nn.Module):
+        def forward(self, y):
+            """Cat where it is bright, the unknown class almost everywhere."""
+            bright = y.mean(1)
+            return {"out": torch.stack([torch.full_like(bright, 9.0), bright, -bright], 1)}
+
+    class Weights:
+        meta = {"categories": ["__background__", "cat", "Sky"]}
+
+    monkeypatch.setattr(models, "get_model", lambda name, weights: Net())
+    monkeypatch.setattr(models, "get_model_weights", lambda name: type("W", (), {"DEFAULT": Weights}))
+    palette = Palette(("sky", "tree", "cat"), ((0, 0, 255), (0, 255, 0), (9, 9, 9)))
+    judge = load_judge("torchvision:fcn_resnet50", palette, torch.device("cpu"))
+    page = np.zeros((520, 520, 3), np.uint8)
+    page[:, 260:] = 255
+    found = judge.see(Image.fromarray(page))
+    assert (found[:, :250] == 0).all() and (found[:, 270:] == 2).all()
+    wanted = np.array([[0, 1, 2]], np.uint8)
+    assert judge.only_known(wanted).tolist() == [[0, 255, 2]]
+    with pytest.raises(ValueError, match="the palette has less than two"):
+        load_judge("torchvision:fcn_resnet50", Palette(("a", "cat"), ((0, 0, 0), (1, 1, 1))), torch.device("cpu"))
+    with pytest.raises(ValueError, match="no segmentation model 'unet': choose one of"):
+        load_judge("torchvision:unet", palette, torch.device("cpu"))

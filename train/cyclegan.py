@@ -1,0 +1,274 @@
+"""CycleGAN on two folders of photos: python train/cyclegan.py DIR_A DIR_B --out RUN.
+
+The folders have nothing to do with each other picture by picture: horses and zebras, summer and winter. One folder
+with an index.csv will do: --select-a coat=orange --select-b coat=grey. With --paired PAIRS, pairs (as for pix2pix) are
+taken apart, so that measures know the truth. Leaves a model folder that translates both ways:
+python demo/app.py --model RUN/model
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import re
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator, PartialState
+from cli import Progress, add_options, claim_run_folder, collect, print_plan, run_script
+from paired_run import begin_with
+
+from i2i import model_folder
+from i2i.data.paired import PairedConfig, PairedDataset
+from i2i.data.unpaired import UnpairedConfig, UnpairedDataset, unpaired_folders, unpaired_pairs
+from i2i.methods.cyclegan import OBJECTIVES, CycleGAN, CycleGANConfig
+from i2i.nets.cost import multiply_adds
+from i2i.training.loop import TrainConfig, train
+from i2i.training.state import StateFolder
+from i2i.translator import Translator
+
+EPOCHS = 200.0  # the paper: 100 with a constant rate, 100 while it falls to zero
+# Kept with the run, so that --resume needs none of them again.
+KEPT = ("name", "name_a", "name_b", "data", "licence", "note", "epochs")
+# Not worth telling in the card's command.
+PRIVATE = (
+    *("folders", "paired", "out", "resume", "dry_run", "workers", "minutes", "save_minutes", "cpu", "licence"),
+    *("data", "note"),
+)
+# Options of pairs that folders have under the same name.
+SHARED = ("jitter", "flip", "fit", "val_fraction")
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """Everything that is decided before a run: configurations and data; `pairs` is None for two folders."""
+
+    config: CycleGANConfig
+    how: TrainConfig
+    unpaired: UnpairedConfig
+    pairs: PairedConfig | None
+    data: UnpairedDataset
+    val: UnpairedDataset
+    names: tuple[str, str]  # of A and B
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    formatter = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=formatter)
+    parser.add_argument("folders", nargs="*", type=Path, metavar="DIR", help="DIR_A and DIR_B, photos of either side")
+    parser.add_argument("--paired", type=Path, default=None, help="instead of them: folder of pairs, taken apart")
+    parser.add_argument("--out", type=Path, default=Path("runs/cyclegan"), help="run folder")
+    parser.add_argument("--epochs", type=float, default=None, help=f"length instead of --steps (default: {EPOCHS:g})")
+    parser.add_argument("--name", default=None, help="the model's name (default: A2B, from the names of the sides)")
+    parser.add_argument("--name-a", default=None, help="what A shows, for page and card (default: folder or selection)")
+    parser.add_argument("--name-b", default=None, help="what B shows")
+    parser.add_argument("--data", default=None, help="what the photos are, for card and page (default: the name)")
+    parser.add_argument("--licence", default="not stated", help="licence of the photos, for card and page")
+    parser.add_argument("--note", default=None, help="a sentence that the page shows: what the model knows")
+    parser.add_argument("--init", default=None, help="start from this model's weights: bundled name or folder")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    parser.add_argument("--cpu", action="store_true", help="train on the CPU even where there is a GPU")
+    parser.add_argument("--dry-run", action="store_true", help="print everything, with the cost, and stop")
+    add_options(parser, CycleGANConfig, skip=("inputs", "outputs"))
+    add_options(parser, UnpairedConfig)
+    add_options(parser, PairedConfig, skip=SHARED)
+    add_options(parser, TrainConfig)
+    args = parser.parse_args(argv)
+    if args.resume:
+        parser.set_defaults(**StateFolder(args.out).meta()["recipe"]["options"])
+        args = parser.parse_args(argv)
+    if (len(args.folders), args.paired is None) not in ((2, True), (0, False)):
+        raise ValueError(f"give two folders, DIR_A and DIR_B, or --paired PAIRS alone; got {len(args.folders)} folders")
+    of_pairs = [field.name for field in dataclasses.fields(PairedConfig) if field.name not in SHARED]
+    for name in of_pairs if args.paired is None else ("select_a", "select_b"):
+        if getattr(args, name):
+            where = "pairs: give --paired PAIRS" if args.paired is None else "two folders, not of pairs"
+            raise ValueError(f"--{name.replace('_', '-')} is an option of {where}")
+    return args
+
+
+def resolve(args: argparse.Namespace) -> Plan:
+    """Configurations and data: what was given, over the run that goes on, over the defaults."""
+    previous = StateFolder(args.out).meta() if args.resume else None
+    kept = previous["recipe"] if previous else {"config": {}, "unpaired": {}, "pairs": None}
+    if previous and (kept["pairs"] is None) != (args.paired is None):
+        raise ValueError(f"{args.out} was trained on {'two folders' if kept['pairs'] is None else '--paired PAIRS'}")
+    net = dict(kept["config"])
+    how = previous["train"] | {"minutes": 0.0} if previous else {"batch": 1, "warmup": 0}
+    size = args.size or net.get("size", CycleGANConfig.size)
+    unpaired = collect(UnpairedConfig, args, **kept["unpaired"])
+    cache = False if args.dry_run else None
+    if args.paired is None:
+        pairs = None
+        data, val = (unpaired_folders(*args.folders, split, size, unpaired, cache) for split in ("train", "val"))
+        names = [side_name(f, s) for f, s in zip(args.folders, (unpaired.select_a, unpaired.select_b), strict=True)]
+    else:
+        pairs = collect(PairedConfig, args, **kept["pairs"] or {name: getattr(unpaired, name) for name in SHARED})
+        whole = PairedDataset(args.paired, "train", size, pairs, cache=cache)
+        pairs = whole.config
+        data, val = map(unpaired_pairs, (whole, PairedDataset(args.paired, "val", size, pairs, cache=False)))
+        names = [s.described["kind"] for s in (data.a, data.b)]
+    if len(set(names)) == 1:
+        names = ["A", "B"]
+    if not previous:
+        net["generator"] = "resnet_9" if size >= 256 else "resnet_6"
+        if args.generator == "lean":
+            net["patch_width"] = 32  # or the discriminators would cost more than the generators do
+        if data.a.channels != data.b.channels:
+            net["lambda_identity"] = 0.0
+    net |= {"size": size, "inputs": data.a.channels, "outputs": data.b.channels}
+    config = collect(CycleGANConfig, args, **net)
+    epochs = args.epochs if args.epochs is not None or args.steps is not None else EPOCHS
+    if epochs is not None and not previous:
+        seen = (args.batch or how["batch"]) * PartialState(cpu=args.cpu).num_processes
+        how["steps"] = max(1, round(epochs * len(data) / seen))
+    names = (args.name_a or names[0], args.name_b or names[1])
+    return Plan(config, collect(TrainConfig, args, **how), unpaired, pairs, data, val, names)
+
+
+def side_name(folder: Path, select: str) -> str:
+    """What a side shows, in a word: what was selected, or the folder's name."""
+    if select:
+        return " or ".join(value.strip() for value in select.partition("=")[2].split(","))
+    return folder.resolve().name.removeprefix("train") or folder.resolve().parent.name
+
+
+def cost(method: CycleGAN) -> dict[str, str]:
+    """Parameters and multiply-adds, of an answer and of a training step, for a picture of either side."""
+    c, nets = method.config, method.nets
+    _, forward, backward = OBJECTIVES[c.objective]
+    one = {"AtoB": c.inputs, "BtoA": c.outputs, "discriminator_A": c.inputs, "discriminator_B": c.outputs}
+    one = {name: multiply_adds(net, 1, one[name], c.size, c.size) for name, net in nets.items()}
+    # Back through a net costs its forward pass again for the gradient of its input, and again for that of its weights.
+    step = 3 * (1 + backward + c.identity) * one["AtoB"] + 3 * (1 + forward + c.identity) * one["BtoA"]
+    # A judge sees a fake without learning, then a real picture and a fake with it.
+    step += sum((2 + 2 * 3) * one[f"discriminator_{side}"] for side in method.judges)
+    served = sum(p.numel() for name in method.served for p in nets[name].parameters())
+    return {
+        "model folder": f"{2 * served / 1e6:.1f} MB, both directions, half precision",
+        "an answer": f"{one['AtoB'] / 1e9:.2f} G multiply-adds (AtoB)",
+        "a training step": f"about {step / 1e9:.0f} G multiply-adds for each picture of the batch",
+    }
+
+
+def card(config: dict[str, Any]) -> str:
+    data, training, sides = config["data"], config["training"], config["sides"]
+    return f"""# {config["name"]}
+
+CycleGAN, trained without pairs: {sides["A"]} to {sides["B"]} (`direction="AtoB"`), and back (`direction="BtoA"`).
+
+- Data: {data["name"]}; A {data["train_a"]}, B {data["train_b"]} training pictures; {data["val_a"]} and {data["val_b"]}
+  for validation.
+- Licence of the data: {data["licence"]}.
+- Command: `{training["command"]}`
+- Trained for {training["steps"]} of {training["of_steps"]} steps of {training["batch"]} pictures of either side,
+  {training["hours"]} hours on {training["device"]}.
+
+Colours and textures change, geometry stays; pictures unlike the training photos come out wrong. Measures:
+`python train/evaluate.py cycle`.
+
+![validation pictures of A, translated, and back to A; the same for B](examples/samples.jpg)
+"""
+
+
+def command_line(args: argparse.Namespace) -> str:
+    """The command for the card, without folders of this machine."""
+    words = []
+    for key, value in vars(args).items():
+        if key in PRIVATE or value is None or value is False:
+            continue
+        value = Path(value).name if key in ("palette", "init") else value
+        words += ["--" + key.replace("_", "-"), str(value)]
+    data = "DIR_A DIR_B" if args.paired is None else "--paired PAIRS"
+    return f"python train/cyclegan.py {data} --out RUN {shlex.join(words)}".strip()
+
+
+def main(argv: list[str] | None) -> int:
+    args = parse(argv)
+    plan = resolve(args)
+    config, how, data, val = plan.config, plan.how, plan.data, plan.val
+    accelerator = Accelerator(cpu=args.cpu or not torch.cuda.is_available(), mixed_precision=how.mixed_precision)
+    torch.manual_seed(how.seed)
+    method = CycleGAN(config)
+    if args.init and not args.resume:
+        begin_with(method, args.init)
+    name = args.name or re.sub(r"\W+", "_", "2".join(plan.names))
+    if args.dry_run:
+        counts = {s: f"{len(d)} training and {len(v)} validation pictures"
+                  for s, d, v in (("A", data.a, val.a), ("B", data.b, val.b))}  # fmt: skip
+        facts = {
+            "A": f"{plan.names[0]}, {data.a.described['kind']} ({data.a.channels}): {counts['A']}",
+            "B": f"{plan.names[1]}, {data.b.described['kind']} ({data.b.channels}): {counts['B']}",
+            "an epoch": f"{len(data)} pictures of either side",
+            "receptive field": method.receptive_field(),
+        } | cost(method) | {
+            "out": args.out, "name": name, "device": accelerator.device, "processes": accelerator.num_processes,
+        }  # fmt: skip
+        print_plan([config, plan.pairs or plan.unpaired, how], method.nets, facts)
+        return 0
+    for folder in args.folders or [args.paired]:
+        if args.out.resolve().is_relative_to(folder.resolve()):
+            raise ValueError(f"--out {args.out} lies inside {folder}, which would then hold its own results")
+    if accelerator.is_main_process:
+        claim_run_folder(args.out, args.resume)
+    accelerator.wait_for_everyone()
+
+    def describe(step: int, seconds: float) -> dict[str, Any]:
+        device = "CPU" if accelerator.device.type == "cpu" else torch.cuda.get_device_name()
+        fit = plan.pairs.fit if plan.pairs else plan.unpaired.fit
+        return {
+            "kind": "translator", "method": CycleGAN.method, "name": name, "net": dataclasses.asdict(config),
+            "input": data.a.described, "output": data.b.described, "size": config.size,
+            "sides": {"A": plan.names[0], "B": plan.names[1]},
+            "preprocessing": f"{'pairs, taken apart' if plan.pairs else 'two folders'}: {fit}, {config.size} pixels",
+            "data": {
+                "name": args.data or name, "licence": args.licence,
+                "train_a": len(data.a), "train_b": len(data.b), "val_a": len(val.a), "val_b": len(val.b),
+                "direction": plan.pairs.direction if plan.pairs else "AtoB",
+            },
+            "training": {
+                "steps": step, "of_steps": how.steps, "batch": how.batch * accelerator.num_processes,
+                "hours": round(seconds / 3600, 2), "device": f"{accelerator.num_processes} x {device}",
+                "command": command_line(args),
+            },
+            "metrics": {},
+        } | ({"note": args.note} if args.note else {})  # fmt: skip
+
+    target = args.out / "model"
+
+    def export(step: int, nets: torch.nn.ModuleDict, seconds: float) -> None:
+        finished = describe(step, seconds)
+        model_folder.save(target, finished, nets, card(finished))
+
+    start = StateFolder(args.out).meta()["step"] if args.resume else 0
+    bar = Progress(how.steps, start, how.batch * accelerator.num_processes) if accelerator.is_main_process else None
+    items = [val[i] for i in range(min(6, len(val)))]
+    held_out = {side: torch.stack([item[side] for item in items]) for side in ("a", "b")}
+    outcome = train(
+        method, data, held_out, args.out, how, accelerator=accelerator, resume=args.resume,
+        recipe={
+            "config": dataclasses.asdict(config), "unpaired": dataclasses.asdict(plan.unpaired),
+            "pairs": dataclasses.asdict(plan.pairs) if plan.pairs else None,
+            "options": {k: getattr(args, k) for k in KEPT} | {"name": name},
+        },
+        on_step=bar or (lambda step, logs: None), on_save=export,
+    )  # fmt: skip
+    if bar:
+        bar.close()
+    if accelerator.is_main_process:
+        if outcome.reason == "finished":
+            (target / "examples").mkdir(exist_ok=True)
+            translator = Translator.from_pretrained(target, "cpu", "float32")
+            method.grid(translator.nets, held_out).save(target / "examples" / "samples.jpg", quality=88)
+        else:
+            print(f"stopped ({outcome.reason}) after {outcome.step} of {how.steps} steps; go on with --resume",
+                  file=sys.stderr)  # fmt: skip
+        print(f"open it: python demo/app.py --model {target}")
+    return 0
+
+
+if __name__ == "__main__":
+    run_script(main)

@@ -1,0 +1,316 @@
+"""Measure models: python train/evaluate.py TASK ...
+
+Every task prints a table and writes scores.json and report.html (plots and pictures, nothing else needed) to --out.
+Each number names its protocol; numbers of different protocols cannot be held against each other.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import cycle_task
+import domains_task
+import numpy as np
+import segmenter_run
+import torch
+from cli import add_options, collect, run_script
+from edges2photo import features_or_none
+from tqdm import tqdm
+
+from i2i.data.bsds import find_bsds
+from i2i.data.paired import PairedConfig
+from i2i.edges.detector import EdgeDetector
+from i2i.metrics import page
+from i2i.metrics.boundaries import MAX_DISTANCE, BoundaryScores, evaluate_detector
+from i2i.metrics.color_histogram import BINS, PROTOCOL, intersections, shares, sum_histograms
+from i2i.metrics.fcn_score import FcnScores
+from i2i.metrics.held_out import HeldOut, find_sketches, held_out_for
+from i2i.metrics.photos import PhotoMeasures, PhotoProtocol
+from i2i.metrics.scores import Score, make_table, table_html, table_text
+from i2i.metrics.segmentation import judge_labels, judge_photos, load_judge
+from i2i.metrics.view import View, grid_image
+from i2i.serving.pictures import write
+from i2i.translator import Translator, choose_device
+
+REAL = "real photos"
+Columns = dict[str, list[Score]]
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    tasks = parser.add_subparsers(dest="task", required=True, metavar="TASK")
+
+    def task(name: str, text: str, aliases: Sequence[str] = ()) -> argparse.ArgumentParser:
+        new = tasks.add_parser(name, help=text, description=text, aliases=list(aliases))
+        new.set_defaults(task=name)
+        new.add_argument("--out", type=Path, default=Path("runs/evaluate") / name, help="where the results go")
+        if name != "segmenter":
+            new.add_argument("--device", default="auto", help="auto, cpu, cuda, ...")
+        return new
+
+    def models(new: argparse.ArgumentParser, what: str) -> None:
+        new.add_argument("paths", nargs="+", metavar="MODEL [MODEL ...] PAIRS", help=what)
+        new.add_argument("--split", choices=("val", "train"), default="val", help="which pairs (default: val)")
+        new.add_argument("--dtype", choices=("float32", "bfloat16", "auto"), default="float32", help="of the models")
+        add_options(new, PairedConfig, skip=("jitter", "flip"))
+
+    edges = task("edges", "the BSDS500 boundary benchmark of an edge detector: ODS, OIS, AP, precision-recall curve")
+    edges.add_argument("model", help="edge detector: bundled name, folder, or Hub id")
+    edges.add_argument("bsds", type=Path, help="folder of BSDS500 that holds images/ and groundTruth/")
+    edges.add_argument("--split", choices=("train", "val", "test"), default="val")
+    edges.add_argument("--scales", type=float, nargs="+", default=[1.0], help="the photo is seen at each (default: 1)")
+    edges.add_argument("--limit", type=int, default=0, help="only the first N photos (0: all)")
+    edges.add_argument("--workers", type=int, default=1, help="processes that match boundaries")
+
+    photos = task(
+        "photos", "realism, diversity, faithfulness and styles of models that answer with photos", ["styled"]
+    )
+    models(photos, "models that translate alike, and the folder of pairs (the data folder of a run, for instance)")
+    photos.add_argument(
+        "--features",
+        default="torchvision",
+        help="feature network: a MobileNet v1 safetensors file that sat in no loss, torchvision, or none",
+    )
+    photos.add_argument("--detector", default="edges", help="finds edges again: bundled name, folder, or none")
+    photos.add_argument("--sketches", type=Path, help="folder of drawings by people, perhaps with an index.csv")
+    photos.add_argument("--classes", nargs="+", default=[], help="classes of the index.csv that are given")
+    add_options(photos, PhotoProtocol)
+
+    labels = task("labels", "FCN-score of label -> photo models, or the same scores of photo -> label models")
+    models(labels, "models, and the folder of pairs of photos and labels")
+    labels.add_argument(
+        "--segmenter",
+        help="judge of photos: RUN/model of the task segmenter, torchvision:NAME, or torchvision:NAME:FILE",
+    )
+    labels.add_argument("--pictures", type=int, default=500, help="pairs, at most (default: 500)")
+
+    color = task("color", "colour histograms in Lab and their overlap with the real photos'")
+    models(color, "models that answer with photos or with colour, and the folder of pairs")
+    color.add_argument("--pictures", type=int, default=500, help="pairs, at most (default: 500)")
+
+    cycle_task.add_arguments(task("cycle", "models that translate both ways: there and back, and against the truth"))
+    domains_task.add_arguments(task("domains", "models that translate between domains: every ordered pair of domains"))
+    segmenter_run.add_arguments(task("segmenter", "train a small segmentation network on real photos and their labels"))
+    return parser.parse_args(argv)
+
+
+# Models and pairs
+
+
+def load(args: argparse.Namespace) -> tuple[dict[str, Translator], HeldOut]:
+    """The models by name, and the pairs that all of them translate."""
+    *names, root = args.paths
+    if not names:
+        raise ValueError(f"give one or more models and then the folder of pairs; got {root} alone")
+    loaded = [Translator.from_pretrained(name, args.device, args.dtype) for name in names]
+    called = [t.name for t in loaded]
+    # Runs of one name are told apart by their weights.
+    models = {t.name if called.count(t.name) == 1 else f"{t.name} {t.weights_id}": t for t in loaded}
+    if len(models) < len(names):
+        raise ValueError(f"the same model is given twice: {' '.join(names)}")
+    pairs = collect(PairedConfig, args)
+    held = [held_out_for(t.config, root, args.split, pairs.direction, pairs) for t in models.values()]
+    for name, other in zip(models, held, strict=True):
+        if (other.input, other.output) != (held[0].input, held[0].output):
+            raise ValueError(f"{name} translates other kinds of pictures than {next(iter(models))}: measure them apart")
+    return models, held[0]
+
+
+def bar(total: int, text: str) -> tqdm:
+    return tqdm(total=total, desc=text, unit="img", dynamic_ncols=True, file=sys.stderr)
+
+
+def limit(held: HeldOut, pictures: int) -> int:
+    if pictures < 1:
+        raise ValueError(f"--pictures must be at least 1, got {pictures}")
+    return min(pictures, len(held))
+
+
+def shown(translator: Translator, held: HeldOut, index: int):
+    """The answer with seed = index as a picture."""
+    x = held.x(index, translator.image_size)
+    y = translator.answer(x, [index])[0]
+    return write(y, translator.config.get("output", {"kind": "photo"}), x).convert("RGB")
+
+
+# Tasks: each returns the table's columns and the report's sections
+
+
+def edges(args: argparse.Namespace) -> tuple[Columns, list]:
+    device = choose_device(args.device)
+    detector = EdgeDetector(args.model, device)
+    pairs = find_bsds(args.bsds, (args.split,))
+    pairs = pairs[: args.limit] if args.limit else pairs
+    name = f"{detector.config['name']} {detector.config['sha256'][:8]}"
+    found = evaluate_detector(detector, tqdm(pairs, unit="img", file=sys.stderr), args.scales, args.workers)
+    scales = " ".join(f"{s:g}" for s in args.scales)
+    text = f"BSDS500 {args.split}, {found.images} photos at full size, scales {scales}; "
+    text += f"non-maximum suppression, {len(found.thresholds)} thresholds, partners within {MAX_DISTANCE} diagonals"
+    scores = [
+        Score("ODS", found.ods, f"{text}; best single threshold {found.threshold:.3f}", "higher"),
+        Score("OIS", found.ois, text, "higher"),
+        Score("AP", found.ap, text, "higher"),
+    ]
+    return {name: scores}, [("Precision and recall", precision_recall(name, found))]
+
+
+def precision_recall(name: str, found: BoundaryScores) -> str:
+    """The curve among lines of equal F."""
+    series = {f"{name}, ODS {found.ods:.3f}": (found.recall, found.precision)}
+    recall = np.linspace(0.05, 1, 96)
+    for f in (0.5, 0.6, 0.7, 0.8):
+        precision = np.where(2 * recall > f, f * recall / np.maximum(1e-9, 2 * recall - f), np.nan)
+        series[f"F = {f:g}"] = (recall, np.where(precision <= 1, precision, np.nan))
+    return page.line_plot(series, "boundaries", "recall", "precision", x_range=(0, 1), y_range=(0, 1))
+
+
+def photos(args: argparse.Namespace) -> tuple[Columns, list]:
+    models, held = load(args)
+    protocol = collect(PhotoProtocol, args)
+    smallest = min(t.image_size for t in models.values())
+    size = protocol.size or smallest
+    if size > smallest:
+        raise ValueError(f"--size {size} is larger than the answers of the smallest model ({smallest} pixels)")
+    sketches = find_sketches(args.sketches, tuple(args.classes)) if args.sketches else {}
+    device = choose_device(args.device)
+    features = features_or_none(args.features, "measure", lambda text: print(text, file=sys.stderr))
+    detector = EdgeDetector(args.detector, device) if args.detector != "none" else None
+    view = View(held, size, protocol.pictures, features and features.to(device), detector)
+    measures = PhotoMeasures(view, protocol, sketches)
+    results = {}
+    for name, translator in models.items():
+        progress = bar(measures.pictures_made(translator), name)
+        view.report = progress.update
+        results[name] = measures.model(translator)
+        progress.close()
+    columns = {name: found.scores for name, found in results.items()} | {REAL: measures.real().scores}
+    real = next((s for s in columns[REAL] if s.name == "diversity"), None)
+    for scores in columns.values():
+        for score in [s for s in scores if real is not None and s.name == "diversity" and s is not real]:
+            share = Score("diversity, share of the photos'", score.value / real.value, score.protocol, "higher")
+            scores.insert(scores.index(score) + 1, share)
+    sections = []
+    plotted = {
+        name: ([s.value], [r.value])
+        for name, found in columns.items()
+        for s in found
+        for r in found
+        if s.name == "diversity" and r.name == "kernel distance"
+    }
+    if plotted:
+        plot = page.line_plot(plotted, "realism and diversity", "diversity", "kernel distance", points=True)
+        sections.append(("Realism and diversity (right and low is better)", plot))
+    for name, found in results.items():
+        pictures = "".join(page.figure(grid_image(grid), title) for title, grid in found.grids.items())
+        sections.append((name, pictures))
+    return columns, sections
+
+
+def labels(args: argparse.Namespace) -> tuple[Columns, list]:
+    models, held = load(args)
+    count = limit(held, args.pictures)
+    kinds = {held.input["kind"], held.output["kind"]}
+    if "labels" not in kinds:
+        raise ValueError(f"the models translate {' to '.join(sorted(kinds))}: this task wants label maps on one side")
+    judged: dict[str, tuple[FcnScores, list[Score]]] = {}
+    if held.output["kind"] == "labels":
+        for name, translator in models.items():
+            with bar(count, name) as progress:
+                judged[name] = judge_labels(held, translator, count, progress.update)
+    else:
+        if not args.segmenter:
+            raise ValueError(
+                "give the judge of the photos with --segmenter RUN/model; make one from real photos with: "
+                "python train/evaluate.py segmenter PAIRS --out RUN"
+            )
+        judge = load_judge(args.segmenter, held.palette, choose_device(args.device))
+        for name, translator in (models | {REAL: None}).items():
+            with bar(count, name) as progress:
+                judged[name] = judge_photos(held, judge, count, translator, progress.update)
+    classes = page.bar_plot(
+        {name: found.ious for name, (found, _) in judged.items()}, held.palette.names, "IoU of each class", "IoU"
+    )
+    sections = [("Classes", classes), ("Side by side", side_by_side(models, held, count))]
+    return {name: scores for name, (_, scores) in judged.items()}, sections
+
+
+def color(args: argparse.Namespace) -> tuple[Columns, list]:
+    models, held = load(args)
+    if held.output["kind"] == "labels":
+        raise ValueError("the models answer with labels, which have no colours to compare: use the task labels")
+    count = limit(held, args.pictures)
+    columns, counted = {}, {}
+    for name, translator in models.items():
+        size = translator.image_size
+        with bar(2 * count, name) as progress:
+            found = sum_histograms((shown(translator, held, i) for i in range(count)), progress.update)
+            real = sum_histograms((held.photo(i, size) for i in range(count)), progress.update)
+        text = f"{held.describe()}; {count} pictures at {size} px, seed = index; {PROTOCOL}"
+        columns[name] = intersections(found, real, text)
+        counted |= {REAL: real, name: found}
+    plots = [
+        page.line_plot(
+            {name: ((edges[1:] + edges[:-1]) / 2, shares(found[channel])) for name, found in counted.items()},
+            f"marginal of {channel}", channel, "share of pixels", log_y=True,
+        )
+        for channel, edges in BINS.items()
+    ]  # fmt: skip
+    pictures = side_by_side(models, held, count)
+    return columns, [("Distributions of colour", page.side_by_side(plots)), ("Side by side", pictures)]
+
+
+def side_by_side(models: dict[str, Translator], held: HeldOut, count: int, rows: int = 8) -> str:
+    """Input, real picture, and each model's answer."""
+    size = min(t.image_size for t in models.values())
+    view = View(held, size, count)
+    grid = []
+    for i in range(min(rows, count)):
+        answers = [view.sample(t, view.x(t, i), [i])[0] for t in models.values()]
+        grid.append(np.stack([*view.inputs([i]), *view.photos([i]), *answers]))
+    picture = grid_image(torch.from_numpy(np.stack(grid)))
+    return page.figure(picture, f"input, truth, {', '.join(models)}")
+
+
+TASKS = {
+    "edges": edges,
+    "photos": photos,
+    "labels": labels,
+    "color": color,
+    "cycle": cycle_task.run,
+    "domains": domains_task.run,
+}
+TITLES = {
+    "edges": "Edges: the BSDS500 boundary benchmark",
+    "photos": "Photos: realism, diversity, faithfulness, styles",
+    "labels": "Label maps: FCN-score",
+    "color": "Colour",
+    "cycle": "There and back",
+    "domains": "Domains: realism and diversity, latent- and reference-guided",
+}
+
+
+def main(argv: list[str] | None) -> int:
+    args = parse(argv)
+    if args.task == "segmenter":
+        return segmenter_run.run(args)
+    columns, sections = TASKS[args.task](args)
+    table = make_table(columns)
+    args.out.mkdir(parents=True, exist_ok=True)
+    plain = {name: {s.name: s.json() for s in scores} for name, scores in columns.items()}
+    (args.out / "scores.json").write_text(
+        json.dumps({"task": args.task, "scores": plain}, indent=1, ensure_ascii=False) + "\n"
+    )
+    about = "Numbers with different letters in the last column were measured differently."
+    report = page.page(TITLES[args.task], about, [("Scores", table_html(table)), *sections])
+    (args.out / "report.html").write_text(report, encoding="utf-8")
+    print(table_text(table))
+    print(f"\nreport: {args.out / 'report.html'}   numbers: {args.out / 'scores.json'}")
+    return 0
+
+
+if __name__ == "__main__":
+    run_script(main)

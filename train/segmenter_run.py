@@ -1,0 +1,122 @@
+"""The task segmenter of evaluate.py: trains the network that judges FCN-scores."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from cli import Progress, add_options, claim_run_folder, collect, print_plan
+
+from i2i import model_folder
+from i2i.data.paired import PairedConfig, PairedDataset
+from i2i.methods.segmenter import SegmenterConfig, SegmenterTraining
+from i2i.metrics.held_out import HeldOut
+from i2i.metrics.segmentation import judge_photos, load_judge
+from i2i.training.loop import TrainConfig, train
+from i2i.training.state import StateFolder
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("pairs", type=Path, help="folder of pairs of photos and labels with a palette.json")
+    parser.add_argument("--name", default=None, help="the network's name (default: segmenter of the pairs' folder)")
+    parser.add_argument("--licence", default="not stated", help="licence of the pairs, for the card")
+    parser.add_argument("--palette", default="", help="JSON file of the labels' names and colours")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    parser.add_argument("--cpu", action="store_true", help="train on the CPU even where there is a GPU")
+    parser.add_argument("--dry-run", action="store_true", help="print everything and stop")
+    add_options(parser, SegmenterConfig, skip=("classes",))
+    add_options(parser, TrainConfig)
+
+
+def card(config: dict) -> str:
+    data, metrics = config["data"], config["metrics"]
+    rows = "\n".join(f"| {k} | {v} |" for k, v in metrics.items() if k != "protocol") or "| not measured yet | |"
+    return f"""# {config["name"]}
+
+A small segmentation network, photo -> {len(config["output"]["palette"]["names"])} classes. It judges label -> photo
+models (FCN-score); see `python train/evaluate.py labels`.
+
+- Data: {data["name"]}, {data["train"]} training and {data["val"]} validation pairs.
+- Licence of the data: {data["licence"]}.
+- Trained for {config["training"]["steps"]} steps of {config["training"]["batch"]} pictures.
+
+| on real validation photos | value |
+|---|---|
+{rows}
+
+Protocol: {metrics.get("protocol", "none")}.
+"""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, measure on the real validation photos, and leave the network in RUN/model."""
+    before = StateFolder(args.out).meta() if args.resume else None
+    kept = before["recipe"] if before else {"config": {}, "palette": args.palette, "name": args.name}
+    how = collect(TrainConfig, args, **(before["train"] | {"minutes": 0.0} if before else {"steps": 2000, "ema": 0.99, "warmup": 50}))
+    size = args.size or kept["config"].get("size", SegmenterConfig.size)
+    # Photos are answered with labels, whatever the folder calls A and B.
+    pairs = PairedConfig(palette=args.palette or kept["palette"])
+    found = PairedDataset(args.pairs, "val", size, pairs, cache=False).config
+    if "labels" not in (found.a, found.b):
+        raise ValueError(f"{args.pairs} holds no label maps but {found.a} and {found.b}: give photos and labels")
+    pairs = dataclasses.replace(found, direction="BtoA" if found.a == "labels" else "AtoB")
+    data = PairedDataset(args.pairs, "train", size, pairs, cache=False if args.dry_run else None)
+    val = PairedDataset(args.pairs, "val", size, pairs, cache=False)
+    config = collect(SegmenterConfig, args, **kept["config"] | {"size": size, "classes": len(data.palette)})
+    torch.manual_seed(how.seed)
+    method = SegmenterTraining(config)
+    name = args.name or kept["name"] or f"segmenter of {args.pairs.resolve().name}"
+    if args.dry_run:
+        facts = {"pairs": f"{len(data)} training and {len(val)} validation", "out": args.out, "name": name}
+        print_plan([config, pairs, how], method.nets, facts)
+        return 0
+    if args.out.resolve().is_relative_to(args.pairs.resolve()):
+        raise ValueError(f"--out {args.out} lies inside {args.pairs}, which would then hold its own results")
+    accelerator = Accelerator(cpu=args.cpu or not torch.cuda.is_available(), mixed_precision=how.mixed_precision)
+    if accelerator.is_main_process:
+        claim_run_folder(args.out, args.resume)
+    accelerator.wait_for_everyone()
+
+    def describe(step: int, metrics: dict) -> dict:
+        return {
+            "kind": "segmenter", "method": SegmenterTraining.method, "name": name, "net": dataclasses.asdict(config),
+            "input": {"kind": "photo"}, "output": val.output, "size": config.size,
+            "data": {"name": name, "train": len(data), "val": len(val), "licence": args.licence},
+            "training": {"steps": step, "batch": how.batch * accelerator.num_processes},
+            "metrics": metrics,
+        }  # fmt: skip
+
+    def export(step: int, nets: torch.nn.ModuleDict, seconds: float) -> None:
+        model_folder.save(args.out / "model", describe(step, {}), nets, card(describe(step, {})))
+
+    bar = None
+    if accelerator.is_main_process:
+        bar = Progress(how.steps, before["step"] if before else 0, how.batch * accelerator.num_processes)
+    items = [val[i] for i in range(min(6, len(val)))]
+    outcome = train(
+        method, data, {k: torch.stack([item[k] for item in items]) for k in ("x", "y")}, args.out, how,
+        accelerator=accelerator, resume=args.resume,
+        recipe={"config": dataclasses.asdict(config), "palette": pairs.palette, "name": name},
+        on_step=bar or (lambda step, logs: None), on_save=export,
+    )  # fmt: skip
+    if bar:
+        bar.close()
+    if accelerator.is_main_process and outcome.reason == "finished":
+        judge = load_judge(str(args.out / "model"), val.palette, accelerator.device)
+        held = HeldOut(args.pairs, "val", dataclasses.replace(pairs, direction=_turned(pairs.direction)))
+        scores = judge_photos(held, judge, len(held), None, lambda count: None)[1]
+        metrics = {s.name: round(s.value, 4) for s in scores} | {"protocol": scores[0].protocol}
+        final = describe(outcome.step, metrics)
+        nets = torch.nn.ModuleDict({"segmenter": judge.net})
+        model_folder.save(args.out / "model", final, nets, card(final))
+        print(f"model: {args.out / 'model'}   {metrics}")
+    elif accelerator.is_main_process:
+        print(f"stopped ({outcome.reason}) after {outcome.step} of {how.steps} steps; go on with --resume")
+    return 0
+
+
+def _turned(direction: str) -> str:
+    return "BtoA" if direction == "AtoB" else "AtoB"
