@@ -19,8 +19,10 @@ from i2i.images import load_image
 from i2i.model_folder import ModelFolderError
 from i2i.serving import pictures
 from i2i.serving.bicyclegan import BicycleGANServer
+from i2i.serving.cyclegan import CycleGANServer
 from i2i.serving.pictures import DRAWING_SIZE, Picture
 from i2i.serving.pix2pix import Pix2PixServer
+from i2i.serving.starganv2 import StarGANv2Server
 from i2i.serving.styled import StyledServer
 
 __all__ = ["DRAWING_SIZE", "Picture", "Translator", "choose_device"]
@@ -28,7 +30,13 @@ __all__ = ["DRAWING_SIZE", "Picture", "Translator", "choose_device"]
 Style = Any  # vector (S,), stack (n, S), a photo, or a sequence of photos
 
 # Method in config.json -> how it answers.
-SERVERS = {"styled": StyledServer, "pix2pix": Pix2PixServer, "bicyclegan": BicycleGANServer}
+SERVERS = {
+    "styled": StyledServer,
+    "pix2pix": Pix2PixServer,
+    "bicyclegan": BicycleGANServer,
+    "cyclegan": CycleGANServer,
+    "starganv2": StarGANv2Server,
+}
 
 
 def choose_device(device: str = "auto") -> torch.device:
@@ -176,7 +184,13 @@ class Translator:
 
     def warm_up(self) -> None:
         """Run once on an empty page: the first call prepares kernels and takes several times as long as later ones."""
-        self._server.answer(self._server.blank(self.image_size), [0])
+        domain = self.domains[0] if self.domains else None
+        self._server.answer(self._server.blank(self.image_size), [0], domain=domain)
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """Names of the domains that the model translates to (StarGAN v2); none for other methods."""
+        return tuple(self.config.get("domains", ()))
 
     @property
     def has_styles(self) -> bool:
@@ -251,6 +265,37 @@ class Translator:
             answers = self._server.answer(seen, list(seeds), direction=direction, domain=domain)
         return [pictures.write(y, self._server.output(direction), seen) for y in answers]
 
+    @property
+    def directions(self) -> dict[str, str]:
+        """Directions of a model that has some, with words: {"AtoB": "orange to grey", "BtoA": ...}; else empty."""
+        return dict(self._server.directions)
+
+    def sides(self, direction: str | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What goes in and what comes out, as config.json describes them: ({"kind": "photo"}, {"kind": "photo"})."""
+        return self._server.input(direction), self._server.output(direction)
+
+    def cycle(
+        self, x: Picture, direction: str | None = None, *, size: int | None = None
+    ) -> tuple[Image.Image, Image.Image]:
+        """There and back (CycleGAN, equation 2): the answer, and the input again as the way back makes it from that.
+
+        The way back starts from the network's own answer, not from the picture of it, which has 256 levels only.
+
+        Raises:
+            ValueError: if the model translates one way only, or as in `sample`.
+        """
+        seen = self.see(x, size=size, direction=direction)
+        answer, rebuilt = self.there_and_back(seen, direction)
+        here, there = self.sides(direction)
+        return pictures.write(answer, there, seen), pictures.write(rebuilt, here, seen)
+
+    def there_and_back(self, x: Tensor, direction: str | None = None) -> tuple[Tensor, Tensor]:
+        """The network's own view of `cycle`: x (C, S, S) as `see` gives it -> answer (C', S, S), input again (C, S, S).
+
+        One-hot maps come as scores from -1 to 1, as from `answer`.
+        """
+        return self._server.cycle(x, direction)
+
     def see(self, x: Picture, *, size: int | None = None, direction: str | None = None) -> Tensor:
         """What the network sees of an input: (C, S, S) in [-1, 1]; of a sketch (1, S, S), paper +1 and ink -1.
 
@@ -258,13 +303,21 @@ class Translator:
         """
         return pictures.read(x, self._server.input(direction), self._checked_size(size))
 
-    def answer(self, x: Tensor, seeds: Sequence[int], *, direction: str | None = None, plain: bool = False) -> Tensor:
+    def answer(
+        self,
+        x: Tensor,
+        seeds: Sequence[int],
+        *,
+        direction: str | None = None,
+        domain: str | None = None,
+        plain: bool = False,
+    ) -> Tensor:
         """The network's own view, for every method: x (C, S, S) as `see` gives it -> (n, C', S, S) on the CPU.
 
         One answer for each seed, as the network gives it: about in [-1, 1], colour in Lab where the output is "ab", a
         score for each class where it is "labels". `sample` shows the same answers as pictures.
         """
-        return self._server.answer(x, list(seeds), direction=direction, plain=plain)
+        return self._server.answer(x, list(seeds), direction=direction, domain=domain, plain=plain)
 
     def render(self, x: Tensor, styles: Tensor) -> Tensor:
         """The network's own view: input (C, S, S) in [-1, 1] and styles (n, D) -> (n, C', S, S) on the CPU."""

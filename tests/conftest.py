@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -90,3 +91,42 @@ def cat_drawing() -> np.ndarray:
         cv2.ellipse(page, (128 + side * 32, 135), (14, 9), 0, 0, 360, 0, 2)
     cv2.ellipse(page, (128, 170), (8, 5), 0, 0, 360, 0, 2)
     return page
+
+
+def make_domain_photos(folder: Path, counts: dict[str, int] | None = None, size: tuple[int, int] = (44, 40)) -> Path:
+    """A subfolder for each colour, of discs in it on grounds of any colour; as many photos as `counts` says."""
+    rng = np.random.default_rng(0)
+    for channel, (name, count) in enumerate((counts or {"red": 9, "green": 5, "blue": 6}).items()):
+        (folder / name).mkdir(parents=True)
+        for i in range(count):
+            photo = np.full((size[1], size[0], 3), rng.integers(60, 200, 3), np.uint8)
+            colour = rng.integers(0, 70, 3)
+            colour[channel] = rng.integers(190, 256)
+            cv2.circle(photo, rng.integers(14, 26, 2).tolist(), int(rng.integers(7, 13)), colour.tolist(), -1)
+            Image.fromarray(photo).save(folder / name / f"{name} {i}.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def domain_photos(tmp_path_factory) -> Path:
+    """Nine red, five green and six blue discs, 44 x 40 pixels."""
+    return make_domain_photos(tmp_path_factory.mktemp("domains") / "discs")
+
+
+@pytest.fixture(scope="session")
+def domain_model_folder(tmp_path_factory) -> Path:
+    """A 32-pixel StarGAN v2 of the domains red, green and blue, whose random weights react strongly to the style."""
+    from i2i.methods.starganv2 import StarGANv2Config
+    from i2i.methods.starganv2 import serving_nets as nets_of
+
+    torch.manual_seed(0)
+    net = StarGANv2Config(32, 3, 8, 4, "lean", (8, 8, 16), (8, 8, 8, 8), 1)
+    nets = nets_of(net)
+    folder = tmp_path_factory.mktemp("models") / "discs"
+    config = {
+        "kind": "translator", "method": "starganv2", "name": "discs", "net": dataclasses.asdict(net),
+        "input": {"kind": "photo"}, "size": 32, "domains": ["red", "green", "blue"],
+        "data": {"name": "random weights", "licence": "none"},
+    }  # fmt: skip
+    model_folder.save(folder, config, nets, "# discs\n\nRandom weights, for tests.\n")
+    return folder

@@ -14,12 +14,17 @@ from i2i.losses import (
     energy_distance,
     feature_distance,
     gaussian_divergence,
+    gradient_penalty,
     hinge_discriminator,
     hinge_generator,
     least_squares_discriminator,
     least_squares_generator,
+    logistic_discriminator,
+    r1_penalty,
+    style_difference,
     vanilla_discriminator,
     vanilla_generator,
+    wasserstein_discriminator,
 )
 
 
@@ -170,3 +175,43 @@ def test_gaussian_divergence_by_hand():
     # 0.5 for the mean of one; 0.5 (4 - 1 - log 4) for the variance of four; averaged over the batch of two.
     assert gaussian_divergence(mean, log_variance).item() == pytest.approx((0.5 + 0.5 * (3 - math.log(4))) / 2)
     assert gaussian_divergence(torch.zeros(2, 3), torch.zeros(2, 3)).item() == 0
+
+
+def test_the_logistic_loss_is_not_halved():
+    real, fake = torch.tensor([2.0, -1.0]), torch.tensor([0.5])
+    wanted = (softplus(-2.0) + softplus(1.0)) / 2 + softplus(0.5)
+    assert logistic_discriminator(real, fake).item() == pytest.approx(wanted, rel=1e-5)
+
+
+def test_the_critic_by_hand():
+    assert wasserstein_discriminator(torch.tensor([3.0, 5.0]), torch.tensor([1.0])).item() == pytest.approx(1 - 4)
+
+
+def test_r1_by_hand():
+    # D(y) = 3 y0^2 - 4 y1 has the gradient (6 y0, -4): 36 + 16 = 52 at y0 = 1, and 16 at y0 = 0.
+    y = torch.tensor([[1.0, 7.0], [0.0, 2.0]], requires_grad=True)
+    penalty = r1_penalty(3 * y[:, 0] ** 2 - 4 * y[:, 1], y)
+    assert penalty.item() == pytest.approx(0.5 * (52 + 16) / 2)
+
+
+def test_r1_teaches_as_autograd_by_hand_says():
+    # D(y) = w y^2: half the squared gradient is 2 w^2 y^2, whose derivative by w is 4 w y^2.
+    w, y = torch.tensor(1.5, requires_grad=True), torch.tensor([[2.0], [1.0]], requires_grad=True)
+    r1_penalty(w * y[:, 0] ** 2, y).backward()
+    assert w.grad.item() == pytest.approx((4 * 1.5 * 4 + 4 * 1.5 * 1) / 2)
+
+
+def test_the_gradient_penalty_by_hand():
+    # Gradients (3, 4) and (0, 0): norms 5 and 0.
+    y = torch.zeros(2, 2, requires_grad=True)
+    weight = torch.tensor([[3.0, 4.0], [0.0, 0.0]], requires_grad=True)
+    penalty = gradient_penalty((weight * y).sum(1), y)
+    assert penalty.item() == pytest.approx((16 + 1) / 2, rel=1e-4)
+    penalty.backward()
+    assert weight.grad.isfinite().all()
+
+
+def test_style_difference_by_hand():
+    a, b = torch.zeros(1, 1, 2, 2), torch.tensor([[[[1.0, -1.0], [3.0, 1.0]]]])
+    assert style_difference(a, b).item() == pytest.approx(6 / 4)
+    assert style_difference(a, b, cell=2).item() == pytest.approx(1.0)  # the mean of a cell

@@ -141,7 +141,7 @@ def main(argv: list[str] | None) -> int:
         return 0
     start = StateFolder(args.out).meta()["step"] if args.resume else 0
     claim_run_folder(args.out, args.resume)
-    accelerator = Accelerator(cpu=args.cpu, mixed_precision=how.mixed_precision)
+    accelerator = Accelerator(cpu=args.cpu or not torch.cuda.is_available(), mixed_precision=how.mixed_precision)
     data, unseen = BsdsCrops(kept, args.crop), BsdsCrops(held, args.crop)
     sample = [unseen[(i % len(unseen), i)] for i in range(4)]
     held_out = {k: torch.stack([s[k] for s in sample]) for k in sample[0]}

@@ -27,6 +27,7 @@ from i2i.edges.detector import EdgeDetector
 from i2i.metrics import page
 from i2i.metrics.boundaries import MAX_DISTANCE, BoundaryScores, evaluate_detector
 from i2i.metrics.color_histogram import BINS, PROTOCOL, intersections, shares, sum_histograms
+from i2i.metrics.drawings import compare_drawings, find_drawings
 from i2i.metrics.fcn_score import FcnScores
 from i2i.metrics.held_out import HeldOut, find_sketches, held_out_for
 from i2i.metrics.photos import PhotoMeasures, PhotoProtocol
@@ -63,6 +64,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     edges.add_argument("bsds", type=Path, help="folder of BSDS500 that holds images/ and groundTruth/")
     edges.add_argument("--split", choices=("train", "val", "test"), default="val")
     edges.add_argument("--scales", type=float, nargs="+", default=[1.0], help="the photo is seen at each (default: 1)")
+    edges.add_argument("--drawings", type=Path, help="folder with photo/ and edges/: also compare with these drawings")
     edges.add_argument("--limit", type=int, default=0, help="only the first N photos (0: all)")
     edges.add_argument("--workers", type=int, default=1, help="processes that match boundaries")
 
@@ -155,6 +157,10 @@ def edges(args: argparse.Namespace) -> tuple[Columns, list]:
         Score("OIS", found.ois, text, "higher"),
         Score("AP", found.ap, text, "higher"),
     ]
+    if args.drawings:
+        pairs = find_drawings(args.drawings)
+        pairs = pairs[: args.limit] if args.limit else pairs
+        scores += compare_drawings(detector, tqdm(pairs, unit="img", file=sys.stderr), args.scales)
     return {name: scores}, [("Precision and recall", precision_recall(name, found))]
 
 

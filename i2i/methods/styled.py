@@ -213,7 +213,7 @@ class StyledPix2Pix(nn.Module):
         nets["style_encoder"].requires_grad_(True)
         terms["style"] = c.lambda_style * F.l1_loss(found, foreign)
         fading = c.lambda_diversity * (1 - progress)
-        terms["diversity"] = -fading * F.l1_loss(F.avg_pool2d(other, 8), F.avg_pool2d(same, 8).detach())
+        terms["diversity"] = -fading * losses.style_difference(other, same.detach(), cell=8)
         loss_g = sum(terms.values())
         update("generator", loss_g)
         for name in ("patch", "projected"):

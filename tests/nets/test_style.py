@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from i2i.nets.style import MappingNetwork, StyleEncoder, unit
+from i2i.nets.style import DomainHeads, MappingNetwork, StyleEncoder, unit
 
 
 @pytest.fixture
@@ -102,3 +102,51 @@ def test_the_gradient_of_a_flat_picture_is_finite(encoder):
     encoder(y).sum().backward()
     assert y.grad.isfinite().all()
     assert all(p.grad.isfinite().all() for p in encoder.parameters())
+
+
+def test_one_domain_is_the_plain_network():
+    torch.manual_seed(3)
+    plain = MappingNetwork(4, 6, 16, 3), StyleEncoder(6, widths=(4, 8, 8))
+    torch.manual_seed(3)
+    of_domains = MappingNetwork(4, 6, 16, 3, domains=1), StyleEncoder(6, widths=(4, 8, 8), domains=1)
+    for a, b in zip(plain, of_domains, strict=True):
+        assert a.state_dict().keys() == b.state_dict().keys()
+        assert all(torch.equal(v, b.state_dict()[k]) for k, v in a.state_dict().items())
+    assert {k.split(".")[0] for k in plain[0].state_dict()} == {"trunk", "head"}
+
+
+@torch.inference_mode()
+def test_heads_go_by_domain():
+    heads = DomainHeads(torch.nn.Linear(3, 2) for _ in range(4))
+    h, domain = torch.randn(5, 3), torch.tensor([2, 0, 3, 2, 1])
+    wanted = torch.cat([heads[k](row[None]) for row, k in zip(h, domain.tolist(), strict=True)])
+    assert (heads(h, domain) - wanted).abs().max() < 1e-6
+    with pytest.raises(ValueError, match="4 domains: say which"):
+        heads(h, None)
+
+
+@pytest.mark.parametrize("of", ["mapping", "encoder"])
+def test_only_the_chosen_head_learns(of):
+    torch.manual_seed(0)
+    if of == "mapping":
+        net, x = MappingNetwork(4, 6, 16, 6, domains=3, own=2, leak=0.0, normalised=False), torch.randn(5, 4)
+    else:
+        net, x = StyleEncoder(6, widths=(4, 8), domains=3, normalised=False), torch.rand(5, 3, 64, 64)
+    net(x, torch.tensor([1, 1, 1, 1, 1])).square().sum().backward()
+    learned = [sum(float(p.grad.abs().sum()) for p in head.parameters()) for head in net.heads]
+    assert learned[1] > 0 and learned[0] == learned[2] == 0
+    assert all(p.grad.abs().sum() > 0 for name, p in net.named_parameters() if not name.startswith("heads"))
+
+
+@torch.inference_mode()
+def test_a_mapping_of_domains_shares_its_first_layers():
+    net = MappingNetwork(4, 6, 16, 6, domains=2, own=4, leak=0.0, normalised=False)
+    assert [(layer.in_features, layer.out_features) for layer in net.trunk] == [(4, 16), (16, 16)]
+    z = torch.randn(3, 4)
+    for k in range(2):
+        own = [layer for layer in net.heads[k] if isinstance(layer, torch.nn.Linear)]
+        assert [layer.out_features for layer in own] == [16, 16, 16, 6]
+        h = z
+        for layer in (*net.trunk, *own[:-1]):
+            h = layer(h).clamp(min=0)
+        assert (net(z, torch.full((3,), k)) - own[-1](h)).abs().max() < 1e-5

@@ -1,0 +1,83 @@
+"""StarGAN v2: the photo is encoded once, and decoded once for each style of the chosen domain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from i2i.images import fit_square, photo_to_tensor
+from i2i.methods import starganv2
+from i2i.serving.base import Server, checked_seeds, noise_of, plain_arguments
+
+
+class StarGANv2Server(Server):
+    """A style belongs to a domain: seeds and reference photos become styles through that domain's heads."""
+
+    def __init__(self, name: str, config: dict[str, Any], nets: nn.ModuleDict, device: torch.device):
+        super().__init__(name, config, nets, device)
+        self.net = starganv2.StarGANv2Config(**plain_arguments(config["net"]))
+
+    @classmethod
+    def build(cls, config: dict[str, Any]) -> nn.ModuleDict:
+        net = starganv2.StarGANv2Config(**plain_arguments(config["net"]))
+        if len(config["domains"]) != net.domains:
+            raise ValueError(f"it names {len(config['domains'])} domains, its nets have {net.domains}")
+        return starganv2.serving_nets(net)
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        return tuple(self.config["domains"])
+
+    @property
+    def stride(self) -> int:
+        return self.nets["generator"].stride
+
+    @property
+    def style_length(self) -> int:
+        return self.net.code
+
+    def blank(self, size: int) -> Tensor:
+        return torch.zeros(3, size, size)
+
+    def check(self, direction: str | None, domain: str | None) -> None:
+        self._refuse_direction(direction)
+        if domain is not None:
+            self._number(domain)
+
+    def _number(self, domain: str | None) -> Tensor:
+        """The domain as a batch of one; ValueError that lists the domains where it is none of them."""
+        if domain not in self.domains:
+            what = "a domain is missing" if domain is None else f"there is no domain {domain!r}"
+            raise ValueError(f"{what}: {self.name} translates to {', '.join(self.domains)}; give domain=")
+        return torch.tensor([self.domains.index(domain)], device=self.device)
+
+    @torch.inference_mode()
+    def styles(self, seeds: Sequence[int], domain: str | None = None) -> np.ndarray:
+        number = self._number(domain)
+        latents = [torch.randn(self.net.latent, generator=noise_of(seed)) for seed in checked_seeds(seeds)]
+        # A row at a time: matrix kernels may round differently for other batch sizes, a style must not.
+        rows = [starganv2.latent_code(self.nets, self.net, z[None].to(self.device), number) for z in latents]
+        return torch.cat(rows).float().cpu().numpy()
+
+    @torch.inference_mode()
+    def style_of(self, photo: Image.Image, domain: str | None = None) -> np.ndarray:
+        y = photo_to_tensor(fit_square(photo, self.config["size"]))
+        number = self._number(domain)
+        return starganv2.photo_code(self.nets, self.net, y[None].to(self.device), number)[0].float().cpu().numpy()
+
+    @torch.inference_mode()
+    def answer_styles(self, x: Tensor, styles: Tensor, *, direction: str | None = None) -> Tensor:
+        self._refuse_direction(direction)
+        x = x[None].to(self.device, self.dtype).contiguous(memory_format=torch.channels_last)
+        encoded = self.generator.encode(x)
+        answers = []
+        # One decoding for each style: on a CPU a batch is no faster, and pictures cannot depend on batch-mates.
+        step = 1 if self.device.type == "cpu" else len(styles)
+        for part in styles.to(self.device, self.dtype).split(step):
+            answers.append(self.generator.decode([f.expand(len(part), -1, -1, -1) for f in encoded], part))
+        return torch.cat(answers).float().cpu()

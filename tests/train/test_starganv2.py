@@ -1,0 +1,181 @@
+"""train/starganv2.py, the task domains of evaluate.py, and the table components of reproduce.py."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+from i2i import Translator
+from i2i.methods.starganv2_recipes import COMPONENTS
+
+TINY = (
+    *("--size", "32", "--style-nets", "lean", "--style", "8", "--latent", "4", "--widths", "8", "8", "16"),
+    *("--judge-widths", "8", "8", "8", "8", "--blocks", "1", "--fold", "1", "--batch", "2", "--workers", "0"),
+)
+QUICK = (*TINY, "--cpu", "--log-every", "1", "--grid-every", "2", "--save-minutes", "1000")
+
+
+@pytest.fixture
+def script(load_script):
+    return load_script("starganv2")
+
+
+def words(*values) -> list[str]:
+    return [str(v) for v in values]
+
+
+def test_photos_to_a_model_of_domains(script, domain_photos, tmp_path, capsys):
+    run = tmp_path / "run"
+    assert script.main(words(domain_photos, "--out", run, "--steps", 2, *QUICK)) == 0
+    assert f"--model {run / 'model'}" in capsys.readouterr().out
+    config = json.loads((run / "model" / "config.json").read_text())
+    assert (config["method"], config["input"]["kind"]) == ("starganv2", "photo")
+    assert config["domains"] == ["blue", "green", "red"] and config["net"]["domains"] == 3
+    assert config["data"]["train"] == {"blue": 4, "green": 3, "red": 7} and config["data"]["labels"] == "its subfolder"
+    assert config["training"]["steps"] == 2 and str(tmp_path) not in json.dumps(config)
+    card = (run / "model" / "README.md").read_text()
+    assert "python train/starganv2.py ROOT --out RUN --steps 2" not in card and "--steps 2" in card
+    assert (run / "model" / "examples" / "samples.jpg").exists() and (run / "curves.png").exists()
+    rows = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    assert {"latent_diversity", "reference_cycle", "latent_r1", "rate"} <= rows[0].keys() and rows[0]["rate"] == 1
+    model = Translator.from_pretrained(run / "model", device="cpu")
+    photo = next((domain_photos / "red").iterdir())
+    assert [p.size for p in model.sample(photo, n=2, domain="green")] == [(32, 32)] * 2
+    with pytest.raises(ValueError, match="--resume"):
+        script.main(words(domain_photos, "--out", run, "--steps", 3, *QUICK))
+    assert script.main(words(domain_photos, "--out", run, "--resume", "--steps", 3, "--cpu")) == 0
+    again = json.loads((run / "model" / "config.json").read_text())
+    assert again["training"]["steps"] == 3 and again["net"] == config["net"] and again["name"] == config["name"]
+
+
+@pytest.mark.parametrize("turns", ["both", "alternate"])
+def test_a_resumed_run_equals_an_unbroken_one(script, domain_photos, tmp_path, turns):
+    common = words(*QUICK, "--turns", turns, "--r1-every", 2, "--steps", 3)
+    assert script.main(words(domain_photos, "--out", tmp_path / "whole", *common)) == 0
+    broken = words(domain_photos, "--out", tmp_path / "broken")
+    assert script.main([*broken, *common, "--minutes", "1e-9"]) == 0  # stops after one step
+    torch.rand(17)
+    assert script.main([*broken, "--resume", "--cpu"]) == 0
+    for name in ("nets", "ema"):
+        whole, resumed = (load_file(tmp_path / k / "state" / f"{name}.safetensors") for k in ("whole", "broken"))
+        assert whole.keys() == resumed.keys() and all(torch.equal(whole[k], resumed[k]) for k in whole)
+    assert (tmp_path / "whole" / "log.jsonl").read_text() == (tmp_path / "broken" / "log.jsonl").read_text()
+
+
+def test_an_index_and_a_dry_run(script, domain_photos, tmp_path, capsys):
+    with (tmp_path / "index.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["file", "coat"])
+        rows.writerows([f"{p.parent.name}/{p.name}", p.parent.name] for p in sorted(domain_photos.rglob("*.png")))
+    chosen = words("--index", tmp_path / "index.csv", "--column", "coat", "--domains", "red", "blue")
+    command = words(domain_photos, "--out", tmp_path / "run", *chosen, "--dry-run", "--cpu")
+    assert script.main([*command, "--recipe", "lean"]) == 0
+    said = capsys.readouterr().out
+    assert "training photos: red 7, blue 4" in said and "domains: 2" in said and "lambda_ds: 1.0" in said
+    assert "MB, half precision" in said and "G multiply-adds for each photo" in said
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(ValueError, match="there is no recipe 'thin'"):
+        script.main([*command, "--recipe", "thin"])
+    with pytest.raises(ValueError, match="lies inside"):
+        script.main(words(domain_photos, "--out", domain_photos / "run", *QUICK))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe, domains", [("celeba_hq", ["red", "blue"]), ("afhq", ["red", "green", "blue"])])
+def test_twenty_steps_of_the_papers_recipes(script, domain_photos, tmp_path, recipe, domains):
+    """The settings as they are, but for narrow nets of small pictures."""
+    high_pass = recipe == "celeba_hq"
+    small = words(*QUICK, "--grid-every", 20, "--style-nets", "paper", "--widths", 8, 8, 16, 16, "--blocks", 2)
+    command = words(domain_photos, "--out", tmp_path / "run", "--recipe", recipe, "--domains", *domains, *small)
+    assert script.main([*command, "--steps", "20"]) == 0
+    config = json.loads((tmp_path / "run" / "model" / "config.json").read_text())
+    assert config["net"]["high_pass"] == float(high_pass) and config["net"]["lambda_ds"] == (1 if high_pass else 2)
+    rows = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert len(rows) == 20 and {"latent_r1", "latent_style", "reference_diversity"} <= rows[-1].keys()
+    model = Translator.from_pretrained(tmp_path / "run" / "model", device="cpu")
+    photo = next((domain_photos / "red").iterdir())
+    answers = [p.tobytes() for k in domains for p in model.sample(photo, n=2, domain=k)]
+    assert len(set(answers)) == 2 * len(domains)
+
+
+def random_features(path):
+    """A MobileNet v1 with random weights, which is enough to see that measures are made."""
+    torch.manual_seed(0)
+    tensors = {}
+
+    def layer(name: str, *shape: int) -> None:
+        tensors[f"{name}.conv.weight"] = torch.randn(*shape) * (2 / (shape[1] * shape[2] * shape[3])) ** 0.5
+        for key, value in (("weight", 1.0), ("bias", 0.0), ("running_mean", 0.0), ("running_var", 1.0)):
+            tensors[f"{name}.bn.{key}"] = torch.full((shape[0],), value)
+
+    widths = (32, 64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 1024, 1024)
+    layer("conv1", 32, 3, 3, 3)
+    for i, (a, b) in enumerate(zip(widths, widths[1:], strict=False)):
+        layer(f"blocks.{i}.dw", a, 1, 3, 3)
+        layer(f"blocks.{i}.pw", b, a, 1, 1)
+    save_file(tensors, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def features(tmp_path_factory):
+    return random_features(tmp_path_factory.mktemp("features") / "mobilenet.safetensors")
+
+
+def test_domains_are_measured(load_script, domain_photos, domain_model_folder, features, tmp_path, capsys):
+    evaluate = load_script("evaluate")
+    command = words("domains", domain_model_folder, "--root", domain_photos, "--out", tmp_path, "--device", "cpu")
+    assert evaluate.main([*command, *words("--features", features, "--outputs", 2, "--sources", 1)]) == 0
+    scores = json.loads((tmp_path / "scores.json").read_text())["scores"]
+    assert set(scores) == {"discs", "real photos"}
+    assert scores["discs"]["latent: diversity, mean of all pairs"]["value"] > 0
+    assert "reference: kernel distance, red → blue" in scores["discs"]
+    assert "sources on the left" in (tmp_path / "report.html").read_text()
+    with pytest.raises(ValueError, match="give a network with --features"):
+        evaluate.main([*command, "--features", "none"])
+
+
+@pytest.mark.slow
+def test_the_ablation_beside_the_papers_numbers(load_script, domain_photos, features, tmp_path, capsys):
+    reproduce = load_script("reproduce")
+    command = words("components", domain_photos, "--out", tmp_path / "run", "--cpu", "--measure-features", features)
+    command += words("--outputs", 2, "--sources", 1, *TINY, "--save-minutes", 1000)
+    assert reproduce.main([*command, "--steps", "2", "--dry-run"]) == 0
+    assert not (tmp_path / "run").exists() and capsys.readouterr().out.count("StarGANv2Config") == 6
+    assert reproduce.main([*command, "--steps", "2", "--configs", "A", "F", "--minutes", "1e-9"]) == 0
+    assert "goes on where it stopped" in capsys.readouterr().err and not (tmp_path / "run" / "F").exists()
+    assert reproduce.main([*command, "--steps", "2"]) == 0
+    text = (tmp_path / "run" / "results.md").read_text()
+    assert text in capsys.readouterr().out
+    rows = {line.split(" | ")[0][2:]: line for line in text.splitlines() if line.startswith("| ")}
+    for key, component in COMPONENTS.items():
+        config = json.loads((tmp_path / "run" / key / "model" / "config.json").read_text())
+        assert all(config["net"][name] == value for name, value in component.net.items())
+        assert f"*{component.frechet}*" in rows[key]
+    assert "the paper: CelebA-HQ" in text and "only the order can be compared" in text
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert results["A"]["latent: diversity, mean of all pairs"]["value"] == 0  # one photo has one answer
+    assert results["F"]["latent: diversity, mean of all pairs"]["value"] > 0
+    # What is finished is not trained again.
+    before = (tmp_path / "run" / "A" / "model" / "config.json").stat().st_mtime_ns
+    assert reproduce.main([*command, "--steps", "2"]) == 0
+    assert (tmp_path / "run" / "A" / "model" / "config.json").stat().st_mtime_ns == before
+
+
+def test_photos_of_any_kind_are_read(script, domain_photos, tmp_path):
+    """A grey JPEG and a transparent PNG among the photos are nothing special; a broken one is named."""
+    for name in ("a", "b"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for i in range(6):
+            Image.new("L", (40, 30), 90).save(tmp_path / "photos" / name / f"{name}{i}.jpg")
+        Image.new("RGBA", (40, 30), (200, 0, 0, 128)).save(tmp_path / "photos" / name / f"{name}.png")
+    command = words(tmp_path / "photos", "--out", tmp_path / "run", "--steps", 1, *QUICK)
+    assert script.main(command) == 0
+    (tmp_path / "photos" / "a" / "broken.png").write_bytes(b"no picture")
+    with pytest.raises(ValueError, match="broken.png"):
+        script.main(words(tmp_path / "photos", "--out", tmp_path / "other", "--steps", 1, *QUICK))

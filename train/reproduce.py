@@ -1,0 +1,33 @@
+"""The tables of the papers on one's own data: python train/reproduce.py TABLE ROOT --out RUN ...
+
+A table trains what it compares, one after another, with the same data, length and seed, measures it, and prints the
+results beside the paper's numbers. What is finished is not trained again: the same command goes on after a stop.
+Options that are not the table's own go to the script that trains.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import reproduce_components
+from cli import run_script
+
+# Name of a table -> its module: ABOUT, add_arguments(parser), run(args, rest).
+TABLES = {"components": reproduce_components}
+
+
+def main(argv: list[str] | None) -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    tables = parser.add_subparsers(dest="table", required=True, metavar="TABLE")
+    for name, module in TABLES.items():
+        # Abbreviations would swallow options of the script that trains.
+        new = tables.add_parser(name, help=module.ABOUT, description=module.ABOUT, allow_abbrev=False)
+        module.add_arguments(new)
+    args, rest = parser.parse_known_args(argv)
+    return TABLES[args.table].run(args, rest)
+
+
+if __name__ == "__main__":
+    run_script(main)

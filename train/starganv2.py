@@ -1,0 +1,247 @@
+"""StarGAN v2 on photos of several domains: python train/starganv2.py ROOT --out RUN.
+
+ROOT holds one subfolder a domain. Or one folder of photos, and a CSV file says which domain each belongs to:
+--index index.csv --column coat --domains black orange grey white. Leaves a model folder that translates a photo into
+each domain, in the style of a seed or of a reference photo: python demo/app.py --model RUN/model
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from cli import Progress, add_options, claim_run_folder, collect, print_plan, run_script
+from edges2photo import features_or_none
+from paired_run import begin_with
+from torch import Tensor, nn
+
+from i2i import model_folder
+from i2i.data.domains import DomainConfig, DomainDataset
+from i2i.methods.starganv2 import StarGANv2, StarGANv2Config
+from i2i.methods.starganv2_recipes import RECIPES, find_recipe
+from i2i.nets.cost import multiply_adds
+from i2i.training.loop import TrainConfig, train
+from i2i.training.state import StateFolder
+from i2i.translator import Translator
+
+# The paper's length, and no warm-up.
+PAPER = {"steps": 100_000, "batch": 8, "warmup": 0}
+# Kept with the run, so that --resume needs none of them again.
+KEPT = ("name", "data", "licence", "note", "recipe", "features")
+# Not worth telling in the card's command.
+PRIVATE = ("root", "out", "resume", "dry_run", "workers", "minutes", "save_minutes", "cpu", "licence", "data", "note")
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    known = "\n".join(f"  {name:10} {r.about}" for name, r in RECIPES.items())
+    differs = ", ".join(f"--{k} {v}" for k, v in PAPER.items())
+    parser = argparse.ArgumentParser(
+        description=f"{__doc__}\nWithout a recipe: {differs}.\n\nrecipes:\n{known}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("root", type=Path, help="folder with a subfolder of photos for each domain, or of photos")
+    parser.add_argument("--out", type=Path, default=Path("runs/starganv2"), help="run folder")
+    parser.add_argument("--recipe", default=None, help="a setting, see above; options given here override it")
+    parser.add_argument("--name", default=None, help="the model's name (default: the folder's)")
+    parser.add_argument("--data", default=None, help="what the photos are, for card and page (default: the name)")
+    parser.add_argument("--licence", default="not stated", help="licence of the photos, for card and page")
+    parser.add_argument("--note", default=None, help="a sentence that the page shows: what the model knows")
+    parser.add_argument(
+        "--features",
+        default="none",
+        help="feature network of a second, projected discriminator: a MobileNet v1 safetensors file, torchvision, or "
+        "none as in the paper (default)",
+    )
+    parser.add_argument("--init", default=None, help="start from this model's weights: bundled name or folder")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    parser.add_argument("--cpu", action="store_true", help="train on the CPU even where there is a GPU")
+    parser.add_argument("--dry-run", action="store_true", help="print everything, with the cost, and stop")
+    add_options(parser, StarGANv2Config, skip=("domains",))
+    add_options(parser, DomainConfig)
+    add_options(parser, TrainConfig)
+    args = parser.parse_args(argv)
+    if args.resume:
+        parser.set_defaults(**StateFolder(args.out).meta()["recipe"]["options"])
+        args = parser.parse_args(argv)
+    return args
+
+
+def resolve(args: argparse.Namespace) -> tuple[StarGANv2Config, TrainConfig, DomainDataset, DomainDataset]:
+    """Configurations and data: what was given, over the run that goes on, over the recipe, over the defaults."""
+    if args.resume:
+        previous = StateFolder(args.out).meta()
+        net, domains = previous["recipe"]["config"], previous["recipe"]["domains"]
+        how = previous["train"] | {"minutes": 0.0}
+    else:
+        recipe = find_recipe(args.recipe) if args.recipe else None
+        net, domains, how = (dict(recipe.net) if recipe else {}), {}, PAPER | (recipe.training if recipe else {})
+    size = args.size or net.get("size", StarGANv2Config.size)
+    chosen = collect(DomainConfig, args, **domains)
+    data = DomainDataset(args.root, "train", size, chosen, cache=False if args.dry_run else None)
+    val = DomainDataset(args.root, "val", size, data.config, cache=False)
+    # The nets count the domains that the data name.
+    given = argparse.Namespace(**vars(args) | {"domains": None})
+    config = collect(StarGANv2Config, given, **net | {"domains": len(data.domains)})
+    return config, collect(TrainConfig, args, **how), data, val
+
+
+def held_out_batch(val: DomainDataset, rows: int = 6) -> dict[str, Tensor]:
+    """What a grid shows: photos of all domains, and a reference of each."""
+    count = len(val.domains)
+    reference = torch.stack([val.photo(k, 0) for k in range(count)])
+    # The second photos, as far as they go: nothing is its own reference.
+    x = torch.stack([val.photo(k % count, 1 + k // count % (len(val.files[k % count]) - 1)) for k in range(rows)])
+    return {"x": x, "reference": reference, "target": torch.arange(count)}
+
+
+class _Given(nn.Module):
+    """A net with its second argument fixed, as counting wants it."""
+
+    def __init__(self, net: nn.Module, second: Tensor):
+        super().__init__()
+        self.net = net
+        self.register_buffer("second", second)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.net(x, self.second)
+
+
+def cost(method: StarGANv2) -> dict[str, str]:
+    """Size of the model, and multiply-adds of an answer and of a training step."""
+    c, nets = method.config, method.nets
+    shape, domain = (1, 3, c.size, c.size), torch.zeros(1, dtype=torch.long)
+    answer = multiply_adds(_Given(nets["generator"], torch.zeros(1, c.code)), *shape)
+    judge = multiply_adds(nets["discriminator"].trunk, *shape)
+    read = multiply_adds(_Given(nets["style_encoder"], domain), *shape) if c.read else 0
+    # A pass back costs two forwards. G: the fake, its cycle, and the decoder once more for the diversity loss. D: a
+    # real photo, a fake with learning and without, and R1's second derivative. E: the fake and the photo itself.
+    turn = (6 + 0.5 * (c.lambda_ds > 0)) * answer + (8 + 4 / c.r1_every) * judge + 6 * read
+    served = sum(p.numel() for name in method.served for p in nets[name].parameters())
+    return {
+        "model folder": f"{2 * served / 1e6:.1f} MB, half precision",
+        "an answer": f"{answer / 1e9:.2f} G multiply-adds",
+        "a training step": f"about {turn * (1 + (c.turns == 'both')) / 1e9:.0f} G multiply-adds for each photo of the "
+        "batch, without a projected discriminator",
+    }
+
+
+def card(config: dict[str, Any]) -> str:
+    data, training = config["data"], config["training"]
+    counts = ", ".join(f"{name} {count}" for name, count in data["train"].items())
+    held = ", ".join(f"{name} {count}" for name, count in data["val"].items())
+    return f"""# {config["name"]}
+
+StarGAN v2: a photo becomes one of {", ".join(config["domains"])}, in the style of a seed or of a reference photo.
+
+- Data: {data["name"]}. Training photos: {counts}; for validation: {held}.
+- Which photo is in which domain: {data["labels"]}.
+- Licence of the data: {data["licence"]}.
+- Command: `{training["command"]}`
+- Trained for {training["steps"]} of {training["of_steps"]} steps of {training["batch"]} photos, {training["hours"]}
+  hours on {training["device"]}. Features in the losses: {training["features"]}.
+
+Photos unlike the training photos come out wrong. Measures: `python train/evaluate.py domains`.
+
+![on top references; below, photos, two seeds in each domain, and the styles of the references](examples/samples.jpg)
+"""
+
+
+def command_line(args: argparse.Namespace) -> str:
+    """The command for the card, without folders of this machine."""
+    words = []
+    for key, value in vars(args).items():
+        if key in PRIVATE or value is None or value is False:
+            continue
+        value = Path(value).name if key in ("index", "features", "init") else value
+        words += ["--" + key.replace("_", "-"), *map(str, value if isinstance(value, (list, tuple)) else [value])]
+    return f"python train/starganv2.py ROOT --out RUN {shlex.join(words)}".strip()
+
+
+def main(argv: list[str] | None) -> int:
+    args = parse(argv)
+    config, how, data, val = resolve(args)
+    accelerator = Accelerator(cpu=args.cpu or not torch.cuda.is_available(), mixed_precision=how.mixed_precision)
+    features = features_or_none(args.features, "loss", lambda text: print(text, file=sys.stderr))
+    if features is not None:
+        features.to(accelerator.device)
+    torch.manual_seed(how.seed)
+    method = StarGANv2(config, features)
+    if args.init and not args.resume:
+        begin_with(method, args.init)
+    name = args.name or args.root.resolve().name
+    if args.dry_run:
+        facts = {
+            "training photos": data.describe(), "validation photos": val.describe(),
+            "an epoch": f"{len(data)} photos, {len(data) // config.domains} of each domain",
+        } | cost(method) | {
+            "out": args.out, "name": name, "device": accelerator.device, "processes": accelerator.num_processes,
+        }  # fmt: skip
+        print_plan([config, data.config, how], method.nets, facts)
+        return 0
+    if args.out.resolve().is_relative_to(args.root.resolve()):
+        raise ValueError(f"--out {args.out} lies inside {args.root}, which would then hold its own results")
+    if accelerator.is_main_process:
+        claim_run_folder(args.out, args.resume)
+    accelerator.wait_for_everyone()
+
+    def describe(step: int, seconds: float) -> dict[str, Any]:
+        device = "CPU" if accelerator.device.type == "cpu" else torch.cuda.get_device_name()
+        d = data.config
+        counts = {
+            split: dict(zip(s.domains, map(len, s.files), strict=True)) for split, s in (("train", data), ("val", val))
+        }
+        return {
+            "kind": "translator", "method": StarGANv2.method, "name": name, "net": dataclasses.asdict(config),
+            "input": {"kind": "photo"}, "size": config.size, "domains": list(data.domains),
+            "preprocessing": f"photos: {d.fit}, {config.size} pixels (i2i.data.domains)",
+            "data": {
+                "name": args.data or name, "licence": args.licence,
+                "labels": f"column {d.column} of {Path(d.index).name}" if d.index else "its subfolder",
+            } | counts,
+            "training": {
+                "steps": step, "of_steps": how.steps, "batch": how.batch * accelerator.num_processes,
+                "hours": round(seconds / 3600, 2), "device": f"{accelerator.num_processes} x {device}",
+                "command": command_line(args), "features": features.name if features is not None else "none",
+            },
+            "metrics": {},
+        } | ({"note": args.note} if args.note else {})  # fmt: skip
+
+    target = args.out / "model"
+
+    def export(step: int, nets: nn.ModuleDict, seconds: float) -> None:
+        finished = describe(step, seconds)
+        model_folder.save(target, finished, nets, card(finished))
+
+    start = StateFolder(args.out).meta()["step"] if args.resume else 0
+    bar = Progress(how.steps, start, how.batch * accelerator.num_processes) if accelerator.is_main_process else None
+    held_out = held_out_batch(val)
+    outcome = train(
+        method, data, held_out, args.out, how, accelerator=accelerator, resume=args.resume,
+        recipe={
+            "config": dataclasses.asdict(config), "domains": dataclasses.asdict(data.config),
+            "options": {k: getattr(args, k) for k in KEPT} | {"name": name},
+        },
+        on_step=bar or (lambda step, logs: None), on_save=export,
+    )  # fmt: skip
+    if bar:
+        bar.close()
+    if accelerator.is_main_process:
+        if outcome.reason == "finished":
+            (target / "examples").mkdir(exist_ok=True)
+            translator = Translator.from_pretrained(target, "cpu", "float32")
+            method.grid(translator.nets, held_out).save(target / "examples" / "samples.jpg", quality=88)
+        else:
+            print(f"stopped ({outcome.reason}) after {outcome.step} of {how.steps} steps; go on with --resume",
+                  file=sys.stderr)  # fmt: skip
+        print(f"open it: python demo/app.py --model {target}")
+    return 0
+
+
+if __name__ == "__main__":
+    run_script(main)
