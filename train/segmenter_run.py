@@ -55,7 +55,8 @@ def run(args: argparse.Namespace) -> int:
     """Train, measure on the real validation photos, and leave the network in RUN/model."""
     before = StateFolder(args.out).meta() if args.resume else None
     kept = before["recipe"] if before else {"config": {}, "palette": args.palette, "name": args.name}
-    how = collect(TrainConfig, args, **(before["train"] | {"minutes": 0.0} if before else {"steps": 2000, "ema": 0.99, "warmup": 50}))
+    defaults = before["train"] | {"minutes": 0.0} if before else {"steps": 2000, "ema": 0.99, "warmup": 50}
+    how = collect(TrainConfig, args, **defaults)
     size = args.size or kept["config"].get("size", SegmenterConfig.size)
     # Photos are answered with labels, whatever the folder calls A and B.
     pairs = PairedConfig(palette=args.palette or kept["palette"])
