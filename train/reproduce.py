@@ -2,7 +2,7 @@
 
 A table trains what it compares, one after another, with the same data, length and seed, measures it, and prints the
 results beside the paper's numbers. What is finished is not trained again: the same command goes on after a stop.
-Options that are not the table's own go to the script that trains.
+The table components hands options that are not its own to the script that trains.
 """
 
 from __future__ import annotations
@@ -10,10 +10,13 @@ from __future__ import annotations
 import argparse
 
 import reproduce_components
+import reproduce_pix2pix
 from cli import run_script
+from pix2pix_tables import TABLES as PIX2PIX
 
-# Name of a table -> its module: ABOUT, add_arguments(parser), run(args, rest).
-TABLES = {"components": reproduce_components}
+# Name of a table -> what it compares, and its module: add_arguments(parser), run(args, rest).
+TABLES = {name: (table.about, reproduce_pix2pix) for name, table in PIX2PIX.items()}
+TABLES["components"] = (reproduce_components.ABOUT, reproduce_components)
 
 
 def main(argv: list[str] | None) -> int:
@@ -21,12 +24,12 @@ def main(argv: list[str] | None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     tables = parser.add_subparsers(dest="table", required=True, metavar="TABLE")
-    for name, module in TABLES.items():
+    for name, (about, module) in TABLES.items():
         # Abbreviations would swallow options of the script that trains.
-        new = tables.add_parser(name, help=module.ABOUT, description=module.ABOUT, allow_abbrev=False)
+        new = tables.add_parser(name, help=about, description=about, allow_abbrev=False)
         module.add_arguments(new)
     args, rest = parser.parse_known_args(argv)
-    return TABLES[args.table].run(args, rest)
+    return TABLES[args.table][1].run(args, rest)
 
 
 if __name__ == "__main__":

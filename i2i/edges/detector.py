@@ -41,7 +41,7 @@ class EdgeDetector:
         model_folder.load_weights(folder, config, net)
         self.config = config
         self.device = torch.device(device)
-        self.net = net.eval().requires_grad_(False).to(self.device, memory_format=torch.channels_last)
+        self.net = net.fold_norms().requires_grad_(False).to(self.device, memory_format=torch.channels_last)
         # Sigmoid(slope * logit + offset): a monotone map that puts the wanted share of ink at 25/255.
         calibration = config.get("calibration", {"slope": 1.0, "offset": 0.0})
         self.slope, self.offset = float(calibration["slope"]), float(calibration["offset"])

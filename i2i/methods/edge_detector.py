@@ -26,12 +26,12 @@ class EdgeConfig:
         fusion_weight: of the fusion's loss.
     """
 
-    widths: tuple[int, ...] = (16, 32, 64, 96, 96)
-    blocks: tuple[int, ...] = (1, 2, 2, 2, 1)
-    head_widths: tuple[int, ...] = (8, 16, 24, 24, 24)
+    widths: tuple[int, ...] = (24, 48, 96, 96)
+    blocks: tuple[int, ...] = (1, 2, 2, 2)
+    head_widths: tuple[int, ...] = (16, 24, 32, 32)
     lr: float = 3e-3
     weight_decay: float = 1e-2
-    side_weights: tuple[float, ...] = (0.5, 0.7, 0.7, 0.7, 0.7)
+    side_weights: tuple[float, ...] = (0.5, 0.7, 0.7, 0.7)
     fusion_weight: float = 1.5
 
 

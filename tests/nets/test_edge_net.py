@@ -18,25 +18,25 @@ def test_default_is_below_a_million_parameters():
     with torch.device("meta"):
         net = EdgeNet()
     assert 100_000 < sum(p.numel() for p in net.parameters()) < 1_000_000
-    assert len(net.stages) == 5 and net.multiple == 16
+    assert len(net.stages) == 4 and net.multiple == 16
 
 
 @torch.inference_mode()
 @pytest.mark.parametrize("stages", [2, 3, 5])
 def test_one_map_for_each_stage_and_their_fusion(stages):
     net = EdgeNet((4,) * stages, (1,) * stages, (4,) * stages).eval()
-    assert net.multiple == 2 ** (stages - 1)
-    outputs = net(torch.randn(2, 3, 48, 64))
-    assert [tuple(o.shape) for o in outputs] == [(2, 1, 48, 64)] * (stages + 1)
+    assert net.multiple == 2**stages
+    outputs = net(torch.randn(2, 3, 32, 96))
+    assert [tuple(o.shape) for o in outputs] == [(2, 1, 32, 96)] * (stages + 1)
 
 
 @torch.inference_mode()
-def test_stages_halve_the_resolution(net):
+def test_the_photo_is_folded_and_stages_halve_the_resolution(net):
     shapes = []
     for stage in net.stages:
         stage.register_forward_hook(lambda module, given, result: shapes.append(tuple(result.shape[-2:])))
     net(torch.randn(1, 3, 32, 48))
-    assert shapes == [(32, 48), (16, 24), (8, 12)]
+    assert shapes == [(16, 24), (8, 12), (4, 6)]
 
 
 @torch.inference_mode()
@@ -66,8 +66,29 @@ def test_gradients_reach_every_parameter(net):
 @torch.inference_mode()
 def test_an_output_moves_with_its_photo(net):
     # Shifting by the coarsest stage's stride shifts the maps: nothing is off by a pixel between the stages.
-    photo = torch.zeros(1, 3, 160, 160)
-    photo[:, :, 64:96, 64:96] = torch.randn(3, 32, 32)
+    photo = torch.zeros(1, 3, 320, 320)
+    photo[:, :, 128:160, 128:160] = torch.randn(3, 32, 32)
     here = net(photo)[-1]
-    there = net(photo.roll((8, 4), (2, 3)))[-1].roll((-8, -4), (2, 3))
-    assert (here - there)[:, :, 60:100, 60:100].abs().max() < 1e-4
+    there = net(photo.roll((16, 8), (2, 3)))[-1].roll((-16, -8), (2, 3))
+    assert (here - there)[:, :, 124:164, 124:164].abs().max() < 1e-4
+
+
+@torch.inference_mode()
+def test_folded_norms_change_nothing(net):
+    net.train()
+    for _ in range(3):
+        net(torch.randn(4, 3, 32, 32) * 3 + 1)  # running statistics away from zero and one
+    net.eval()
+    x = torch.randn(2, 3, 48, 32)
+    before = net(x)
+    after = net.fold_norms()(x)
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in net.modules())
+    assert max((a - b).abs().max() for a, b in zip(before, after, strict=True)) < 1e-4
+
+
+def test_neighbouring_pixels_are_told_apart(net):
+    # Folding four pixels into one must not blur them: each reaches the finest output on its own.
+    x = torch.randn(1, 3, 32, 32, requires_grad=True)
+    net(x)[0][0, 0, 16, 16].backward()
+    near = x.grad[0, :, 14:18, 14:18].abs().sum(0)
+    assert (near > 0).all() and len(near.unique()) == 16
