@@ -1,6 +1,6 @@
-"""The page: draw, and four photos answer. Layout and launch only; what happens is in handlers.py.
+"""The page: draw, and photos answer. Layout and launch only; answers.py and its neighbours do the work.
 
-    python demo/app.py                                  every bundled model
+    python demo/app.py                                  every bundled model that can be drawn for
     python demo/app.py --model edges2cats --port 8000
     python demo/app.py --model RUN/model                a model folder that training made
 """
@@ -8,9 +8,11 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import socket
 import sys
+import threading
 from pathlib import Path
 from typing import NoReturn
 
@@ -20,97 +22,139 @@ if __package__ in (None, ""):  # started as a script: the clone itself is the pa
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
 os.environ.setdefault("GRADIO_RUN_HISTORY", "False")  # drawings are not kept in the browser
 
-import gradio as gr  # noqa: E402
+from demo.zero_gpu import LIVE  # noqa: E402  first: before torch
 
-from demo import handlers  # noqa: E402
+import gradio as gr  # noqa: E402  # isort: skip
+
+from demo.answers import DRAWABLE, EMPTY, Answers  # noqa: E402
+from demo.batching import Worker  # noqa: E402
 from demo.canvas import drawing_surface, load_examples  # noqa: E402
-from demo.tiles import photo_tiles  # noqa: E402
+from demo.examples import fitting_examples, keep_examples, showcase  # noqa: E402
+from demo.handlers import PICTURES, Endpoints, check_drawable, facts, model_facts  # noqa: E402
+from demo.imports import answer_upload  # noqa: E402
+from demo.routes import routes  # noqa: E402
+from demo.tiles import below_tiles, photo_tiles  # noqa: E402
+from demo.tools import Tools  # noqa: E402
 from i2i.model_folder import ASSETS, bundled_models  # noqa: E402
 from i2i.translator import DRAWING_SIZE, Translator, choose_device  # noqa: E402
 
 HERE = Path(__file__).parent
 CATS = "edges2cats"  # the bundled model that the page speaks of cats for
-_SENT = "(...inputs) => { window.dispatchEvent(new Event('drawing-sent')); return inputs; }"
+LARGEST_UPLOAD = "10mb"  # to the endpoints; the page's own requests are smaller (routes.py)
+SWEEP, LIFETIME = 300, 900  # seconds: uploads to the endpoints are looked through, and deleted when they are that old
+CALLS = 4  # of an endpoint that stand in the worker's line at once; Gradio queues CALLS_WAITING more
+CALLS_WAITING = 40
+_CATS = {
+    "title": "Draw a cat, meet four",
+    "invitation": "Draw a cat’s face: while you draw, photos answer. It knows heads from the front, no whole cats.",
+    "hint": "draw a cat’s face …",
+}
+_ANYTHING = {
+    "title": "Draw, and photos answer",
+    "invitation": "Draw something on the paper: while you draw, different photos answer.",
+    "hint": "draw something …",
+}
 
 
-def build_page(translators: dict[str, Translator]) -> gr.Blocks:
-    """The page for loaded models, the first one chosen. Launch it with `**launch_options()`."""
-    names = list(translators)
+def build_page(answers: Answers, address: str = "") -> gr.Blocks:
+    """The page for the models of `answers`, the first one chosen. Launch it with `**serving_options(answers)`.
 
-    def answer(drawing, model, seed):
-        return handlers.answer(translators, drawing, model, seed)
-
-    def facts(model):
-        return handlers.facts(translators, model)
-
-    def sample(sketch, model, n, seed):
-        """Four (or `n`) photos of a sketch; see handlers.sample."""
-        try:
-            return handlers.sample(translators, sketch, model, n, seed)
-        except ValueError as problem:
-            raise gr.Error(str(problem), print_exception=False) from problem
-
-    cats = names[0] == CATS
-    with gr.Blocks(title="Draw, and photos answer", analytics_enabled=False) as page:
-        title, invitation = (
-            ("Draw a cat, meet four", "Draw a cat’s face on the paper: after every line, four photos answer.")
-            if cats
-            else ("Draw, and photos answer", "Draw something on the paper: after every line, four photos answer.")
-        )
-        gr.HTML(f"<h1>{title}</h1><p>{invitation}</p>", elem_id="title")
+    address: where links point to; "": where the page is.
+    """
+    translators = answers.translators
+    models = [
+        model_facts(name, translator) | (_CATS if name == CATS else _ANYTHING)
+        for name, translator in translators.items()
+    ]
+    first, examples = models[0], load_examples(ASSETS / "sketches")
+    with gr.Blocks(title=first["title"], analytics_enabled=False, delete_cache=(SWEEP, LIFETIME)) as page:
+        gr.HTML(f"<h1>{first['title']}</h1><p>{first['invitation']}</p>", elem_id="title")
         with gr.Row(elem_id="halves"):
             with gr.Column(min_width=300):
                 canvas = drawing_surface(
-                    load_examples(ASSETS / "sketches"),
+                    examples,
                     size=DRAWING_SIZE,
-                    hint="draw a cat …" if cats else "draw something …",
+                    hint=first["hint"],
+                    mode=first["mode"],
+                    palette=first["palette"],
+                    live=LIVE,
                     elem_id="canvas",
                 )
             with gr.Column(min_width=300, elem_id="answer"):
-                tiles = photo_tiles(handlers.nothing_drawn(), elem_id="tiles")
-                with gr.Row(elem_id="controls"):
-                    new_samples = gr.Button("New samples", variant="primary", min_width=130, elem_id="new-samples")
-                    seed = gr.Number(0, label="Seed", precision=0, step=1, min_width=90, elem_id="seed")
-                    model = gr.Dropdown(
-                        names, value=names[0], label="Model", visible=len(names) > 1, min_width=130, elem_id="model"
-                    )
-        about = gr.HTML(handlers.facts(translators, names[0]), elem_id="facts")
-
-        # One event for everything that asks for pictures: while one request runs, only the newest waits.
-        gr.on(
-            [canvas.input, seed.change, model.change],
-            answer,
-            [canvas, model, seed],
-            tiles,
-            js=_SENT,
-            trigger_mode="always_last",
-            show_progress="hidden",
-            concurrency_limit=1,
-            concurrency_id="model",
-            api_visibility="private",
-        )
-        new_samples.click(
-            handlers.next_seed, seed, seed, show_progress="hidden", queue=False, api_visibility="private"
-        )
-        model.change(facts, model, about, show_progress="hidden", api_visibility="private")
-
-        # The endpoint for other programs: components that are not on the page give it names and checks.
-        asked = [
-            gr.File(label="sketch", type="filepath", visible=False),
-            gr.Textbox(names[0], label="model", visible=False),
-            gr.Number(handlers.PICTURES, label="n", precision=0, visible=False),
-            gr.Number(0, label="seed", precision=0, visible=False),
-        ]
-        gr.Button(visible=False).click(
-            sample,
-            asked,
-            gr.JSON(visible=False),
-            api_name="sample",
-            api_description="Photos of a sketch: data URLs, seeds, model, weights, milliseconds.",
-            concurrency_limit=1,
-            concurrency_id="model",
-        )
+                tiles = photo_tiles(
+                    models,
+                    EMPTY,
+                    showcase=showcase(answers, first["name"], examples) if LIVE else None,
+                    live=LIVE,
+                    address=address,
+                    elem_id="tiles",
+                )
+        below_tiles(facts(first["name"], translators[first["name"]]), elem_id="below")
+        _listen(answers, canvas, tiles)
+        _endpoints(Endpoints(answers), first["name"])
+    page.queue(max_size=CALLS_WAITING, default_concurrency_limit=CALLS)
     return page
+
+
+def _listen(answers: Answers, canvas: gr.HTML, tiles: gr.HTML) -> None:
+    """The page's few events; its answers go by plain routes (routes.py)."""
+    own = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": CALLS}
+
+    def upload(event: gr.EventData):
+        asked = {name: getattr(event, name, None) for name in ("id", "kind", "data_url", "palette")}
+        return answer_upload(lambda job: answers.worker.run(("upload", str(asked["id"])), job), asked)
+
+    canvas.upload(upload, None, canvas, trigger_mode="multiple", **own)
+    if not LIVE:
+        tiles.input(answers.answer_now, tiles, tiles, trigger_mode="multiple", **own)
+
+
+def _endpoints(endpoints: Endpoints, model: str) -> None:
+    """The endpoints for other programs: components that are not on the page give them names and checks."""
+
+    def in_words(function):
+        @functools.wraps(function)  # Gradio reads the names of the parameters
+        def call(*values):
+            try:
+                return function(*values)
+            except ValueError as problem:
+                raise gr.Error(str(problem), print_exception=False) from problem
+
+        return call
+
+    def endpoint(name: str, function, inputs: list, words: str) -> None:
+        gr.Button(visible=False).click(
+            in_words(function), inputs, gr.JSON(visible=False), api_name=name, api_description=words,
+            concurrency_limit=CALLS,
+        )
+
+    def file(label: str):
+        return gr.File(label=label, type="filepath", visible=False)
+
+    def number(label: str, value: int):
+        return gr.Number(value, label=label, precision=0, visible=False)
+
+    endpoint(
+        "sample",
+        endpoints.sample,
+        [
+            file("sketch"), gr.Textbox(model, label="model", visible=False), number("n", PICTURES), number("seed", 0),
+            gr.JSON(None, label="styles", visible=False),
+        ],
+        "Photos of a sketch: data URLs, seeds, model, weights, milliseconds.",
+    )
+    endpoint(
+        "edges",
+        endpoints.edges,
+        [file("photo"), gr.Textbox("crop", label="fit", visible=False)],
+        "The edges of a photo: soft map and drawing as data URLs, strokes, milliseconds.",
+    )
+    endpoint(
+        "styles",
+        endpoints.styles,
+        [gr.Textbox(model, label="model", visible=False), gr.JSON(None, label="seeds", visible=False), file("photo")],
+        "Style vectors of seeds, or of a reference photo.",
+    )
 
 
 def launch_options() -> dict:
@@ -145,6 +189,16 @@ def launch_options() -> dict:
     return {"theme": theme, "head": style, "footer_links": ["api", "gradio"], "ssr_mode": False}
 
 
+def serving_options(answers: Answers) -> dict:
+    """All that `launch` needs to serve the page: looks, limits, and the page's own routes."""
+    return {
+        **launch_options(),
+        "max_file_size": LARGEST_UPLOAD,
+        "enable_monitoring": False,
+        "app_kwargs": {"routes": routes(answers, Tools(answers).functions())},
+    }
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message} (see --help)\n")
@@ -154,6 +208,18 @@ def _port(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is not a port; use a number from 1 to 65535")
     return int(text)
+
+
+def _url(text: str) -> str:
+    if not text.startswith(("http://", "https://")) or "#" in text or any(c.isspace() for c in text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not an address such as https://user-name.hf.space/")
+    return text
+
+
+def page_address(given: str | None) -> str:
+    """Where links point to: what was given, else the Space that this runs on, else "" (the page's own address)."""
+    host = os.environ.get("SPACE_HOST")  # user-name.hf.space: there a fragment reaches the page itself
+    return given or (f"https://{host}/" if host else "")
 
 
 def parse_options(argv: list[str] | None) -> argparse.Namespace:
@@ -167,7 +233,11 @@ def parse_options(argv: list[str] | None) -> argparse.Namespace:
         "--host", default="127.0.0.1", help="address to listen on; 0.0.0.0: every network (default: %(default)s)"
     )
     parser.add_argument("--port", type=_port, default=7860, help="default: %(default)s")
-    parser.add_argument("--share", action="store_true", help="also make a temporary public link")
+    parser.add_argument("--share", action="store_true", help="also make a temporary public link (Gradio's tunnel)")
+    parser.add_argument(
+        "--space-url", type=_url, metavar="URL",
+        help="address that links to drawings point to (default: the page's own)",
+    )
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="default: %(default)s")
     return parser.parse_args(argv)
 
@@ -189,22 +259,25 @@ def check_address(host: str, port: int) -> None:
 
 
 def load_translators(models: list[str] | None, device: str) -> dict[str, Translator]:
-    """One translator a model, in the order given; without any, every bundled model, edges2cats first.
+    """One translator a model, in the order given; without any, every bundled one that can be drawn for, cats first.
 
     Two folders with one name keep both: the later one is called "name (first digits of its weights)".
-    ValueError if there is nothing to load or a model cannot be loaded.
+    ValueError if there is nothing to load, or a model cannot be loaded or drawn for.
     """
-    models = models or bundled_models()
-    if not models:
-        raise ValueError(f"no bundled model in {ASSETS / 'models'}; name one with --model NAME_OR_FOLDER")
+    asked = models or bundled_models()
     translators: dict[str, Translator] = {}
-    for model in models:
+    for model in asked:
         translator = Translator.from_pretrained(model, device=device)
         name = translator.name
+        if models is None and translator.input_kind not in DRAWABLE:
+            continue
+        check_drawable(name, translator)
         if name in translators:
             name = f"{name} ({translator.weights_id})"
         translators[name] = translator
         translator.warm_up()  # nobody should wait for the first call
+    if not translators:
+        raise ValueError(f"no bundled model in {ASSETS / 'models'}; name one with --model NAME_OR_FOLDER")
     return translators
 
 
@@ -214,12 +287,27 @@ def main(argv: list[str] | None = None) -> int:
     try:
         check_address(options.host, options.port)
         choose_device(options.device)
-        translators = load_translators(options.model, options.device)
-        page = build_page(translators)
-        page.launch(server_name=options.host, server_port=options.port, share=options.share, **launch_options())
+        answers = Answers(load_translators(options.model, options.device), Worker())
+        page = build_page(answers, page_address(options.space_url))
+        page.launch(
+            server_name=options.host,
+            server_port=options.port,
+            share=options.share,
+            prevent_thread_lock=True,
+            **serving_options(answers),
+        )
     except (ValueError, OSError) as problem:
         print(f"demo/app.py: {' '.join(str(problem).split())}", file=sys.stderr)
         return 2
+    if options.share and not page.share_url:
+        print(
+            "demo/app.py: no public link: Gradio's tunnel cannot be reached from here (no network, a firewall, or the "
+            f"service is down). The page itself runs at {page.local_url}",
+            file=sys.stderr,
+        )
+    if LIVE:
+        threading.Thread(target=keep_examples, args=(answers, fitting_examples(answers)), daemon=True).start()
+    page.block_thread()
     return 0
 
 

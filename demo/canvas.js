@@ -1,191 +1,308 @@
-// The drawing surface. Gradio runs this once, with `element`, `props` and `trigger` in scope.
-// Strokes are vectors in units of 1/256 of the paper, so one drawing looks the same on every screen and is
-// sent at the model's size whatever the size on screen.
-const UNITS = 256;
-const PEN = 1.25;        // line width in units: the models know lines of one pixel at 256
-const ERASER = 14;
-const MARGIN = 16;       // how far a stroke may run off the paper, in units
-
-const pad = element.querySelector('.pad');
-const canvas = pad.querySelector('canvas');
-const context = canvas.getContext('2d');
+// The drawing surface: buttons, palette and the way in for the rest of the page. canvas.py puts the canvas_*.js files
+// before this one; Gradio runs them once as one function, with `element`, `props`, `trigger` and `watch` in scope.
 const buttons = {};
 for (const button of pad.querySelectorAll('button[data-do]')) buttons[button.dataset.do] = button;
-const examples = props.examples || [];
+const sliders = { width: find('width'), smoothing: find('smoothing') };
+const ring = find('ring');
+const WIDTHS = {         // least, most, step
+  edges: { ink: [PEN, 12, 0.25], eraser: [4, 64, 1] },
+  labels: { ink: [1, 64, 1], eraser: [4, 64, 1] },
+};
+const ZOOM = Math.SQRT2;
+const ADVICE = {
+  rect: 'Drag a box of the colour.',
+  fill: 'Click an area to fill it.',
+  pick: 'Click a colour on the paper.',
+};
+const widthKind = () => (settings.tool === 'eraser' ? 'eraser' : 'ink');
 
-let tool = 'pen';
-let history = [[]];      // every state of the paper, a list of finished strokes each; strokes are never changed
-let now = 0;             // which of them is on the paper
-let stroke = null;       // the stroke being drawn
-let pointer = null;      // id of the pointer that draws it
-let nextExample = 0;
-let sent = 0;
-let frame = 0;
-
-function paint(target, side, strokes) {
-  target.setTransform(side / UNITS, 0, 0, side / UNITS, 0, 0);
-  target.fillStyle = '#fff';
-  target.fillRect(0, 0, UNITS, UNITS);
-  target.lineCap = target.lineJoin = 'round';
-  for (const { tool, points } of strokes) {
-    // Never thinner than a pixel: a 64-pixel model must still see every line.
-    const width = tool === 'eraser' ? ERASER : Math.max(PEN, UNITS / side);
-    target.strokeStyle = target.fillStyle = tool === 'eraser' ? '#fff' : '#000';
-    target.lineWidth = width;
-    target.beginPath();
-    if (points.length === 1) {
-      target.arc(points[0][0], points[0][1], width / 2 + 0.25, 0, 2 * Math.PI);
-      target.fill();
-      continue;
-    }
-    points.forEach(([x, y], i) => (i ? target.lineTo(x, y) : target.moveTo(x, y)));
-    target.stroke();
-  }
+function announce(words) {
+  find('spoken').textContent = words;
 }
 
-function repaint() {
-  frame = 0;
-  paint(context, canvas.width, stroke ? [...history[now], stroke] : history[now]);
-}
+// --- the tools --------------------------------------------------------------------------------------------------
 
-function repaintSoon() {
-  if (!frame) frame = requestAnimationFrame(repaint);
-}
-
-function fit() {
-  // As many canvas pixels as the screen has under it: sharp on HiDPI screens.
-  const side = Math.max(1, Math.round(canvas.clientWidth * (window.devicePixelRatio || 1)));
-  if (canvas.width !== side || canvas.height !== side) canvas.width = canvas.height = side;
-  repaint();
+function chooseTool(tool) {
+  if (mode === 'edges' && (tool === 'fill' || tool === 'pick')) return;
+  if (tool === 'pick' && settings.tool !== 'pick') settings.before = settings.tool === 'eraser' ? 'pen' : settings.tool;
+  settings.tool = tool;
   showTool();
 }
 
-function asPng(strokes) {
-  const copy = document.createElement('canvas');
-  copy.width = copy.height = props.size || UNITS;
-  paint(copy.getContext('2d'), copy.width, strokes);
-  return copy.toDataURL('image/png');
+function chooseColour(index) {
+  if (!palette || index < 0 || index >= palette.length) return;
+  settings.colour = index;
+  if (settings.tool === 'eraser') settings.tool = 'pen';
+  showTool();
+}
+
+const nextColour = (way) => chooseColour((settings.colour + way + palette.length) % palette.length);
+
+function showTool() {
+  const { tool } = settings;
+  const press = (name, pressed) => buttons[name].setAttribute('aria-pressed', String(pressed));
+  for (const name of ['pen', 'eraser', 'line', 'rect', 'fill', 'pick']) press(name, tool === name);
+  press('mirror', settings.mirror);
+  press('sees', settings.sees);
+  press('patterns', settings.patterns);
+  press('pixels', settings.erase === 'pixels');
+  press('strokes', settings.erase === 'strokes');
+  pad.dataset.tool = tool;
+  find('advice').textContent = (mode === 'labels' && ADVICE[tool]) || '';
+  const [min, max, step] = WIDTHS[mode][widthKind()];
+  Object.assign(sliders.width, { min, max, step, value: settings.width[mode][widthKind()] });
+  sliders.width.setAttribute('aria-valuetext', `${sliders.width.value} of 256`);
+  sliders.smoothing.value = settings.smoothing;
+  for (const swatch of find('swatches').children) {
+    const active = Number(swatch.dataset.index) === settings.colour;
+    swatch.setAttribute('aria-checked', String(active));
+    swatch.tabIndex = active ? 0 : -1;
+  }
+  showRing();
+  repaintSoon();
+}
+
+function setWidth(value) {
+  const [least, most] = WIDTHS[mode][widthKind()];
+  settings.width[mode][widthKind()] = bounded(value, least, most);
+  showTool();
+}
+
+// The size of a wide pen or eraser, around the pointer.
+let pointerAt = null;
+function hover(event) {
+  pointerAt = event && event.pointerType !== 'touch' ? placeOf(event) : null;
+  const under = find('under');
+  under.textContent = palette && pointerAt && !gesture ? palette[classAt(onPaper(event))].name : '';
+  if (pointerAt && pointerAt[1] > 0.8) under.classList.toggle('right', pointerAt[0] < 0.5);      // out of the way
+  showRing();
+}
+
+function ringWidth() {      // in units
+  if (settings.tool === 'pen') return inkWidth();
+  if (settings.tool !== 'eraser') return 0;
+  return settings.erase === 'strokes' ? Math.max(4, eraserWidth() / 2) / view.scale : eraserWidth();
+}
+
+function showRing() {
+  const side = canvas.clientWidth;
+  const across = (ringWidth() * view.scale * side) / UNITS;
+  const shown = pointerAt && across > 7 && !space;
+  ring.hidden = !shown;
+  canvas.style.cursor = space ? 'grab' : settings.tool === 'eraser' && shown ? 'none' : 'crosshair';
+  if (!shown) return;
+  const [x, y] = pointerAt.map((share) => share * side - across / 2);
+  ring.style.width = ring.style.height = `${across}px`;
+  ring.style.transform = `translate(${x}px, ${y}px)`;
+}
+
+function showZoom() {
+  const percent = Math.round(view.scale * 100);
+  buttons.zoom.querySelector('span').textContent = `${percent}%`;
+  buttons.zoom.setAttribute('aria-label', `Zoom: ${percent}%`);
+  buttons['zoom-in'].disabled = view.scale >= CLOSEST;
+  buttons['zoom-out'].disabled = view.scale <= 1;
+  pad.dataset.zoom = percent;
+  showRing();
 }
 
 function refresh() {
-  const strokes = history[now];
-  pad.classList.toggle('blank', !strokes.length && !stroke);
+  const strokes = strokesNow();
+  pad.classList.toggle('blank', !strokes.length && !gesture?.strokes);
   pad.dataset.strokes = strokes.length;
-  buttons.undo.disabled = now === 0;
-  buttons.redo.disabled = now === history.length - 1;
+  buttons.undo.disabled = doc.now === 0;
+  buttons.redo.disabled = doc.now === doc.states.length - 1;
   buttons.clear.disabled = !strokes.length;
   repaint();
 }
 
-function send() {
-  const strokes = history[now];
-  pad.dataset.sent = ++sent;
-  props.value = { id: sent, image: strokes.length ? asPng(strokes) : null, strokes };
-  trigger('input');
+// --- examples ---------------------------------------------------------------------------------------------------
+
+// They come as the text of links: long lists of numbers would slow down Gradio, which copies all props at every change.
+let examples = [];
+let deck = [];           // every example once in a random order, then all again
+const fitting = () => examples.filter((example) => example.mode === mode && !problemWith(example.strokes, colours));
+
+function readExamples() {
+  examples = (props.examples || []).map((example) => ({ ...example, strokes: decodeStrokes(example.strokes) }));
+  deck = [];
+  buttons.example.hidden = !fitting().length;
 }
 
-function go(to) {
-  if (stroke || to < 0 || to >= history.length || to === now) return;
-  now = to;
-  refresh();
-  send();
-}
-
-function put(strokes) {
-  history = [...history.slice(0, now + 1), strokes];
-  now = history.length - 1;
-  refresh();
-  send();
-}
-
-function showTool() {
-  for (const name of ['pen', 'eraser']) buttons[name].setAttribute('aria-pressed', String(tool === name));
-  if (tool === 'pen') {
-    canvas.style.cursor = 'crosshair';
-    return;
+function nextExample() {
+  deck = deck.filter((example) => fitting().includes(example));
+  if (!deck.length) {
+    const last = doc.states[doc.now].example;
+    deck = fitting().map((example) => [Math.random(), example]).sort((a, b) => a[0] - b[0]).map((pair) => pair[1]);
+    if (deck.length > 1 && deck[0].id === last) deck.push(deck.shift());
   }
-  const d = Math.round((ERASER * canvas.clientWidth) / UNITS);
-  const ring = `<svg xmlns='http://www.w3.org/2000/svg' width='${d + 2}' height='${d + 2}'>` +
-    `<circle cx='${d / 2 + 1}' cy='${d / 2 + 1}' r='${d / 2}' fill='white' stroke='black'/></svg>`;
-  canvas.style.cursor = `url("data:image/svg+xml,${encodeURIComponent(ring)}") ${d / 2 + 1} ${d / 2 + 1}, cell`;
+  const example = deck.shift();
+  buttons.example.title = `${example.name}: ${example.credit}`;
+  load(example.strokes, { example: example.id });
+  announce(`Example: ${example.name}`);
 }
 
-function onPaper(event) {
-  const box = canvas.getBoundingClientRect();
-  const unit = (offset, length) =>
-    Math.round(Math.min(UNITS + MARGIN, Math.max(-MARGIN, (offset / length) * UNITS)) * 10) / 10;
-  return [unit(event.clientX - box.left, box.width), unit(event.clientY - box.top, box.height)];
-}
+// --- the palette ------------------------------------------------------------------------------------------------
 
-function extend(event) {
-  // Browsers merge the moves of a fast pointer into one event; the merged ones are still there.
-  const merged = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
-  for (const move of merged.length ? merged : [event]) {
-    const [x, y] = onPaper(move);
-    const [lastX, lastY] = stroke.points[stroke.points.length - 1];
-    if (Math.hypot(x - lastX, y - lastY) >= 0.3) stroke.points.push([x, y]);
+function motifTile(index) {
+  const tile = document.createElement('canvas');
+  tile.width = tile.height = 8;
+  const target = tile.getContext('2d');
+  target.fillStyle = colours[index];
+  target.fillRect(0, 0, 8, 8);
+  target.fillStyle = isDark(colours[index]) ? 'rgba(255, 255, 255, .75)' : 'rgba(0, 0, 0, .75)';
+  for (let y = 0; y < 8; y++) {
+    for (let x = 0; x < 8; x++) if (MOTIFS[index % MOTIFS.length](x, y)) target.fillRect(x, y, 1, 1);
   }
+  return `url(${tile.toDataURL()})`;
 }
 
-function finish(event) {
-  if (event.pointerId !== pointer) return;
-  const done = stroke;
-  stroke = pointer = null;
-  put([...history[now], done]);
+function buildPalette() {
+  find('swatches').replaceChildren(...(palette || []).map(({ name, color }, index) => {
+    const swatch = document.createElement('button');
+    const sample = document.createElement('i');
+    const label = document.createElement('span');
+    swatch.type = 'button';
+    swatch.dataset.index = index;
+    swatch.setAttribute('role', 'radio');
+    swatch.title = `${name} (${color})${index < 9 ? `, key ${index + 1}` : ''}`;
+    sample.style.backgroundColor = color;
+    sample.style.setProperty('--motif', motifTile(index));
+    sample.style.color = isDark(color) ? '#fff' : '#000';
+    sample.textContent = index < 9 ? index + 1 : '';
+    label.textContent = name;
+    swatch.append(sample, label);
+    swatch.addEventListener('click', () => chooseColour(index));
+    return swatch;
+  }));
 }
 
-canvas.addEventListener('pointerdown', (event) => {
-  if (stroke || !event.isPrimary || event.button > 0 && event.button !== 5) return;
-  const wipes = tool === 'eraser' || event.button === 5;    // 5: the other end of a stylus
+find('swatches').addEventListener('keydown', (event) => {
+  const way = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+  if (!way) return;
   event.preventDefault();
-  document.activeElement?.blur();    // Ctrl+Z belongs to the drawing now, not to a field
-  if (wipes && !history[now].length) return;
-  pointer = event.pointerId;
-  stroke = { tool: wipes ? 'eraser' : 'pen', points: [onPaper(event)] };
-  canvas.setPointerCapture(pointer);
-  refresh();
+  nextColour(way);
+  find('swatches').children[settings.colour].focus();
 });
-canvas.addEventListener('pointermove', (event) => {
-  if (event.pointerId !== pointer) return;
-  extend(event);
-  repaintSoon();
-});
-canvas.addEventListener('pointerup', finish);
-canvas.addEventListener('pointercancel', finish);
-canvas.addEventListener('lostpointercapture', finish);
-canvas.addEventListener('contextmenu', (event) => event.preventDefault());   // a long press on a phone
 
+function setMode(newMode, newPalette) {
+  if (gesture) leave(false);
+  const before = doc;
+  openDocument(newMode || 'edges', newPalette);
+  if (doc === before && pad.dataset.ready) return;
+  pad.dataset.mode = mode;
+  seen = null;
+  buildPalette();
+  for (const name of ['fill', 'pick']) buttons[name].hidden = mode === 'edges';
+  for (const name of ['photo', 'sketch', 'webcam', 'sees']) buttons[name].hidden = mode === 'labels';
+  for (const name of ['label-map', 'patterns']) buttons[name].hidden = mode === 'edges';
+  buttons.example.hidden = !fitting().length;
+  if (mode === 'edges' && (settings.tool === 'fill' || settings.tool === 'pick')) settings.tool = 'pen';
+  note('');
+  showTool();
+  refresh();
+  if (pad.dataset.ready) send();
+}
+
+// --- buttons ----------------------------------------------------------------------------------------------------
+
+function toggle(name) {
+  settings[name] = !settings[name];
+  showTool();
+  if (name !== 'sees') return;
+  if (!settings.sees) seen = null;
+  else if (strokesNow().length) send();       // the answers so far came without it
+  announce(settings.sees ? 'Shown on the paper: what the network sees.' : 'Shown on the paper: your drawing.');
+}
+
+function erase(what) {
+  settings.erase = what;
+  settings.tool = 'eraser';
+  showTool();
+}
+
+const help = find('help');
 const actions = {
-  pen: () => { tool = 'pen'; showTool(); },
-  eraser: () => { tool = 'eraser'; showTool(); },
-  undo: () => go(now - 1),
-  redo: () => go(now + 1),
-  clear: () => history[now].length && put([]),
-  example: () => {
-    const example = examples[nextExample++ % examples.length];
-    buttons.example.title = `${example.name}: ${example.credit}`;
-    put(example.strokes);
-  },
+  pen: () => chooseTool('pen'),
+  eraser: () => chooseTool('eraser'),
+  line: () => chooseTool('line'),
+  rect: () => chooseTool('rect'),
+  fill: () => chooseTool('fill'),
+  pick: () => chooseTool('pick'),
+  pixels: () => erase('pixels'),
+  strokes: () => erase('strokes'),
+  mirror: () => toggle('mirror'),
+  patterns: () => toggle('patterns'),
+  sees: () => toggle('sees'),
+  undo: () => go(doc.now - 1),
+  redo: () => go(doc.now + 1),
+  clear,
+  'zoom-in': () => zoomTo(view.scale * ZOOM),
+  'zoom-out': () => zoomTo(view.scale / ZOOM),
+  zoom: () => zoomTo(view.scale > 1.01 ? 1 : 2),
+  example: nextExample,
+  photo: () => pick('photo'),
+  sketch: () => pick('sketch'),
+  'label-map': () => pick('labels'),
+  webcam: openCamera,
+  help: () => { if (help.open) help.close(); else help.showModal(); },
 };
 for (const [name, action] of Object.entries(actions)) {
-  buttons[name].addEventListener('click', () => { if (!stroke) action(); });
+  buttons[name].addEventListener('click', () => { if (!gesture) action(); });
 }
-buttons.example.hidden = !examples.length;
+help.querySelector('.close').addEventListener('click', () => help.close());
+help.addEventListener('click', (event) => { if (event.target === help) help.close(); });      // beside the list
+find('letters').addEventListener('change', (event) => { settings.letters = event.target.checked; });
+sliders.width.addEventListener('input', () => setWidth(Number(sliders.width.value)));
+sliders.smoothing.addEventListener('input', () => { settings.smoothing = Number(sliders.smoothing.value); });
 
-function onKey(event) {
-  if (!element.isConnected) return document.removeEventListener('keydown', onKey);
-  if (!(event.ctrlKey || event.metaKey) || event.altKey) return;
-  if (event.target.closest('input, textarea, select, [contenteditable]')) return;    // typing has its own undo
-  const key = event.key.toLowerCase();
-  if (key !== 'z' && key !== 'y') return;
-  event.preventDefault();
-  go(key === 'y' || event.shiftKey ? now + 1 : now - 1);
+// A toolbar is one stop for Tab users who want it: arrows walk along it.
+for (const bar of pad.querySelectorAll('[role="toolbar"]')) {
+  bar.addEventListener('keydown', (event) => {
+    const way = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!way || event.target.tagName !== 'BUTTON') return;
+    event.preventDefault();
+    const all = [...bar.querySelectorAll('button')].filter((button) => !button.disabled && button.offsetParent);
+    all[(all.indexOf(event.target) + way + all.length) % all.length].focus();
+  });
 }
-document.addEventListener('keydown', onKey);
 
-pad.querySelector('.hint').textContent = props.hint || '';
+// --- the rest of the page ---------------------------------------------------------------------------------------
+
+pad.drawing = {
+  get: () => structuredClone(strokesNow()),
+  set(strokes, { undoable = true, send: sending = true, example = null } = {}) {
+    if (gesture) leave(false);
+    load(strokes, { undoable, sending, example });
+  },
+  image: () => (strokesNow().length ? asPng() : null),      // PNG data URL
+  setHint(words) { find('hint').textContent = words || ''; },
+  setMode,
+  clear,
+  undo: () => go(doc.now - 1),
+  redo: () => go(doc.now + 1),
+  onfile: null,
+  get id() { return newest; },
+  get mode() { return mode; },
+};
+
+watch('value', () => {
+  const coming = props.value?.load;
+  if (!coming) return;
+  if (coming.mode) setMode(coming.mode, coming.palette);
+  arrived(coming);
+});
+watch(['mode', 'palette'], () => setMode(props.mode, props.palette));
+watch('examples', readExamples);
+watch('hint', () => pad.drawing.setHint(props.hint));
+
+pad.drawing.setHint(props.hint);
+openDocument(props.mode || 'edges', props.palette);
+setMode(props.mode, props.palette);
+readExamples();
 new ResizeObserver(fit).observe(canvas);
-window.addEventListener('resize', fit);    // browser zoom changes the pixel ratio, not always the box
+window.addEventListener('resize', fit);      // browser zoom changes the pixel ratio, not always the box
 fit();
-refresh();
+showZoom();
 pad.dataset.ready = 'true';
+window.dispatchEvent(new Event('drawing-ready'));

@@ -1,162 +1,164 @@
-"""Sketch → photos, and what the page says about a model: plain functions, testable without a browser.
+"""The endpoints for other programs, and what the page says about a model: plain functions, testable without a browser.
 
-`translators` is always a dict from the name on the page to a loaded `i2i.translator.Translator`. Every problem
-that a person can cause is a `ValueError` in words; `answer` turns it into a message for the page.
+Every problem that a caller can cause is a ValueError in words. docs/api.md shows the endpoints in use.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import html
-import io
-import logging
 import time
-from pathlib import Path
+import uuid
+from collections.abc import Callable
 
-from PIL import Image, UnidentifiedImageError
+import numpy as np
+from PIL import Image
 
-PICTURES = 4  # on the page
-MAX_PICTURES = 16  # a call of the endpoint
-MAX_SEED = 999_999_999
-MAX_SIDE = 4096  # pixels; larger sketches are refused before they are decoded
-EMPTY = "Draw something, and four different photos answer here."
+from demo import strokes as strokes_
+from demo.answers import DRAWABLE, Answers, pick
+from demo.batching import Busy
+from demo.imports import photo_edges
+from demo.pictures import as_jpeg_url, as_png_url, open_upload
+from demo.stroke_format import hex_colours
+from demo.tile_styles import MAX_SEED, whole_number
+from demo.zero_gpu import gpu
+from i2i.palette import Palette
 
-log = logging.getLogger(__name__)
-
-
-def pick(translators: dict, model: str):
-    """The translator called `model`. ValueError that lists the names when there is none."""
-    if model not in translators:
-        raise ValueError(f"There is no model {model!r} here. Choose one of: {', '.join(translators)}.")
-    return translators[model]
-
-
-def whole_number(value, name: str, low: int, high: int) -> int:
-    """`value` as an int in [low, high]; ValueError that says what came and what was expected."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value // 1:
-        raise ValueError(f"The {name} must be a whole number from {low} to {high}, not {value!r}.")
-    if not low <= value <= high:
-        raise ValueError(f"The {name} must be from {low} to {high}, not {int(value)}.")
-    return int(value)
+PICTURES = 4  # a call without a number
+MAX_PICTURES = 16  # a call
+CROWDED = "Many are asking just now; try again in a few seconds."
 
 
-def open_sketch(source) -> Image.Image:
-    """A sketch from a file or a binary stream as a decoded PIL image, in whatever mode it has.
+class Endpoints:
+    """/sample, /edges and /styles for one set of models and their worker."""
 
-    ValueError when it is no picture, broken, or larger than MAX_SIDE on a side.
-    """
-    try:
-        with Image.open(source) as image:
-            if max(image.size) > MAX_SIDE:
-                raise ValueError(
-                    f"The sketch is {image.width} × {image.height} pixels; at most {MAX_SIDE} on a side. Shrink it."
-                )
-            image.load()
-            return image.copy()
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as problem:
-        raise ValueError("The sketch could not be read as a picture. Send a whole PNG, JPEG or WebP file.") from problem
+    def __init__(self, answers: Answers):
+        self.answers = answers
+        self._sample = gpu(self._sample_here)
+        self._style = gpu(self._style_here)
+
+    def sample(self, sketch, model: str, n: int = PICTURES, seed: int = 0, styles: list | None = None) -> dict:
+        """`n` photos of a sketch with the seeds seed, …, seed + n − 1, or one for each of `styles`.
+
+        sketch: path or binary stream of an image file, of any size, mode and polarity (the translator normalises it).
+        styles: vectors as `styles` gives them, in place of n and seed.
+
+        Returns `{"images": [JPEG data URL, …], "seeds": [int, …], "model": name, "weights": 8 hex digits, "ms": time
+        of the model alone}`; seeds are empty where styles were given. ValueError for an unknown model, a bad number, an
+        unreadable sketch, a drawing without ink, or styles that do not fit.
+        """
+        translator = pick(self.answers.translators, model)
+        n = whole_number(n, "number of pictures", 1, MAX_PICTURES)
+        seed = whole_number(seed, "seed", 0, MAX_SEED)
+        vectors = None if styles is None else _vectors(styles)
+        picture = open_upload(sketch, "sketch")
+        seeds = list(range(seed, seed + n)) if vectors is None else []
+        images, ms = self._in_line(lambda: self._sample(model, picture, seeds, vectors))
+        return {"images": images, "seeds": seeds, "model": model, "weights": translator.weights_id, "ms": round(ms, 1)}
+
+    def edges(self, photo, fit: str = "crop") -> dict:
+        """The edges of a photo, as the models' drawings are made.
+
+        photo: path or binary stream of an image file; fit: "crop", "pad" or "stretch" to a square.
+
+        Returns `{"soft": PNG data URL, white = edge, "drawing": PNG data URL, black on white, one pixel wide,
+        "strokes": [{"tool": "pen", "points": [[x, y], …]}, …] in units of 1/256 of the side, "ms": time taken}`.
+        ValueError for an unreadable photo or an unknown fit.
+        """
+        picture = open_upload(photo, "photo")
+        (soft, drawing), ms = self._in_line(lambda: _timed(lambda: photo_edges(picture, fit)))
+        return {
+            "soft": as_png_url(Image.fromarray(np.rint(soft * 255).astype(np.uint8))),
+            "drawing": as_png_url(Image.fromarray(drawing)),
+            "strokes": strokes_.from_drawing(drawing),
+            "ms": round(ms, 1),
+        }
+
+    def styles(self, model: str, seeds: list | None = None, photo=None) -> dict:
+        """Style vectors of seeds, or of a reference photo (path or binary stream).
+
+        Returns `{"styles": [[float, …], …], "seeds": [int, …], "model", "weights"}`; seeds are empty for a photo.
+        ValueError for an unknown model, one without styles, bad seeds, an unreadable photo, or both or none of the two.
+        """
+        translator = pick(self.answers.translators, model)
+        if (photo is None) == (not seeds):
+            raise ValueError("Give either seeds, for example [0, 1, 2], or a photo.")
+        if photo is None:
+            if not isinstance(seeds, list) or len(seeds) > MAX_PICTURES:
+                raise ValueError(f"The seeds are a list of 1 to {MAX_PICTURES} whole numbers.")
+            seeds = [whole_number(seed, "seed", 0, MAX_SEED) for seed in seeds]
+            vectors = self._in_line(lambda: translator.styles(seeds))
+        else:
+            picture = open_upload(photo, "photo")
+            vectors = self._in_line(lambda: self._style(model, picture))[None]
+        styles = [[float(number) for number in vector] for vector in vectors]
+        return {"styles": styles, "seeds": seeds or [], "model": model, "weights": translator.weights_id}
+
+    def _in_line(self, job: Callable):
+        try:
+            return self.answers.worker.run(("endpoint", uuid.uuid4().hex), job)
+        except Busy:
+            raise ValueError(CROWDED) from None
+
+    def _sample_here(self, model: str, picture: Image.Image, seeds: list[int], vectors: np.ndarray | None):
+        translator = self.answers.translators[model]
+        noise = {"seeds": seeds} if vectors is None else {"style": vectors}
+        photos, ms = _timed(lambda: translator.sample(picture, **noise))
+        return [as_jpeg_url(photo.convert("RGB")) for photo in photos], ms
+
+    def _style_here(self, model: str, picture: Image.Image) -> np.ndarray:
+        return self.answers.translators[model].style_of(picture)
 
 
-def open_data_url(url: str) -> Image.Image:
-    """The picture inside a `data:image/png;base64,…` URL, as the drawing surface sends it; ValueError otherwise."""
-    head, comma, body = url.partition(",") if isinstance(url, str) else ("", "", "")
-    if head != "data:image/png;base64" or not comma:
-        raise ValueError("The drawing did not arrive as a PNG data URL. Reload the page and draw again.")
-    try:
-        data = base64.b64decode(body, validate=True)
-    except binascii.Error as problem:
-        raise ValueError("The drawing arrived damaged. Draw another line to send it again.") from problem
-    return open_sketch(io.BytesIO(data))
-
-
-def as_data_url(picture: Image.Image) -> str:
-    """A picture as a WebP data URL. Equal pictures give equal text."""
-    stream = io.BytesIO()
-    picture.save(stream, "WEBP", quality=90, method=2)
-    return "data:image/webp;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
-
-
-def sample(translators: dict, sketch, model: str, n: int = PICTURES, seed: int = 0) -> dict:
-    """`n` photos of a sketch with the seeds seed, …, seed + n − 1.
-
-    sketch: PIL image, or path of an image file; any size, mode and polarity (the translator normalises it).
-    Returns `{"images": [WebP data URL, …], "seeds": [int, …], "model": name, "weights": 8 hex digits,
-    "ms": time of the model alone}`. ValueError for an unknown model, a bad number, an unreadable sketch, or a
-    drawing without ink.
-    """
-    translator = pick(translators, model)
-    n = whole_number(n, "number of pictures", 1, MAX_PICTURES)
-    seed = whole_number(seed, "seed", 0, MAX_SEED)
-    if sketch is None:
-        raise ValueError("There is no sketch. Send an image file, for example sketch=handle_file('cat.png').")
-    if isinstance(sketch, (str, Path)):
-        sketch = open_sketch(sketch)
+def _timed(work: Callable):
     start = time.perf_counter()
-    photos = translator.sample(sketch, n=n, seed=seed)
-    ms = (time.perf_counter() - start) * 1000
+    result = work()
+    return result, (time.perf_counter() - start) * 1000
+
+
+def _vectors(styles) -> np.ndarray:
+    try:
+        vectors = np.array(styles, dtype=np.float32)
+    except (TypeError, ValueError):
+        vectors = np.empty(0)
+    if vectors.ndim != 2 or not 1 <= len(vectors) <= MAX_PICTURES or not np.isfinite(vectors).all():
+        raise ValueError(f"The styles are a list of 1 to {MAX_PICTURES} vectors, as /styles gives them.")
+    return vectors
+
+
+def check_drawable(name: str, translator) -> None:
+    """ValueError for a model whose input nobody can draw on the page."""
+    if translator.input_kind not in DRAWABLE:
+        raise ValueError(
+            f"{name} takes a {translator.input_kind} as input, and the page draws {' or '.join(DRAWABLE)} only; use it "
+            "from Python: Translator.sample(photo)"
+        )
+
+
+def model_facts(name: str, translator) -> dict:
+    """What the page's script knows of a model: names, input and palette, whether there are styles, words about it."""
+    palette = None
+    if translator.input_kind == "labels":
+        own = Palette.from_json(translator.config["input"]["palette"])
+        palette = [{"name": n, "color": c} for n, c in zip(own.names, hex_colours(own.colours), strict=True)]
     return {
-        "images": [as_data_url(photo) for photo in photos],
-        "seeds": list(range(seed, seed + n)),
-        "model": model,
+        "name": name,
         "weights": translator.weights_id,
-        "ms": round(ms, 1),
+        "mode": translator.input_kind,
+        "palette": palette,
+        "styles": bool(translator.has_styles),
+        "facts": facts(name, translator),
     }
 
 
-def nothing_drawn(drawing_id=None) -> dict:
-    """What the grid shows before anything is drawn."""
-    return {"state": "empty", "message": EMPTY, "drawing": drawing_id}
-
-
-def answer(translators: dict, drawing: dict | None, model: str, seed) -> dict:
-    """The value of the grid for the value of the drawing surface (canvas.py). Never raises.
-
-    `{"state": "pictures", "drawing": id, …}` with what `sample` returns, or `{"state": "empty" | "error",
-    "message": words, "drawing": id}`. The model does not run on an empty canvas.
-    """
-    drawing_id = None
-    try:
-        if drawing is None:
-            return nothing_drawn()
-        if not isinstance(drawing, dict):
-            raise ValueError("The drawing arrived in an unknown form. Reload the page and draw again.")
-        drawing_id = drawing.get("id")
-        if not drawing.get("strokes"):
-            return nothing_drawn(drawing_id)
-        picture = open_data_url(drawing.get("image"))
-        if picture.convert("L").getextrema()[0] > 127:  # every line was erased again
-            return nothing_drawn(drawing_id)
-        return {"state": "pictures", "drawing": drawing_id, **sample(translators, picture, model, PICTURES, seed)}
-    except ValueError as problem:
-        message = str(problem)
-        if message.startswith("empty drawing"):
-            return nothing_drawn(drawing_id)
-    except Exception:  # a defect of ours or of the machine: the log gets the trace, the page gets words
-        log.exception("sampling from model %r failed", model)
-        message = "The model could not answer this drawing. The reason is in the log of the server; try another one."
-    return {"state": "error", "message": message, "drawing": drawing_id}
-
-
-def next_seed(seed) -> int:
-    """The seed after "new samples": the first one whose pictures have not been shown yet."""
-    try:
-        following = whole_number(seed, "seed", 0, MAX_SEED) + PICTURES
-    except ValueError:
-        return 0
-    return following if following <= MAX_SEED else 0
-
-
-def facts(translators: dict, model: str) -> str:
+def facts(name: str, translator) -> str:
     """What the page says about a model, as HTML: name, first digits of the weights' hash, data and licence, note.
 
     Data and note come from the model's config (`data.name`, `data.licence`, `note`); what is absent is left out.
     """
-    translator = pick(translators, model)
     data = translator.config.get("data")
     data = data if isinstance(data, dict) else {}
     note = translator.config.get("note")
-    line = f"<b>{html.escape(model)}</b> · weights <code>{html.escape(translator.weights_id)}</code>"
+    line = f"<b>{html.escape(name)}</b> · weights <code>{html.escape(translator.weights_id)}</code>"
     if data.get("licence"):
         origin = [str(data[key]) for key in ("name", "licence") if data.get(key)]
         line += f" · data: {html.escape(', '.join(origin))}"

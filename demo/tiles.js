@@ -1,41 +1,344 @@
-// Four tiles. Gradio runs this once, with `element`, `props` and `watch` in scope.
+// The photos that answer: grid, locks, status, controls. Runs after the other tiles_*.js files, in the same function.
 const tiles = element.querySelector('.tiles');
-const images = [...tiles.querySelectorAll('img')];
-const find = (name) => tiles.querySelector('.' + name);
-let latest = 0;
+const find = (selector) => tiles.querySelector(selector);
+const drawingPad = () => document.querySelector('.pad');
+const MOST = 12;
+const FIRST = 4;             // photos at first
+const LARGEST_SEED = 999999999;
+const REST = 0.6;            // of the time that a preview took: pause until the next one
+const AGAIN = [1500, 10000]; // ms: first and longest wait before asking a lost or busy server again
 
-function words(value) {
-  const time = value.ms < 1000 ? `${Math.round(value.ms)} ms` : `${(value.ms / 1000).toFixed(1)} s`;
-  return `${value.images.length} photos in ${time}`;
+const page = {
+  model: props.models[0],    // what handlers.model_facts says of it
+  tiles: Array.from({ length: FIRST }, (_, seed) => ({ seed })),   // what to show: seeds, styles, mixtures; locks
+  fresh: FIRST,              // the next seed that nobody has seen
+  strokes: [], drawing: null, final: true, sees: false,            // the newest drawing
+  shown: null,               // the newest answer with photos, and the strokes that it answers
+};
+
+const bare = ({ seed, style, mix }) => (mix ? { mix } : style ? { style } : { seed });
+const described = (tile) => (tile.style ? 'a style of its own' : `seed ${tile.seed}`);
+const currentState = () => ({
+  model: page.model.name, weights: page.model.weights, strokes: page.strokes,
+  tiles: page.tiles.map((tile, k) => ({ ...(tile.mix ? bare(page.shown?.tiles[k] || { seed: k }) : bare(tile)), ...(tile.locked && { locked: true }) })),
+});
+const shownState = () => ({
+  model: page.shown.model, weights: page.shown.weights, strokes: page.shown.strokes,
+  tiles: page.shown.tiles.map((tile, k) => ({ ...bare(tile), ...(page.tiles[k]?.locked && { locked: true }) })),
+});
+
+function freshSeed() {
+  if (page.fresh > LARGEST_SEED) page.fresh = 0;
+  return page.fresh++;
 }
 
-async function show() {
-  const value = props.value || { state: 'empty', message: '' };
-  const turn = ++latest;
-  if (value.state === 'pictures') {
-    // Decoded before they are shown: the old pictures stay until the new ones can replace all at once.
-    await Promise.all(value.images.map((url) => {
-      const picture = new Image();
-      picture.src = url;
-      return picture.decode().catch(() => undefined);
-    }));
-    if (turn !== latest) return;
-    images.forEach((image, i) => {
-      image.hidden = !value.images[i];
-      if (value.images[i]) image.src = value.images[i];
-      image.alt = image.title = value.images[i] ? `Photo with seed ${value.seeds[i]}` : '';
-    });
+// --- words -------------------------------------------------------------------------------------------------------------
+
+let noticed = 0;
+function notice(words, alarm = false) {
+  const place = find('.notice');
+  place.textContent = words;
+  place.classList.toggle('alarm', alarm);
+  place.hidden = !words;
+  clearTimeout(noticed);
+  if (words && !alarm) noticed = setTimeout(() => notice(''), 9000);
+}
+
+async function working(words, job) {
+  notice(words);
+  clearTimeout(noticed);
+  try {
+    await job();
+  } catch (problem) {
+    notice(problem.message, true);
   }
-  tiles.dataset.state = value.state;
-  tiles.dataset.drawing = value.drawing ?? '';
-  tiles.dataset.seeds = (value.seeds || []).join(' ');
-  find('status').textContent = value.state === 'pictures' ? words(value) : '';
-  find('problem').textContent = value.state === 'error' ? value.message : '';
-  find('invite').textContent = value.state === 'empty' ? value.message : '';
-  if (value.state === 'empty') for (const image of images) { image.hidden = true; image.removeAttribute('src'); }
-  tiles.classList.remove('busy');
 }
 
-window.addEventListener('drawing-sent', () => tiles.classList.add('busy'));
-watch('value', show);
-show();
+const duration = (ms) => (ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`);
+const photos = (count) => `${count} ${count === 1 ? 'photo' : 'photos'}`;
+
+function status(words) {
+  find('.status').textContent = words;
+}
+
+// --- the grid ------------------------------------------------------------------------------------------------------------
+
+const COLUMNS = [1, 1, 2, 2, 2, 3, 3, 3, 3, 3, 4, 4, 4];
+const LOCK = '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M6 11h12v9H6z"/><path class="shackle" d="M8.5 11V8a3.5 3.5 0 0 1 7 0v3"/></svg>';
+
+function renderTiles() {
+  const grid = find('.grid');
+  grid.style.setProperty('--columns', COLUMNS[page.tiles.length]);
+  while (grid.children.length > page.tiles.length) grid.lastChild.remove();
+  while (grid.children.length < page.tiles.length) {
+    const k = grid.children.length;
+    const figure = document.createElement('figure');
+    figure.innerHTML = `<button type="button" class="open"><img alt="" hidden></button><button type="button" class="lock">${LOCK}</button>`;
+    const [open, lock] = figure.children;
+    open.addEventListener('click', () => openView(k));
+    lock.addEventListener('click', () => toggleLock(k));
+    grid.append(figure);
+  }
+  page.tiles.forEach((tile, k) => {
+    const [open, lock] = grid.children[k].children;
+    open.setAttribute('aria-label', `Photo ${k + 1}: enlarge`);
+    lock.setAttribute('aria-pressed', String(Boolean(tile.locked)));
+    lock.setAttribute('aria-label', `Lock the style of photo ${k + 1}`);
+    lock.title = tile.locked ? 'Locked: this style stays. Click to unlock' : 'Lock: keep this style while the others change';
+  });
+  find('.count').textContent = page.tiles.length;
+  find('[data-do="fewer"]').disabled = page.tiles.length === 1;
+  find('[data-do="more"]').disabled = page.tiles.length === MOST;
+}
+
+function toggleLock(index) {
+  page.tiles[index].locked = !page.tiles[index].locked;
+  renderTiles();
+}
+
+function setCount(count, asking = true) {
+  if (count < 1 || count > MOST) return;
+  while (page.tiles.length < count) page.tiles.push({ seed: freshSeed() });
+  while (page.tiles.length > count) {
+    const free = page.tiles.findLastIndex((tile) => !tile.locked);
+    page.tiles.splice(free < 0 ? page.tiles.length - 1 : free, 1);
+  }
+  renderTiles();
+  if (asking) askNow();
+}
+
+function newSamples() {
+  if (!page.strokes.length) return notice('Draw something first.');
+  if (page.tiles.every((tile) => tile.locked)) return notice('Every photo is locked: unlock those that may change.');
+  notice('');
+  page.tiles = page.tiles.map((tile) => (tile.locked ? tile : { seed: freshSeed() }));
+  askNow();
+}
+
+// --- asking --------------------------------------------------------------------------------------------------------------
+
+const flights = new Set();   // requests on their way: {number, final, inLine}
+let sent = 0;            // number of the newest one
+let shown = 0;           // number of the one whose answer is on the page
+let stale = false;       // has something changed since the newest one?
+let again = 0;           // timer of the next try, where the server was lost or busy
+let wait = AGAIN[0];
+
+async function askNow() {
+  forgetLink();
+  if (!page.strokes.length) return showEmpty();
+  // One request at a time. But a finished drawing does not wait for its own preview, and takes the place of an older one
+  // that still stands in the server's line.
+  const [before] = flights;
+  const overtakes = before && page.final && (!before.final || before.inLine);
+  if (again || flights.size > 1 || (before && !overtakes)) { stale = true; return; }
+  const flight = { number: ++sent, final: page.final, inLine: false };
+  flights.add(flight);
+  stale = false;
+  tiles.classList.add('busy');
+  const began = performance.now();
+  const { drawing, strokes, final } = page;
+  const wanted = [...page.tiles];
+  const request = { session, turn: flight.number, drawing, strokes, model: page.model.name, tiles: wanted.map(bare), sees: page.sees };
+  let answer;
+  try {
+    answer = await ask(request, (place) => {
+      flight.inLine = true;
+      status(place === 1 ? 'One drawing is answered before yours' : `${place} drawings are answered before yours`);
+    });
+    wait = AGAIN[0];
+  } catch (problem) {
+    answer = { state: 'lost', message: `${problem.message} Your drawing is safe here; trying again …` };
+  }
+  flights.delete(flight);
+  // The canvas sends its next preview after this. Between two of them the model rests: mostly it is free when the pen is
+  // lifted, and when many people draw, they are not all kept waiting by previews.
+  const rest = final ? 0 : REST * (performance.now() - began);
+  setTimeout(() => window.dispatchEvent(new CustomEvent('drawing-answered', { detail: { id: drawing } })), rest);
+  if (answer.state === 'lost' || answer.state === 'busy') {
+    again = setTimeout(() => { again = 0; askNow(); }, wait * (0.8 + 0.4 * Math.random()));
+    wait = Math.min(AGAIN[1], wait * 1.5);
+  }
+  if (page.strokes.length && flight.number > shown && answer.state !== 'dropped') {
+    if (answer.state !== 'busy') shown = flight.number;
+    await show(answer, { number: flight.number, began, strokes, final, wanted, drawing });
+  }
+  if (stale && !again) askNow();
+}
+
+async function show(answer, { number, began, strokes, final, wanted, drawing }) {
+  if (answer.state === 'pictures') {
+    // Decoded before they are shown: the photos that are there stay until the new ones replace all at once.
+    const pictures = answer.tiles.map((tile, k) => Object.assign(new Image(), { src: tile.image, alt: `Photo ${k + 1}, ${described(tile)}` }));
+    await Promise.all(pictures.map((picture) => picture.decode().catch(() => undefined)));
+    if (number !== shown) return;
+    const figures = [...find('.grid').children];
+    answer.tiles.forEach((tile, k) => {
+      if (page.tiles[k] === wanted[k] && wanted[k]?.mix) page.tiles[k] = { ...bare(tile), ...(wanted[k].locked && { locked: true }) };
+      figures[k]?.querySelector('img').replaceWith(pictures[k]);
+    });
+    page.shown = { drawing, strokes, model: answer.model, weights: answer.weights, tiles: answer.tiles };
+    const total = performance.now() - began;
+    Object.assign(tiles.dataset, { ms: answer.ms, waited: answer.waited, total: Math.round(total * 10) / 10 });
+    const model = answer.ms ? `model ${duration(answer.ms)} · ` : '';
+    const line = answer.waited > 100 ? `${duration(answer.waited)} in line · ` : '';
+    status(`${photos(answer.tiles.length)} · ${model}${line}${duration(total)} in all`);
+    if (answer.network) window.dispatchEvent(new CustomEvent('network-sees', { detail: { id: drawing, url: answer.network } }));
+    if (final && page.drawing === drawing) remember(answer.tiles[0].image);
+  }
+  if (answer.state === 'empty') return showEmpty(answer.message);
+  const trouble = answer.state === 'error' || answer.state === 'lost';
+  if (answer.state === 'busy') status(answer.message);
+  find('.problem').textContent = trouble ? answer.message : '';
+  if (answer.state !== 'busy') setState(trouble ? 'error' : 'pictures', drawing);
+  showSmall();
+}
+
+function setState(state, drawing) {
+  tiles.dataset.state = state;
+  tiles.dataset.drawing = drawing ?? '';
+  tiles.dataset.seeds = (page.shown?.tiles || []).map((tile) => tile.seed ?? '~').join(' ');
+  tiles.classList.remove('busy', 'showcase');
+}
+
+function showEmpty() {
+  shown = sent;            // whatever is still on its way comes too late
+  page.shown = null;
+  stale = false;
+  for (const image of find('.grid').querySelectorAll('img')) { image.hidden = true; image.removeAttribute('src'); }
+  find('.invite').textContent = props.empty;
+  status('');
+  setState('empty', page.drawing);
+  showSmall();
+  window.dispatchEvent(new CustomEvent('drawing-answered', { detail: { id: page.drawing } }));
+}
+
+// Before anything is drawn: what an example answers, so that nobody needs to guess what this is.
+function showShowcase() {
+  const { showcase } = props;
+  if (!showcase || page.strokes.length) return showEmpty();
+  showEmpty();
+  tiles.classList.add('showcase');
+  [...find('.grid').children].forEach((figure, k) => {
+    const image = figure.querySelector('img');
+    if (!showcase.images[k]) return;
+    Object.assign(image, { src: showcase.images[k], hidden: false, alt: `An example’s photo ${k + 1}` });
+  });
+  find('.example img').src = showcase.drawing;
+}
+
+// --- models ----------------------------------------------------------------------------------------------------------------
+
+function chooseModel(name, asked = true) {
+  const model = props.models.find((one) => one.name === name);
+  if (!model || model === page.model && asked) return;
+  page.model = model;
+  page.tiles = page.tiles.map((tile) => (tile.seed === undefined ? { seed: freshSeed() } : tile));   // styles are a model's own
+  find('.model select').value = name;
+  for (const [selector, words] of [['h1', model.title], ['p', model.invitation]]) {
+    const place = document.querySelector(`#title ${selector}`);
+    if (place) place.textContent = words;
+  }
+  const facts = document.querySelector('.facts');
+  if (facts) facts.innerHTML = model.facts;
+  find('[data-do="style"]').hidden = !model.styles;
+  const { drawing } = drawingPad();
+  drawing.setMode(model.mode, model.palette);
+  drawing.setHint?.(model.hint);
+  renderTiles();
+  renderReferences();
+  if (asked) askNow();
+}
+
+// A state from a link, a saved file or the history: drawing, model, tiles.
+async function restore(state, source = '') {
+  const { strokes, tiles: coming } = state;
+  const sound = ({ seed, style } = {}) => (Number.isInteger(seed) && seed >= 0 && seed <= LARGEST_SEED) || typeof style === 'string';
+  if (!Array.isArray(strokes) || !Array.isArray(coming) || !coming.length || coming.length > MOST || !coming.every(sound)) {
+    throw new Error(`${source || 'This'} holds no drawing of this page.`);
+  }
+  const facts = props.models.find((one) => one.name === state.model);
+  let words = '';
+  if (!facts) words = `${source} was made with the model ${state.model}, which is not here: ${page.model.name} answers instead.`;
+  else if (facts.weights !== state.weights) {
+    words = `${source} was made with other weights of ${facts.name} (${state.weights}, here ${facts.weights}): these photos differ from the ones it was made for.`;
+  }
+  if (facts && facts !== page.model) chooseModel(facts.name, false);
+  page.fresh = Math.max(page.fresh, ...coming.map(({ seed }) => (seed ?? -1) + 1));
+  page.tiles = coming.map((tile) => ({
+    ...(tile.style && !(facts && facts.styles) ? { seed: freshSeed() } : bare(tile)), ...(tile.locked && { locked: true }),
+  }));
+  renderTiles();
+  drawingPad().drawing.set(strokes);      // the canvas sends it, and that asks
+  notice(words, Boolean(words));
+}
+
+// --- on a small screen: the photos in a row at the bottom while the grid is out of sight ---------------------------------
+
+const narrow = matchMedia('(max-width: 700px)');
+function showSmall() {
+  if (!narrow.matches) return;
+  const row = find('.small');
+  row.replaceChildren(...(tiles.dataset.state === 'empty' ? [] : [...find('.grid').querySelectorAll('img[src]')].map((image) => {
+    const copy = document.createElement('img');
+    Object.assign(copy, { src: image.src, alt: '' });
+    return copy;
+  })));
+}
+new IntersectionObserver((seen) => tiles.classList.toggle('away', seen[0].intersectionRatio < 0.5), { threshold: 0.5 }).observe(find('.grid'));
+find('.small').addEventListener('click', () => find('.grid').scrollIntoView({ behavior: 'smooth', block: 'center' }));
+
+// --- start -----------------------------------------------------------------------------------------------------------------
+
+const actions = {
+  new: newSamples,
+  fewer: () => setCount(page.tiles.length - 1),
+  more: () => setCount(page.tiles.length + 1),
+  style: () => find('.picker').click(),
+  replay: showReplay,
+  link: () => working('', copyLink),
+  save: saveAll,
+};
+for (const [name, action] of Object.entries(actions)) find(`[data-do="${name}"]`).addEventListener('click', action);
+find('.picker').addEventListener('change', (event) => {
+  const [file] = event.target.files;
+  event.target.value = '';
+  addReference(file);
+});
+find('.linked button').addEventListener('click', () => { find('.linked').hidden = true; });
+find('.example').addEventListener('click', () => {
+  const { strokes, id } = props.showcase;
+  drawingPad().drawing.set(strokes, { example: id });
+});
+find('.replay [data-do="close"]').addEventListener('click', () => find('.replay').close());
+
+const modelMenu = find('.model select');
+modelMenu.replaceChildren(...props.models.map(({ name }) => new Option(name, name)));
+find('.model').hidden = props.models.length < 2;
+modelMenu.addEventListener('change', () => { notice(''); chooseModel(modelMenu.value); });
+
+const KEYS = { n: newSamples, s: saveAll, c: () => working('', copyLink), h: () => document.querySelector('.past button')?.focus() };
+document.addEventListener('keydown', (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]')) return;
+  if (event.target.closest('input, textarea, select, [contenteditable]')) return;
+  const action = KEYS[event.key.toLowerCase()];
+  if (action) { event.preventDefault(); action(); }
+});
+
+window.addEventListener('drawing-changed', ({ detail }) => {
+  Object.assign(page, { drawing: detail.id, strokes: detail.strokes, final: detail.final, sees: Boolean(detail.sees) });
+  askNow();
+});
+window.addEventListener('hashchange', openLink);
+
+async function start() {
+  const pad = drawingPad();
+  pad.drawing.onfile = openSaved;
+  find('[data-do="style"]').hidden = !page.model.styles;
+  renderTiles();
+  showShowcase();
+  tiles.dataset.ready = 'true';
+  await openLink();
+}
+if (drawingPad()?.dataset.ready) start();
+else window.addEventListener('drawing-ready', start, { once: true });

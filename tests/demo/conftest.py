@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import os
-import socket
-import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import pytest
@@ -19,7 +14,14 @@ for folder in (HERE, ROOT):
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
 
+os.environ["GRADIO_RUN_HISTORY"] = "False"  # read when gradio is imported: events are not copied into the browser
+
 from fakes import FakeTranslator  # noqa: E402
+from PIL import Image, ImageDraw  # noqa: E402
+
+from demo.answers import Answers  # noqa: E402
+from demo.batching import Worker  # noqa: E402
+from demo.local_page import free_port, local_page  # noqa: E402
 
 
 @pytest.fixture
@@ -27,44 +29,44 @@ def fake() -> FakeTranslator:
     return FakeTranslator()
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+@pytest.fixture
+def sketch() -> Image.Image:
+    """A line on white paper, mode L, 256 pixels."""
+    image = Image.new("L", (256, 256), 255)
+    ImageDraw.Draw(image).line([(20, 20), (200, 220)], fill=0, width=3)
+    return image
 
 
-@pytest.fixture(scope="session")
-def free_port():
+@pytest.fixture
+def answers_of():
+    """A function: translators in, the page's `Answers` with a worker of their own out."""
+    workers = []
+
+    def made(*translators, places: int = 64) -> Answers:
+        workers.append(Worker(places))
+        return Answers({translator.name: translator for translator in translators}, workers[-1])
+
+    yield made
+    for worker in workers:
+        worker.close()
+
+
+@pytest.fixture
+def answers(answers_of, fake) -> Answers:
+    return answers_of(fake)
+
+
+@pytest.fixture(scope="session", name="free_port")
+def _free_port():
     """A function that names a port nobody listens on."""
-    return _free_port
+    return free_port
 
 
 @pytest.fixture(scope="session")
-def page_url(tiny_model_folder, tmp_path_factory):
+def page_url(tiny_model_folder):
     """The real page, `python demo/app.py --model <a tiny model>`, in a process of its own."""
-    port = _free_port()
-    log = tmp_path_factory.mktemp("page") / "log.txt"
-    command = [sys.executable, str(ROOT / "demo" / "app.py"), "--model", str(tiny_model_folder)]
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            [*command, "--port", str(port), "--device", "cpu"], stdout=output, stderr=subprocess.STDOUT, cwd=log.parent
-        )
-    url = f"http://127.0.0.1:{port}/"
-    try:
-        for _ in range(240):
-            if process.poll() is not None:
-                pytest.fail(f"demo/app.py ended with code {process.returncode}:\n{log.read_text()}")
-            try:
-                urllib.request.urlopen(url, timeout=5).close()
-                break
-            except (urllib.error.URLError, ConnectionError, TimeoutError):
-                time.sleep(0.25)
-        else:
-            pytest.fail(f"demo/app.py did not answer on {url} within a minute:\n{log.read_text()}")
-        yield url
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
+    with local_page("--model", str(tiny_model_folder), "--device", "cpu") as page:
+        yield page.url
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,3 @@
-import base64
-import io
 import json
 import socket
 import subprocess
@@ -8,10 +6,11 @@ from pathlib import Path
 
 import pytest
 from fakes import FakeTranslator
-from PIL import Image, ImageDraw
 
 from demo import app
+from demo.answers import PICTURES
 from demo.canvas import load_examples
+from demo.examples import fitting_examples, keep_examples, showcase
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -28,7 +27,7 @@ def refused(capsys, *argv) -> str:
     return error
 
 
-# --- bad input ------------------------------------------------------------------------------------------------
+# --- bad input -------------------------------------------------------------------------------------------------------
 
 def test_missing_model_in_a_process_of_its_own(tmp_path, free_port):
     """From another folder: the script finds its clone by itself."""
@@ -81,7 +80,7 @@ def test_no_bundled_model(monkeypatch):
         app.load_translators(None, "cpu")
 
 
-# --- which models ---------------------------------------------------------------------------------------------
+# --- which models ----------------------------------------------------------------------------------------------------
 
 @pytest.fixture
 def loading(monkeypatch):
@@ -105,12 +104,53 @@ def test_without_a_model_all_bundled_ones_cats_first(loading):
     assert loading == [(name, "cpu") for name in names]  # each once
 
 
+def test_models_that_nobody_can_draw_for(loading, monkeypatch):
+    def photos(name, device):
+        return FakeTranslator(name, kind="photo" if name == "horse2zebra" else "edges")
+
+    monkeypatch.setattr(app.Translator, "from_pretrained", photos)
+    monkeypatch.setattr(app, "bundled_models", lambda: ["edges2cats", "horse2zebra"])
+    assert list(app.load_translators(None, "cpu")) == ["edges2cats"]  # left out of the page
+    with pytest.raises(ValueError, match="horse2zebra takes a photo as input"):
+        app.load_translators(["horse2zebra"], "cpu")  # asked for by name: told
+
+
 def test_models_in_the_order_asked_and_equal_names_kept_apart(loading):
     translators = app.load_translators(["x/model", "b", "y/model"], "auto")
     assert list(translators) == ["model", "b", "model (00000003)"]
 
 
-# --- examples -------------------------------------------------------------------------------------------------
+# --- where links point to --------------------------------------------------------------------------------------------
+
+def test_links_point_to_the_space_or_to_what_is_given(monkeypatch):
+    monkeypatch.delenv("SPACE_HOST", raising=False)
+    assert app.page_address(None) == ""  # the page's own address
+    assert app.page_address("https://cats.example/") == "https://cats.example/"
+    monkeypatch.setenv("SPACE_HOST", "me-cats.hf.space")
+    assert app.page_address(None) == "https://me-cats.hf.space/"
+    assert app.page_address("https://cats.example/") == "https://cats.example/"
+
+
+@pytest.mark.parametrize("url", ["cats.example", "https://cats.example/#x", "https://cats example"])
+def test_bad_space_url(capsys, url):
+    assert "is not an address such as https://user-name.hf.space/" in refused(capsys, f"--space-url={url}")
+
+
+def test_share_says_when_the_tunnel_is_not_reachable(monkeypatch, capsys, free_port):
+    """Gradio goes on without a public link; the page says so, and runs."""
+    def no_tunnel(**options):
+        raise OSError("no network")
+
+    monkeypatch.setattr("gradio.networking.setup_tunnel", no_tunnel)
+    monkeypatch.setattr(app, "load_translators", lambda *_: {"edges2cats": FakeTranslator()})
+    monkeypatch.setattr("gradio.Blocks.block_thread", lambda page: page.close())
+    port = free_port()
+    assert app.main(["--share", "--port", str(port), "--device", "cpu"]) == 0
+    error = capsys.readouterr().err
+    assert "no public link" in error and f"http://127.0.0.1:{port}" in error
+
+
+# --- examples --------------------------------------------------------------------------------------------------------
 
 def test_bundled_examples_are_drawings_on_the_paper():
     examples = load_examples(app.ASSETS / "sketches")
@@ -138,60 +178,24 @@ def test_a_broken_example_names_its_file(tmp_path, text):
         load_examples(tmp_path)
 
 
-# --- the endpoint ---------------------------------------------------------------------------------------------
-
-@pytest.fixture(scope="module")
-def client():
-    from gradio_client import Client
-
-    page = app.build_page({"edges2cats": FakeTranslator(), "other": FakeTranslator("other", {}, "89abcdef")})
-    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **app.launch_options())
-    yield Client(url, verbose=False)
-    page.close()
-
-
-@pytest.fixture
-def cat(tmp_path):
-    image = Image.new("RGBA", (300, 200))
-    ImageDraw.Draw(image).ellipse((60, 20, 240, 180), outline=(0, 0, 0, 255), width=4)
-    image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    image.save(tmp_path / "cat.png")
-    return tmp_path / "cat.png"
+def test_examples_are_answered_before_anybody_asks(answers_of):
+    answers = answers_of(FakeTranslator("a"), FakeTranslator("facades", kind="labels"))
+    pairs = fitting_examples(answers)
+    assert {model for model, _ in pairs} == {"a"}  # no bundled drawing is in the palette of the fake facades
+    keep_examples(answers, pairs)
+    calls = len(answers.translators["a"].calls)
+    assert calls == len(pairs) >= 4
+    shown = showcase(answers, "a", load_examples(app.ASSETS / "sketches"))
+    assert len(shown["images"]) == PICTURES and shown["drawing"].startswith("data:image/png")
+    assert len(answers.translators["a"].calls) == calls  # from memory
+    assert showcase(answers, "facades", load_examples(app.ASSETS / "sketches")) is None
 
 
-def test_one_public_endpoint(client):
-    assert set(client.view_api(return_format="dict")["named_endpoints"]) == {"/sample"}
-    assert not client.view_api(return_format="dict")["unnamed_endpoints"]
+def test_an_example_that_fails_is_only_left_out(answers_of, caplog):
+    class Broken(FakeTranslator):
+        def sample(self, x, **options):
+            raise RuntimeError("out of memory")
 
-
-def test_sample_endpoint(client, cat):
-    from gradio_client import handle_file
-
-    result = client.predict(sketch=handle_file(cat), model="edges2cats", n=4, seed=0, api_name="/sample")
-    assert set(result) == {"images", "seeds", "model", "weights", "ms"}
-    assert (result["seeds"], result["model"], result["weights"]) == ([0, 1, 2, 3], "edges2cats", "0123abcd")
-    assert len(set(result["images"])) == 4
-    body = result["images"][0].removeprefix("data:image/webp;base64,")
-    assert Image.open(io.BytesIO(base64.b64decode(body))).size == (256, 256)
-    again = client.predict(sketch=handle_file(cat), model="edges2cats", n=4, seed=0, api_name="/sample")
-    assert again["images"] == result["images"]
-    short = client.predict(sketch=handle_file(cat), api_name="/sample")  # the other arguments have defaults
-    assert short["images"] == result["images"]
-    other = client.predict(sketch=handle_file(cat), model="other", n=2, seed=1, api_name="/sample")
-    assert (other["weights"], other["seeds"]) == ("89abcdef", [1, 2])
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"model": "dogs"}, "Choose one of: edges2cats, other"),
-        ({"n": 40}, "from 1 to 16"),
-        ({"seed": -1}, "from 0 to"),
-    ],
-)
-def test_sample_endpoint_says_what_is_wrong(client, cat, options, words):
-    from gradio_client import handle_file
-    from gradio_client.exceptions import AppError
-
-    with pytest.raises(AppError, match=words):
-        client.predict(sketch=handle_file(cat), **options, api_name="/sample")
+    answers = answers_of(Broken())
+    keep_examples(answers, fitting_examples(answers)[:1])
+    assert "answering the example" in caplog.text

@@ -1,0 +1,137 @@
+// The drawing that is on the paper, its history, and the sending of it.
+const pad = element.querySelector('.pad');
+const canvas = pad.querySelector('canvas');
+const find = (name) => pad.querySelector('.' + name);
+const inWords = (count, noun) => `${count} ${noun}${count === 1 ? '' : 's'}`;
+const SLOW = 8000;       // ms after which an answer is taken for lost
+const OFTEN = 60;        // ms between two drawings that are sent while the pen moves
+const STEP = 1.5;        // units that the pen moves at least between them
+
+const settings = {
+  tool: 'pen',
+  before: 'pen',         // the tool to return to after picking a colour
+  width: { edges: { ink: PEN, eraser: ERASER }, labels: { ink: 12, eraser: 24 } },
+  smoothing: 1,
+  erase: 'pixels',       // or 'strokes'
+  mirror: false,
+  colour: 1,             // place of the active colour in the palette
+  patterns: false,
+  sees: false,
+  letters: true,         // shortcuts of a single key
+};
+
+// Every kind of drawing (edges, or labels of one palette) keeps its own paper and history.
+const documents = new Map();
+let mode = 'edges';
+let palette = null;      // [{name, color}, …] of a label map; the first is the empty paper
+let colours = null;      // its colours alone
+let doc = null;          // {states: [{strokes, example}, …], now}; strokes and states are never changed
+
+const strokesNow = () => doc.states[doc.now].strokes;
+const drawingSize = () => props.size || UNITS;
+
+function openDocument(newMode, newPalette) {
+  if (newMode !== 'edges' && newMode !== 'labels') throw new Error(`The canvas has edges and labels, no ${newMode}.`);
+  if (newMode === 'labels' && !newPalette?.length) throw new Error('A canvas for label maps needs a palette.');
+  mode = newMode;
+  palette = mode === 'labels' ? newPalette.map(({ name, color }) => ({ name, color: color.toLowerCase() })) : null;
+  colours = palette && palette.map(({ color }) => color);
+  settings.colour = palette ? Math.min(settings.colour, palette.length - 1) : settings.colour;
+  const key = JSON.stringify([mode, palette]);
+  if (!documents.has(key)) documents.set(key, { states: [{ strokes: [], example: null }], now: 0 });
+  doc = documents.get(key);
+}
+
+// --- history ----------------------------------------------------------------------------------------------------
+
+function go(to) {
+  if (gesture || to < 0 || to >= doc.states.length || to === doc.now) return;
+  const word = to < doc.now ? 'Undone' : 'Redone';
+  doc.now = to;
+  send();
+  refresh();
+  announce(`${word}: ${inWords(strokesNow().length, 'stroke')} on the paper`);
+}
+
+function put(strokes, { undoable = true, sending = true, example = null } = {}) {
+  const state = { strokes, example };
+  if (undoable) doc.states = [...doc.states.slice(0, doc.now + 1), state];
+  else doc.states = [...doc.states.slice(0, doc.now), state];
+  doc.now = doc.states.length - 1;
+  if (sending) send();      // first: the server can work while the screen is painted
+  refresh();
+}
+
+function clear() {
+  if (gesture || !strokesNow().length) return;
+  put([]);
+  announce('The paper is empty. Undo brings the drawing back.');
+}
+
+// Strokes from elsewhere: checked, in words where they are no drawing for this paper.
+function load(strokes, options = {}) {
+  const problem = problemWith(strokes, colours);
+  if (problem) throw new Error(`This cannot be put on the paper: ${problem}.`);
+  put(settle(strokes), options);
+}
+
+// --- sending ----------------------------------------------------------------------------------------------------
+
+// `drawing-changed` tells the page; `drawing-answered` from the page tells that its answer is there. A finished drawing
+// is told at once. While the pen moves, the newest drawing is told whenever nothing is being answered.
+let newest = 0;          // id of the newest drawing
+let flying = 0;          // id of the drawing that is being answered, 0: none
+let lost = 0;            // timer
+let liveTimer = 0;
+let liveAt = 0;          // when and …
+let livePlace = null;    // … where the pen was at the last live drawing
+
+function tell(strokes, final) {
+  const { example } = doc.states[doc.now];
+  pad.dataset.sent = flying = ++newest;
+  clearTimeout(lost);
+  lost = setTimeout(() => answered(newest), SLOW);
+  const detail = { id: newest, strokes, final, mode, example: final ? example : null, sees: settings.sees };
+  window.dispatchEvent(new CustomEvent('drawing-changed', { detail }));
+}
+
+function send() {
+  stopLive();
+  tell(strokesNow(), true);
+}
+
+// Called by a timer, never by a pointer's own handler: a slow page slows the preview, not the pen.
+function sendLive() {
+  liveTimer = 0;
+  if (!gesture?.strokes || flying || props.live === false) return;
+  const place = gesture.place();
+  if (livePlace && distance(place, livePlace, livePlace) < STEP) return;
+  const strokes = [...gesture.rest(), ...gesture.strokes().map((stroke) => simplify(stroke))];
+  if (!strokes.length) return;
+  livePlace = place;
+  liveAt = performance.now();
+  tell(strokes, false);
+}
+
+function liveSoon() {
+  if (liveTimer || flying || props.live === false) return;
+  liveTimer = setTimeout(sendLive, Math.max(0, liveAt + OFTEN - performance.now()));
+}
+
+function stopLive() {
+  clearTimeout(liveTimer);
+  liveTimer = 0;
+}
+
+function answered(id) {
+  if (!flying || (id ?? flying) < flying) return;
+  clearTimeout(lost);
+  flying = 0;
+  if (gesture) liveSoon();
+}
+
+function onAnswered(event) {
+  if (!element.isConnected) return window.removeEventListener('drawing-answered', onAnswered);
+  answered(event.detail?.id);
+}
+window.addEventListener('drawing-answered', onAnswered);

@@ -1,0 +1,87 @@
+// Files: photos and everything as PNG, a PNG dropped on the page, the replay as a looping WebP.
+const STATE_KEY = 'i2i';
+const HEAVIEST_PNG = 60e6;
+
+function download(bytes, type, name) {
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(new Blob([bytes], { type }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+}
+
+function fileName(what, ending) {
+  const time = new Date().toISOString().slice(0, 19).replace(/[-:]/g, '').replace('T', '-');
+  return `${page.model.name.replace(/[^\w.-]+/g, '-')}-${what}${time}.${ending}`;
+}
+
+// One photo without losses, or (index null) everything: drawing, photos, and the state to go on from.
+async function save(index = null) {
+  const state = shownState();
+  const request = index === null ? state : { ...state, tiles: [state.tiles[index]], alone: true };
+  const { png } = await tool('save', request);
+  download(bytesOf(png), 'image/png', fileName(index === null ? '' : `photo-${index + 1}-`, 'png'));
+}
+
+function saveAll() {
+  if (!page.shown) return notice('Draw something first: there is nothing to save yet.');
+  return working('Saving …', async () => {
+    await save();
+    notice('Saved. Drop the file on the page to go on from here.');
+  });
+}
+
+// The page's state in a PNG file, from its iTXt chunk; null where there is none.
+async function stateInPng(file) {
+  const data = new DataView(await file.arrayBuffer());
+  if (data.byteLength < 20 || data.getUint32(0) !== 0x89504e47) return null;
+  const latin = (from, to) => String.fromCharCode(...new Uint8Array(data.buffer, from, to - from));
+  for (let at = 8; at + 12 <= data.byteLength;) {
+    const length = data.getUint32(at);
+    if (at + 12 + length > data.byteLength) return null;
+    if (latin(at + 4, at + 8) === 'iTXt' && latin(at + 8, at + 9 + STATE_KEY.length) === `${STATE_KEY}\0`) {
+      let from = at + 8 + STATE_KEY.length + 3;              // after the key's end and two bytes about compression
+      for (let ends = 0; ends < 2; from++) if (data.getUint8(from) === 0) ends++;   // language, translated key
+      return JSON.parse(new TextDecoder().decode(new Uint8Array(data.buffer, from, at + 8 + length - from)));
+    }
+    at += 12 + length;
+  }
+  return null;
+}
+
+// A file that came to the page: was it a saved one? Otherwise it is the canvas's to read.
+async function openSaved(file) {
+  if (file.type !== 'image/png' || file.size > HEAVIEST_PNG) return false;
+  let state = null;
+  try {
+    state = await stateInPng(file);
+  } catch {
+    throw new Error('This file was saved by a page like this one, but it is damaged.');
+  }
+  if (!state) return false;
+  await restore(state, 'This file');
+  return true;
+}
+
+// --- replay ----------------------------------------------------------------------------------------------------------
+
+async function showReplay() {
+  if (!page.shown) return notice('Draw something first: a replay shows how it grew.');
+  const dialog = find('.replay');
+  const image = dialog.querySelector('img');
+  const words = dialog.querySelector('.words');
+  const keep = dialog.querySelector('.keep');
+  image.hidden = keep.hidden = true;
+  words.textContent = 'Drawing it again, stroke by stroke …';
+  dialog.showModal();
+  try {
+    const { webp } = await tool('replay', shownState());
+    image.src = `data:image/webp;base64,${webp}`;
+    await image.decode();
+    image.hidden = keep.hidden = false;
+    words.textContent = '';
+    keep.onclick = () => download(bytesOf(webp), 'image/webp', fileName('replay-', 'webp'));
+  } catch (problem) {
+    words.textContent = problem.message;
+  }
+}

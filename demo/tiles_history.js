@@ -1,0 +1,39 @@
+// What was on the page before: a thumbnail for every answered drawing, newest first; a click brings it back.
+const KEPT = 60;
+const QUIET = 400;           // ms without a new answer, after which there is time for it
+let past = [];               // [{text, state, image, button}]
+let quiet = 0;
+
+// After a while: thumbnails must not keep the photos waiting.
+function remember(image) {
+  clearTimeout(quiet);
+  quiet = setTimeout(() => {
+    if (!page.shown || page.shown.strokes !== page.strokes) return;
+    keepInHistory(shownState(), image, drawingPad().drawing.image());
+  }, QUIET);
+}
+
+function keepInHistory(state, image, drawing) {
+  const place = document.querySelector('.past');
+  const text = JSON.stringify([state.model, state.tiles.map(({ seed, style }) => seed ?? style), state.strokes]);
+  if (!place || past[0]?.text === text) return;
+  // The same drawing with more or fewer photos is no other place in history.
+  if (past[0]?.image === image && past[0].state.strokes.length === state.strokes.length) past.shift().button.remove();
+  const entry = { text, image, state: structuredClone(state), button: thumbnail(image, drawing) };
+  entry.button.addEventListener('click', () => restore(entry.state));
+  past.unshift(entry);
+  place.querySelector('.thumbs').prepend(entry.button);
+  while (past.length > KEPT) past.pop().button.remove();
+  place.hidden = past.length < 2;
+}
+
+function thumbnail(photo, drawing) {
+  const button = document.createElement('button');
+  button.type = 'button';
+  button.title = 'Back to this drawing and its photos';
+  button.setAttribute('aria-label', 'An earlier drawing: bring it back');
+  for (const [kind, source] of [['photo', photo], ['drawn', drawing]]) {
+    button.append(Object.assign(document.createElement('img'), { src: source, alt: '', className: kind }));
+  }
+  return button;
+}

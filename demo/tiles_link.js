@@ -1,0 +1,78 @@
+// Links: the page's state as text in the fragment of its address. permalink.py explains the form.
+const LINK_VERSION = '1';
+const LINK_LENGTH = 2000;    // characters that a link should stay below; a drawing gives up its finest detail for it
+const MOST_TILES = 12;
+
+async function fragmentOf({ model, weights, tiles, strokes }) {
+  const texts = tiles.map((tile) => (tile.style ? `~${tile.style}` : tile.seed) + (tile.locked ? '!' : ''));
+  const head = `model=${encodeURIComponent(model)}&weights=${encodeURIComponent(weights)}&tiles=${texts.join('.')}&drawing=`;
+  let drawing;
+  try {
+    drawing = await window.i2iStrokes.encode(strokes, Math.max(200, LINK_LENGTH - address().length - head.length - 6));
+  } catch {
+    drawing = await window.i2iStrokes.encode(strokes);      // a very full drawing: long and whole
+  }
+  return `${head}${drawing}&v=${LINK_VERSION}`;
+}
+
+// Throws an Error in words for a text that is no link of this page.
+async function stateOf(fragment) {
+  const parts = new URLSearchParams(fragment.replace(/^#/, ''));
+  if (!parts.has('v')) throw new Error('The link is not whole: its end is missing. Copy it again.');
+  if (parts.get('v') !== LINK_VERSION) throw new Error('The link was made by a newer page than this one.');
+  const tiles = (parts.get('tiles') || '').split('.').map((text) => {
+    const locked = text.endsWith('!');
+    const name = locked ? text.slice(0, -1) : text;
+    if (!/^(\d{1,9}|~[\w-]+)$/.test(name)) throw new Error('The link is damaged. Copy it again.');
+    return { ...(name[0] === '~' ? { style: name.slice(1) } : { seed: Number(name) }), ...(locked && { locked }) };
+  });
+  if (tiles.length > MOST_TILES) throw new Error('The link is damaged. Copy it again.');
+  const strokes = await window.i2iStrokes.decode(parts.get('drawing') || '');
+  return { model: parts.get('model') || '', weights: parts.get('weights') || '', tiles, strokes };
+}
+
+// Where links point to: a Space's own address, what --space-url says, or where the page is.
+function address() {
+  return props.address || location.origin + location.pathname + location.search;
+}
+
+async function copyLink() {
+  if (!page.strokes.length) return notice('Draw something first: a link holds a drawing.');
+  const state = currentState();
+  const fragment = await fragmentOf(state);
+  const link = `${address()}#${fragment}`;
+  if (!props.address) history.replaceState(null, '', `#${fragment}`);
+  linked = linkable(state);
+  find('.linked').hidden = false;
+  const field = find('.linked input');
+  field.value = link;
+  let copied = true;
+  try {
+    await navigator.clipboard.writeText(link);
+  } catch {                                                  // not allowed on plain http pages of other machines
+    field.select();
+    copied = document.execCommand('copy');
+  }
+  find('.linked span').textContent = copied ? 'Link copied' : 'Copy this link';
+}
+
+// The address holds a drawing only while it is the one on the paper, with these photos.
+let linked = null;
+const linkable = ({ strokes, tiles }) => JSON.stringify([strokes, tiles.map(bare)]);
+function forgetLink() {
+  if (linked === null || linked === linkable(page)) return;
+  linked = null;
+  find('.linked').hidden = true;
+  if (location.hash.includes('drawing=')) history.replaceState(null, '', location.pathname + location.search);
+}
+
+async function openLink() {
+  if (!location.hash.includes('drawing=')) return;
+  try {
+    const state = await stateOf(location.hash);
+    linked = linkable(state);
+    await restore(state, 'This link');
+  } catch (problem) {
+    notice(problem.message, true);
+  }
+}

@@ -1,0 +1,149 @@
+// Styles: from a reference photo, near another tile's, between two tiles.
+const NEAR = 0.35;           // how far "more like this" goes towards another seed's style
+const PHOTO_SIDE = 512;      // pixels of a reference photo that is sent
+const MOST_REFERENCES = 8;
+let references = [];         // [{style, thumb, model}]
+
+async function smaller(file, side) {
+  let bitmap;
+  try {
+    bitmap = await createImageBitmap(file);
+  } catch {
+    throw new Error(`${file.name || 'The picture'} could not be read. Use a PNG, JPEG or WebP file.`);
+  }
+  const factor = Math.min(1, side / Math.min(bitmap.width, bitmap.height));
+  const copy = document.createElement('canvas');
+  copy.width = Math.max(1, Math.round(bitmap.width * factor));
+  copy.height = Math.max(1, Math.round(bitmap.height * factor));
+  if (Math.max(copy.width, copy.height) > 8 * side) throw new Error('The photo is too long for its width.');
+  const target = copy.getContext('2d');
+  target.fillStyle = '#fff';
+  target.fillRect(0, 0, copy.width, copy.height);
+  target.drawImage(bitmap, 0, 0, copy.width, copy.height);
+  return copy.toDataURL('image/jpeg', 0.92);
+}
+
+// Unlocked tiles get styles around `tile`; the first of them, if `itself`, that very style.
+function spread(tile, itself) {
+  const free = page.tiles.flatMap((one, k) => (one.locked ? [] : [k]));
+  free.forEach((k, nth) => {
+    page.tiles[k] = itself && nth === 0 ? bare(tile) : { mix: [bare(tile), { seed: freshSeed() }, NEAR] };
+  });
+  return free.length;
+}
+
+function moreLike(index) {
+  if (page.tiles.length === 1) setCount(4, false);
+  page.tiles[index].locked = true;
+  if (!spread(page.tiles[index], false)) return notice('Every photo is locked: unlock some to see more like this one.');
+  renderTiles();
+  askNow();
+  notice('Photos like the locked one. “New samples” brings others again.');
+}
+
+async function addReference(file) {
+  if (!file) return;
+  await working('Reading the photo’s style …', async () => {
+    const photo = await smaller(file, PHOTO_SIDE);
+    const { style } = await tool('style', { model: page.model.name, photo });
+    references = [{ style, thumb: photo, model: page.model.name }, ...references].slice(0, MOST_REFERENCES);
+    notice('');
+    useReference(references[0]);
+  });
+}
+
+function useReference(reference) {
+  if (!spread({ style: reference.style }, true)) return notice('Every photo is locked: unlock some for the new style.');
+  renderTiles();
+  renderReferences();
+  askNow();
+  if (!page.strokes.length) notice('Now draw: the photos will have the style of that picture, and styles around it.');
+}
+
+function renderReferences() {
+  const own = references.filter(({ model }) => model === page.model.name);
+  const strip = find('.references');
+  strip.hidden = !own.length;
+  strip.querySelector('.chips').replaceChildren(...own.map((reference) => {
+    const chip = document.createElement('span');
+    chip.className = 'chip';
+    chip.innerHTML = '<button type="button" class="use"><img alt=""></button><button type="button" class="drop">✕</button>';
+    const [use, drop] = chip.children;
+    use.firstChild.src = reference.thumb;
+    use.setAttribute('aria-label', 'Photos in the style of this picture');
+    use.title = 'Photos in the style of this picture, and around it';
+    drop.setAttribute('aria-label', 'Forget this picture');
+    use.addEventListener('click', () => useReference(reference));
+    drop.addEventListener('click', () => {
+      references = references.filter((one) => one !== reference);
+      renderReferences();
+    });
+    return chip;
+  }));
+}
+
+// --- between two tiles: in the large view ------------------------------------------------------------------------------
+
+const mixing = { other: null, asked: false, again: false, style: null, image: null };
+
+function renderMix() {
+  const box = view.querySelector('.mix');
+  box.hidden = !page.model.styles || page.shown.tiles.length < 2;
+  mixing.other = mixing.style = mixing.image = null;
+  box.querySelector('.between').hidden = true;
+  box.querySelector('.share').value = 0;
+  box.querySelector('.partners').replaceChildren(...page.shown.tiles.flatMap((tile, k) => {
+    if (k === viewed) return [];
+    const partner = document.createElement('button');
+    partner.type = 'button';
+    partner.setAttribute('aria-pressed', 'false');
+    partner.setAttribute('aria-label', `Mix with photo ${k + 1}`);
+    const image = document.createElement('img');
+    Object.assign(image, { src: tile.image, alt: '' });
+    partner.append(image);
+    partner.addEventListener('click', () => {
+      for (const one of partner.parentNode.children) one.setAttribute('aria-pressed', String(one === partner));
+      mixing.other = k;
+      box.querySelector('.between').hidden = false;
+      box.querySelector('.share').value = 50;
+      askMix();
+    });
+    return [partner];
+  }));
+}
+
+// At most one request in flight, the newest place of the slider wins.
+async function askMix() {
+  if (mixing.asked) { mixing.again = true; return; }
+  const [from, other, shown] = [viewed, mixing.other, page.shown];
+  const share = Number(view.querySelector('.share').value) / 100;
+  mixing.asked = true;
+  mixing.again = false;
+  let answer = null;
+  try {
+    answer = await ask({
+      session: `${session}-mix`, drawing: shown.drawing, model: shown.model, strokes: shown.strokes, sees: false,
+      tiles: [{ mix: [bare(shown.tiles[from]), bare(shown.tiles[other]), share] }],
+    });
+  } catch (problem) {
+    answer = { state: 'error', message: problem.message };
+  }
+  mixing.asked = false;
+  if (!view.open || viewed !== from || mixing.other !== other) return mixing.again && mixing.other !== null ? askMix() : undefined;
+  if (answer.state === 'pictures') {
+    [{ style: mixing.style, image: mixing.image }] = answer.tiles;
+    view.querySelector('.after').src = mixing.image;
+  } else if (answer.state === 'error') {
+    view.querySelector('.told').textContent = answer.message;
+  }
+  if (mixing.again) askMix();
+}
+
+function keepMix() {
+  if (!mixing.style) return;
+  page.tiles[viewed] = { style: mixing.style, locked: true };
+  view.close();
+  renderTiles();
+  askNow();
+  notice('The mixture is locked in its tile.');
+}

@@ -1,0 +1,77 @@
+// The large view of one photo: before and after, its lock, its downloads, its neighbours.
+const view = element.querySelector('.view');
+let viewed = 0;
+
+function openView(index) {
+  if (!page.shown?.tiles[index]) return;
+  viewed = index;
+  const tile = page.shown.tiles[index];
+  const [before, after] = [view.querySelector('.before'), view.querySelector('.after')];
+  before.src = drawingPad().drawing.image() || '';
+  after.src = tile.image;
+  after.alt = `Photo ${index + 1}, ${described(tile)}`;
+  setCut(0);
+  view.querySelector('h2').textContent = `Photo ${index + 1} of ${page.shown.tiles.length}`;
+  view.querySelector('.what').textContent = `${page.shown.model} · ${described(tile)}`;
+  view.querySelector('.told').textContent = '';
+  view.querySelector('[data-do="like"]').hidden = !page.model.styles;
+  for (const name of ['previous', 'next']) view.querySelector(`[data-do="${name}"]`).hidden = page.shown.tiles.length < 2;
+  showLock();
+  renderMix();
+  if (view.open) return;
+  view.showModal();
+  view.focus();      // not its first slider: the arrow keys go from photo to photo
+}
+
+function showLock() {
+  const locked = Boolean(page.tiles[viewed]?.locked);
+  const button = view.querySelector('[data-do="lock"]');
+  button.setAttribute('aria-pressed', String(locked));
+  button.querySelector('span').textContent = locked ? 'Locked' : 'Lock style';
+}
+
+function setCut(percent) {
+  view.querySelector('.cut').value = percent;
+  view.querySelector('.stage').style.setProperty('--cut', `${percent}%`);
+}
+
+function step(by) {
+  const count = page.shown.tiles.length;
+  openView((viewed + by + count) % count);
+}
+
+const viewActions = {
+  previous: () => step(-1),
+  next: () => step(1),
+  close: () => view.close(),
+  lock: () => { toggleLock(viewed); showLock(); },
+  like: () => { view.close(); moreLike(viewed); },
+  photo: () => saveHere(viewed),
+  everything: () => saveHere(null),
+  keep: keepMix,
+};
+
+async function saveHere(index) {
+  const told = view.querySelector('.told');
+  told.textContent = 'Saving …';
+  try {
+    await save(index);
+    told.textContent = 'Saved.';
+  } catch (problem) {
+    told.textContent = problem.message;
+  }
+}
+
+view.addEventListener('click', (event) => {
+  if (event.target === view) return view.close();              // beside the box
+  const name = event.target.closest('[data-do]')?.dataset.do;
+  if (name) viewActions[name]();
+});
+view.querySelector('.cut').addEventListener('input', (event) => setCut(event.target.value));
+view.querySelector('.share').addEventListener('input', askMix);
+view.addEventListener('keydown', (event) => {
+  const slides = event.target.matches('input');
+  if (event.key === 'ArrowLeft' && !slides) step(-1);
+  else if (event.key === 'ArrowRight' && !slides) step(1);
+  else if (/^[1-9]$/.test(event.key)) openView(Number(event.key) - 1);
+});

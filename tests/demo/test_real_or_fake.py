@@ -1,0 +1,222 @@
+"""The perceptual study: sessions, votes in SQLite by many at once, what the page may see, and the page in a browser."""
+
+from __future__ import annotations
+
+import csv
+import io
+import socket
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import uvicorn
+from PIL import Image
+from starlette.testclient import TestClient
+
+from demo import real_or_fake
+from demo.real_or_fake import Contestant, Study, as_png, build, results
+from demo.study_store import Store
+
+GENERATED, REAL = (200, 30, 30), (30, 30, 200)
+
+
+def contestant(name: str = "ours 01234567", pairs: int = 8) -> Contestant:
+    """Real pictures are blue, generated ones red; the green says which pair."""
+    pictures = {}
+    for k in range(pairs):
+        real, fake = (Image.new("RGB", (16, 16), (r, 10 * k, b)) for r, _, b in (REAL, GENERATED))
+        pictures[str(k)] = as_png(real), as_png(fake)
+    return Contestant(name, "test pairs", pictures)
+
+
+@pytest.fixture
+def store(tmp_path) -> Store:
+    return Store(tmp_path / "votes.sqlite")
+
+
+@pytest.fixture
+def study(store) -> Study:
+    return Study([contestant()], store, practice=2, trials=4)
+
+
+def is_generated(png: bytes) -> bool:
+    return Image.open(io.BytesIO(png)).getpixel((0, 0))[0] == GENERATED[0]
+
+
+def play(client: TestClient, wrong: tuple[int, ...] = ()) -> tuple[str, dict, list[dict]]:
+    """A person who sees everything and errs in the trials `wrong`; session, last state, all answers."""
+    state = client.post("/session").json()
+    session, said = state["session"], []
+    while state["next"] is not None:
+        number = state["next"]
+        sides = [client.get(f"/picture/{session}/{number}/{side}").content for side in ("left", "right")]
+        assert sorted(map(is_generated, sides)) == [False, True]
+        left = is_generated(sides[0]) != (number in wrong)
+        state = client.post(f"/answer/{session}/{number}", json={"left": left, "ms": 900}).json()
+        said.append(state)
+    return session, state, said
+
+
+def test_a_whole_session(study, store):
+    with TestClient(build(study)) as client:
+        page = client.get("/").text
+        assert "for 1 second" in page and "2 trials of practice, then 4 that count" in page and "{{" not in page
+        session, state, said = play(client, wrong=(0, 3, 5))
+        assert state == {"of": 6, "practice": 2, "next": None, "fooled": 2, "counted": 4}
+        # Feedback in practice alone.
+        assert [s.get("right") for s in said] == [False, True, None, None, None, None]
+        assert client.get(f"/session/{session}").json() == state
+    assert results(store).startswith("ours 01234567: fooled in 50.0% of trials, 95 % between ")
+    assert "1 person, 4 trials (one person alone" in results(store) and "2 + 4 trials" in results(store)
+    rows = list(csv.DictReader(io.StringIO(store.csv())))
+    assert len(rows) == 6 and [r["fooled"] for r in rows] == ["1", "0", "0", "1", "0", "1"]
+    assert len({r["pair"] for r in rows}) == 6 and {r["ms"] for r in rows} == {"900"} and rows[0]["practice"] == "1"
+
+
+def test_trials_come_in_order_and_are_answered_once(study):
+    with TestClient(build(study)) as client:
+        session = client.post("/session").json()["session"]
+        get = client.get
+        assert get(f"/picture/{session}/1/left").status_code == 200  # loaded ahead
+        assert get(f"/picture/{session}/2/left").status_code == 404
+        assert get(f"/picture/{session}/0/above").status_code == 404
+        assert client.post(f"/answer/{session}/1", json={"left": True, "ms": 1}).status_code == 404
+        assert client.post(f"/answer/{session}/0", json={"left": True, "ms": 1}).status_code == 200
+        assert client.post(f"/answer/{session}/0", json={"left": False, "ms": 1}).status_code == 404  # a double click
+        assert get(f"/picture/{session}/0/left").status_code == 404  # no second look
+        assert client.post("/answer/nobody/0", json={"left": True, "ms": 1}).status_code == 404
+        assert get("/session/nobody").status_code == 404
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b'{"left": 1, "ms": 3}', b'{"left": true}', b'{"left": true, "ms": "x"}'])
+def test_answers_of_another_form(study, body):
+    with TestClient(build(study)) as client:
+        session = client.post("/session").json()["session"]
+        assert client.post(f"/answer/{session}/0", content=body).status_code == 400
+        assert client.get(f"/session/{session}").json()["next"] == 0
+
+
+def test_neither_size_nor_side_nor_address_tells(store):
+    study = Study([contestant(pairs=60)], store, practice=0, trials=50)
+    sides = [t.fake_left for _ in range(4) for t in store.trials(study.start())]
+    assert 60 < sum(sides) < 140  # of 200
+    session = study.start()
+    assert Image.open(io.BytesIO(study.picture(session, 0, "left"))).format == "PNG"
+    one, other = (Image.open(io.BytesIO(study.picture(session, 0, s))) for s in ("left", "right"))
+    assert one.size == other.size and one.info == other.info
+
+
+def test_a_class_of_students_at_once(store):
+    study = Study([contestant("a"), contestant("b")], store, practice=1, trials=5)
+    with TestClient(build(study)) as client, ThreadPoolExecutor(12) as people:
+        sessions = list(people.map(lambda _: play(client, wrong=(2,))[0], range(24)))
+    assert len(set(sessions)) == 24
+    rows = list(csv.DictReader(io.StringIO(store.csv())))
+    assert len(rows) == 24 * 6 and set(Counter(r["session"] for r in rows).values()) == {6}
+    rates = store.fooled()
+    assert len(rates) == 2 and all(sum(t) == 1 for people in rates.values() for t in people.values())
+    # Models are shared out, if not to the last one when many start in the same moment.
+    assert min(store.sessions().values()) >= 6
+
+
+def test_the_model_with_fewest_sessions_is_next(store):
+    study = Study([contestant("a"), contestant("b"), contestant("c")], store, practice=0, trials=2)
+    for _ in range(6):
+        study.start()
+    assert store.sessions() == {"a": 2, "b": 2, "c": 2}
+
+
+def test_votes_outlive_the_server_and_sessions_go_on(study, store):
+    session = study.start()
+    study.answer(session, 0, True, 5)
+    later = Study([contestant()], Store(store.path), practice=2, trials=4)
+    assert later.state(session)["next"] == 1 and later.picture(session, 1, "left")
+    other = Study([contestant("other")], Store(store.path), practice=2, trials=4)
+    with pytest.raises(KeyError):
+        other.picture(session, 1, "left")  # its pictures are not there any more
+
+
+def test_errors_say_what_to_do(store, tmp_path, capsys):
+    with pytest.raises(ValueError, match=r"takes 10 \+ 40 different pairs, but ours .* has 8: .*--trials"):
+        Study([contestant()], store)
+    with pytest.raises(ValueError, match="at least 1 trial"):
+        Study([contestant()], store, practice=0, trials=0)
+    (tmp_path / "text.sqlite").write_text("this is no database, but long enough to be looked at")
+    with pytest.raises(ValueError, match="text.sqlite cannot hold votes"):
+        Store(tmp_path / "text.sqlite")
+    with pytest.raises(ValueError, match="no such file"):
+        real_or_fake.main(["results", str(tmp_path / "none.sqlite")])
+    with pytest.raises(ValueError, match="give one or more models"):
+        real_or_fake.main(["serve", "edges2cats"])
+    assert real_or_fake.main(["results", str(store.path), "--csv", str(tmp_path / "votes.csv")]) == 0
+    assert "nobody has answered" in capsys.readouterr().out
+    assert (tmp_path / "votes.csv").read_text().startswith("session,model,protocol,number")
+
+
+@pytest.fixture
+def outlines(tmp_path):
+    """Three held-out pairs drawing|photo."""
+    for split, count in (("train", 1), ("val", 3)):
+        (tmp_path / "pairs" / split).mkdir(parents=True)
+        for i in range(count):
+            page = np.full((64, 128, 3), 255, np.uint8)
+            page[20:40, 20] = 0
+            page[:, 64:] = (40 * i, 80, 120)
+            Image.fromarray(page).save(tmp_path / "pairs" / split / f"{i}.png")
+    return tmp_path / "pairs"
+
+
+def test_models_and_pairs_become_a_study(tiny_model_folder, outlines, tmp_path):
+    words = ["serve", str(tiny_model_folder), str(outlines), "--votes", str(tmp_path / "v.sqlite"), "--device", "cpu"]
+    study = real_or_fake.prepare(real_or_fake.parse([*words, "--practice", "1", "--trials", "2"]))
+    (only,) = study.contestants.values()
+    assert only.name.startswith("tiny ") and len(only.pictures) == 3
+    assert "3 pairs at 64 px, seed = index; seen for 1 s" in only.protocol
+    real, fake = (np.asarray(Image.open(io.BytesIO(p))) for p in only.pictures["2"])
+    assert real.shape == fake.shape == (64, 64, 3) and (real == (80, 80, 120)).all() and fake.std() > 1
+
+
+@pytest.mark.browser
+def test_the_page_shows_both_for_one_second_and_then_asks(study, store, chromium):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(build(study), port=port, log_level="warning"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            time.sleep(0.05)
+        page = chromium.new_page()
+        page.set_default_timeout(15_000)
+        problems = []
+        page.on("pageerror", lambda e: problems.append(str(e)))
+        page.goto(f"http://127.0.0.1:{port}/")
+        # When the pictures were on and off the screen, by the page's own clock.
+        page.evaluate("""() => {
+            window.times = [];
+            new MutationObserver(() => times.push(performance.now())).observe(
+                document.getElementById('pair'), {attributes: true, attributeFilter: ['class']});
+        }""")
+        page.click("#start")
+        for number in range(6):
+            page.wait_for_selector("#say-left:enabled")
+            assert page.evaluate("getComputedStyle(document.getElementById('left')).visibility") == "hidden"
+            if number == 3:
+                page.reload()  # the session goes on where it was
+                page.wait_for_selector("#say-left:enabled")
+            if number == 1:
+                shown = page.evaluate("times")
+                assert shown[1] - shown[0] > 950
+            page.keyboard.press("ArrowLeft") if number % 2 else page.click("#say-right")
+        page.wait_for_selector("#end:visible")
+        assert "of 4 trials" in page.inner_text("#score") and not problems
+        page.close()
+    finally:
+        server.should_exit = True
+        thread.join()
+    rows = list(csv.DictReader(io.StringIO(store.csv())))
+    assert [r["said_left"] for r in rows] == ["0", "1", "0", "1", "0", "1"]
