@@ -8,8 +8,9 @@ let quiet = 0;
 function remember(image) {
   clearTimeout(quiet);
   quiet = setTimeout(() => {
-    if (!page.shown || page.shown.strokes !== page.strokes) return;
-    keepInHistory(shownState(), image, drawingPad().drawing.image());
+    const drawing = drawingPad().drawing.image();    // none: another model's paper, still empty, lies there by now
+    if (!drawing || !page.shown || page.shown.strokes !== page.strokes) return;
+    keepInHistory(shownState(), image, drawing);
   }, QUIET);
 }
 
