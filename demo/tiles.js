@@ -286,7 +286,8 @@ function showSmall() {
   })));
 }
 new IntersectionObserver((seen) => tiles.classList.toggle('away', seen[0].intersectionRatio < 0.5), { threshold: 0.5 }).observe(find('.grid'));
-find('.small').addEventListener('click', () => find('.grid').scrollIntoView({ behavior: 'smooth', block: 'center' }));
+// At once: a smooth scroll is given up when the row hides, or a new answer arrives, on the way.
+find('.small').addEventListener('click', () => find('.grid').scrollIntoView({ behavior: 'instant', block: 'center' }));
 
 // --- start -----------------------------------------------------------------------------------------------------------------
 
