@@ -286,8 +286,11 @@ function showSmall() {
   })));
 }
 new IntersectionObserver((seen) => tiles.classList.toggle('away', seen[0].intersectionRatio < 0.5), { threshold: 0.5 }).observe(find('.grid'));
-// At once: a smooth scroll is given up when the row hides, or a new answer arrives, on the way.
-find('.small').addEventListener('click', () => find('.grid').scrollIntoView({ behavior: 'instant', block: 'center' }));
+// At once: a smooth scroll is given up when the row hides, or a new answer arrives, on the way. At pointerup, since a tap
+// soon after the last stroke may count as half of a double tap, which makes no click.
+for (const kind of ['pointerup', 'click']) {
+  find('.small').addEventListener(kind, () => find('.grid').scrollIntoView({ behavior: 'instant', block: 'center' }));
+}
 
 // --- start -----------------------------------------------------------------------------------------------------------------
 

@@ -584,7 +584,6 @@ def test_a_finger_on_a_phone(open_page):
     assert small.locator("img").count() == 4
     box = small.bounding_box()
     assert box["y"] + box["height"] == pytest.approx(740, abs=1) and box["height"] < 110
-    page.page.wait_for_timeout(700)  # sooner, Chromium takes the tap for the second half of a double tap: no click
     small.tap()
     page.page.wait_for_function("document.querySelector('.grid').getBoundingClientRect().top < 500")
     page.page.wait_for_selector(".small", state="hidden")
