@@ -52,7 +52,7 @@ class EdgeDetector:
 
         Args:
             photos: uint8 RGB arrays (H, W, 3), all of one shape.
-            scales: the photo is seen at each scale and the maps are averaged.
+            scales: the photo is seen at each scale, the maps are averaged and then calibrated.
 
         Returns:
             float32 arrays (H, W) in [0, 1], 1 = edge.
@@ -64,11 +64,13 @@ class EdgeDetector:
             x = torch.from_numpy(np.stack([self._padded(p, size) for p in photos])).to(self.device)
             x = x.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last).float() / 127.5 - 1
             logits = self.net(x)[-1][:, :, BORDER : BORDER + size[0], BORDER : BORDER + size[1]]
-            soft = torch.sigmoid(self.slope * logits + self.offset)
+            soft = torch.sigmoid(logits)
             if size != (height, width):
                 soft = torch.nn.functional.interpolate(soft, (height, width), mode="bilinear", align_corners=False)
             total = total + soft
-        return list((total[:, 0] / len(scales)).float().cpu().numpy())
+        # Calibrated after averaging: the map squeezes most of (0, 1) together, where scales could no longer agree.
+        logits = torch.logit(total[:, 0].float() / len(scales), eps=1e-6)
+        return list(torch.sigmoid(self.slope * logits + self.offset).cpu().numpy())
 
     def _padded(self, photo: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         if size != photo.shape[:2]:

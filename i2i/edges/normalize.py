@@ -24,6 +24,10 @@ _CLEAN_TOLERANCE = 8  # grey levels from the paper colour
 _CLEAN_SHARE = 0.5  # of all pixels within that tolerance make a picture clean
 _FAINTEST = 10  # grey levels from paper that are ink where there is nothing darker
 _FRAME = 0.05  # width of the border, in sides, that votes on what is paper
+_FILLED = 2.2  # times the half-width of most lines, from which on a compact patch is a filled shape
+_LEAST_FILLED = 0.012  # least radius of a filled shape, in sides: 3 pixels of 256
+_FILLED_ALONE = 0.04  # least radius where lines are as wide: 10 pixels of 256
+_COMPACT = 2.5  # greatest area of a filled shape, in squares of its width; what is longer is a broad stroke
 
 
 def normalize_sketch(source: Image.Image | np.ndarray | str | os.PathLike, size: int = 256) -> np.ndarray:
@@ -39,8 +43,8 @@ def normalize_sketch(source: Image.Image | np.ndarray | str | os.PathLike, size:
         size: side of the result.
 
     Returns:
-        uint8 (size, size), 0 = ink, 255 = paper; strokes of any width are one pixel wide. A drawing of that
-        kind and size comes back as it is.
+        uint8 (size, size), 0 = ink, 255 = paper; strokes of any width are one pixel wide, and filled patches, as
+        pupils, become their outlines. A drawing of one-pixel lines of that size comes back as it is.
 
     Raises:
         ValueError: starting with "empty drawing" where there is no ink at all; otherwise what `load_image`
@@ -55,7 +59,7 @@ def normalize_sketch(source: Image.Image | np.ndarray | str | os.PathLike, size:
         ink = _clean_ink(contrast, size)
     else:
         ink = _photographed_ink(pixels, size)
-    ink = _place(thin(ink), size)
+    ink = _place(_lines(ink), size)
     if not ink.any():
         raise ValueError("empty drawing: there is no ink on the paper; draw at least one line")
     return np.where(ink, np.uint8(0), np.uint8(255))
@@ -175,6 +179,31 @@ def _surface(grey: np.ndarray) -> np.ndarray:
 def _resize(image: np.ndarray, scale: float, how: int) -> np.ndarray:
     shape = [max(1, round(n * scale)) for n in image.shape]
     return cv2.resize(image, shape[::-1], interpolation=how)
+
+
+def _lines(ink: np.ndarray) -> np.ndarray:
+    """Centre lines of the strokes and outlines of the filled patches of a mask; bool (H, W), one pixel wide."""
+    centre = thin(ink)
+    if not centre.any():
+        return centre
+    depth = cv2.distanceTransform(np.pad(ink, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
+    half_width, side = float(np.median(depth[centre])), max(ink.shape)
+    least = min(max(_FILLED * half_width, _LEAST_FILLED * side), max(half_width, _FILLED_ALONE * side))
+    if depth.max() < least:
+        return centre
+    # Opened wider than most lines, so that the strokes that leave a patch stay strokes.
+    reach = 2 * round(min(1.4 * half_width, 0.6 * least)) + 1
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
+    broad = cv2.morphologyEx(ink.astype(np.uint8), cv2.MORPH_OPEN, disc, borderValue=0)
+    lines = centre.copy()
+    count, patches = cv2.connectedComponents(broad, connectivity=8)
+    for label in range(1, count):
+        patch = patches == label
+        radius = float(depth[patch].max())
+        if radius >= least and np.count_nonzero(patch) <= _COMPACT * (2 * radius) ** 2:
+            inside = cv2.erode(patch.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=0) > 0
+            lines = (lines & ~patch) | (patch & ~inside)
+    return thin(lines)
 
 
 def _place(lines: np.ndarray, size: int) -> np.ndarray:

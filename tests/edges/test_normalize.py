@@ -162,3 +162,26 @@ def test_transparent_and_blank_photographed_paper_are_empty():
 def test_wrong_sources_are_named(source, message):
     with pytest.raises(ValueError, match=message):
         normalize_sketch(source)
+
+
+def test_filled_patches_become_outlines_and_broad_strokes_stay_lines():
+    face = np.full((512, 512), 255, np.uint8)
+    cv2.circle(face, (256, 256), 200, 0, 6)
+    cv2.circle(face, (190, 200), 18, 0, -1)  # a pupil
+    cv2.line(face, (190, 200), (190, 330), 0, 6)  # that a thin stroke leaves
+    cv2.line(face, (300, 150), (300, 350), 0, 30)  # a broad stroke
+    lines = normalize_sketch(face) == 0
+    y, x = np.nonzero(lines[80:121, 75:116])
+    pupil = np.hypot(x + 75 - 95, y + 80 - 100)
+    assert (pupil < 5).sum() == 0  # nothing in its middle
+    assert ((pupil > 7) & (pupil < 11)).sum() > 40  # a ring of radius 9
+    assert lines[115:160, 94:97].any(1).all()
+    assert lines[85:165, 144:157].sum(1).max() <= 2 and lines[90:160, 149:152].any(1).all()
+
+
+def test_a_filled_patch_alone_becomes_its_outline():
+    spot = np.full((256, 256), 255, np.uint8)
+    cv2.circle(spot, (128, 128), 30, 0, -1)
+    lines = normalize_sketch(spot) == 0
+    y, x = np.nonzero(lines)
+    assert np.abs(np.hypot(x - 128, y - 128) - 30).max() < 1.5 and lines.sum() > 150
