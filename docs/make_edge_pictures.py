@@ -9,11 +9,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageFilter
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from docs.picture_sheet import sheet  # noqa: E402
 from i2i.edges import EdgeDetector, normalize_sketch, postprocess, sketchify  # noqa: E402
 from i2i.edges.sketchify import close_gaps, drop_strokes, erase_pieces, simplify, wobble  # noqa: E402
 from i2i.edges.trace import render, trace  # noqa: E402
@@ -22,22 +23,6 @@ from i2i.images import fit_square, load_image  # noqa: E402
 SIDE = 256
 CATS = ("flickr_cat_000250", "flickr_cat_000291", "flickr_cat_000451", "flickr_cat_000364")
 SKETCHES = ("tuberlin/cat/*", "quickdraw/cat/*", "tuberlin/shoe/*", "tuberlin/purse/*")
-
-
-def sheet(rows: list[list[np.ndarray]], labels: list[list[str]] | None = None, side: int = 192) -> Image.Image:
-    """Pictures in rows on a pale page, each with a label below."""
-    gap, text = 6, 16 if labels else 0
-    width, height = len(rows[0]) * (side + gap) + gap, len(rows) * (side + text + gap) + gap
-    page = Image.new("RGB", (width, height), (228, 232, 236))
-    pen = ImageDraw.Draw(page)
-    for r, row in enumerate(rows):
-        for c, picture in enumerate(row):
-            place = (gap + c * (side + gap), gap + r * (side + text + gap))
-            how = Image.Resampling.LANCZOS
-            page.paste(Image.fromarray(picture).convert("RGB").resize((side, side), how), place)
-            if labels:
-                pen.text((place[0] + 2, place[1] + side + 1), labels[r][c], fill=(40, 48, 56))
-    return page
 
 
 def paper(soft: np.ndarray) -> np.ndarray:

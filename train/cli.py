@@ -6,13 +6,23 @@ import argparse
 import dataclasses
 import inspect
 import re
+import shlex
 import sys
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
+
+# What the command in a card leaves out: options of one machine or one call, and what the card says elsewhere.
+UNSAID = ("out", "resume", "dry_run", "workers", "minutes", "save_minutes", "cpu", "licence", "data", "note")
+# What stands there for files and folders of this machine.
+STANDS_FOR = {
+    "init": "MODEL", "detector": "DETECTOR", "features": "FEATURES.safetensors",
+    "measure_features": "FEATURES.safetensors", "labels": "PALETTE.json", "palette": "PALETTE.json",
+    "index": "INDEX.csv", "calibrate": "PHOTOS",
+}  # fmt: skip
 
 
 def _attribute_help(cls: type) -> dict[str, str]:
@@ -61,6 +71,38 @@ def collect(cls: type, args: argparse.Namespace, **defaults: Any) -> Any:
         if given is not None:
             values[field.name] = tuple(given) if isinstance(given, list) else given
     return cls(**values)
+
+
+def given_options(
+    parser: argparse.ArgumentParser, args: argparse.Namespace, data: Collection[str]
+) -> dict[str, list[str]]:
+    """The options that differ from the parser's defaults, for the command in a card.
+
+    Args:
+        data: arguments that say where the data lie; the caller has better words for them.
+
+    Returns:
+        Name of the option -> its values as words, none for a switch; files and folders by `STANDS_FOR`.
+    """
+    given = {}
+    for name, value in vars(args).items():
+        if name in UNSAID or name in data or value == parser.get_default(name):
+            continue
+        values = [] if value is True else value if isinstance(value, (list, tuple)) else [value]
+        given[name] = [_shown(name, str(v)) for v in values]
+    return given
+
+
+def _shown(name: str, value: str) -> str:
+    # Bundled models, Hub ids and words such as torchvision are no files, and mean the same everywhere.
+    local = name in STANDS_FOR and (Path(value).is_absolute() or Path(value).exists())
+    return STANDS_FOR[name] if local else value
+
+
+def shown_command(script: str, data: str, given: Mapping[str, list[str]]) -> str:
+    """The command for a card: `python train/SCRIPT DATA --out RUN` and what `given_options` found."""
+    words = [word for name, values in given.items() for word in ("--" + name.replace("_", "-"), *values)]
+    return f"python train/{script} {data} --out RUN {shlex.join(words)}".strip()
 
 
 def run_script(main: Callable[[list[str] | None], int | None]) -> None:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import torch
-from edges2photo import features_or_none
+from model_run import features_or_none
 from PIL import Image
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> tuple[Columns, list]:
     models = {t.name if called.count(t.name) == 1 else f"{t.name} {t.weights_id}": t for t in loaded}
     if len(models) < len(loaded):
         raise ValueError(f"the same model is given twice: {' '.join(args.models)}")
-    features = features_or_none(args.features, "measure", lambda text: print(text, file=sys.stderr))
+    features = features_or_none(args.features, "measure")
     if features is not None:
         features = features.to(choose_device(args.device))
     if args.folders is None:

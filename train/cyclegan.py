@@ -11,33 +11,34 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import re
-import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator, PartialState
-from cli import Progress, add_options, claim_run_folder, collect, print_plan, run_script
-from paired_run import begin_with
+from accelerate import PartialState
+from cli import add_options, collect, print_plan, run_script, shown_command
+from model_run import (
+    add_model_options,
+    begin_run,
+    begin_with,
+    find_accelerator,
+    first_batch,
+    parse_run,
+    show_grid,
+    train_model,
+    training_facts,
+)
 
-from i2i import model_folder
 from i2i.data.paired import PairedConfig, PairedDataset
 from i2i.data.unpaired import UnpairedConfig, UnpairedDataset, unpaired_folders, unpaired_pairs
 from i2i.methods.cyclegan import OBJECTIVES, CycleGAN, CycleGANConfig
 from i2i.nets.cost import multiply_adds
-from i2i.training.loop import TrainConfig, train
+from i2i.training.loop import TrainConfig
 from i2i.training.state import StateFolder
-from i2i.translator import Translator
 
 EPOCHS = 200.0  # the paper: 100 with a constant rate, 100 while it falls to zero
 # Kept with the run, so that --resume needs none of them again.
 KEPT = ("name", "name_a", "name_b", "data", "licence", "note", "epochs")
-# Not worth telling in the card's command.
-PRIVATE = (
-    *("folders", "paired", "out", "resume", "dry_run", "workers", "minutes", "save_minutes", "cpu", "licence"),
-    *("data", "note"),
-)
 # Options of pairs that folders have under the same name.
 SHARED = ("jitter", "flip", "fit", "val_fraction")
 
@@ -60,26 +61,15 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=formatter)
     parser.add_argument("folders", nargs="*", type=Path, metavar="DIR", help="DIR_A and DIR_B, photos of either side")
     parser.add_argument("--paired", type=Path, default=None, help="instead of them: folder of pairs, taken apart")
-    parser.add_argument("--out", type=Path, default=Path("runs/cyclegan"), help="run folder")
     parser.add_argument("--epochs", type=float, default=None, help=f"length instead of --steps (default: {EPOCHS:g})")
-    parser.add_argument("--name", default=None, help="the model's name (default: A2B, from the names of the sides)")
+    add_model_options(parser, "runs/cyclegan", "photos", "A2B, from the names of the sides")
     parser.add_argument("--name-a", default=None, help="what A shows, for page and card (default: folder or selection)")
     parser.add_argument("--name-b", default=None, help="what B shows")
-    parser.add_argument("--data", default=None, help="what the photos are, for card and page (default: the name)")
-    parser.add_argument("--licence", default="not stated", help="licence of the photos, for card and page")
-    parser.add_argument("--note", default=None, help="a sentence that the page shows: what the model knows")
-    parser.add_argument("--init", default=None, help="start from this model's weights: bundled name or folder")
-    parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
-    parser.add_argument("--cpu", action="store_true", help="train on the CPU even where there is a GPU")
-    parser.add_argument("--dry-run", action="store_true", help="print everything, with the cost, and stop")
     add_options(parser, CycleGANConfig, skip=("inputs", "outputs"))
     add_options(parser, UnpairedConfig)
     add_options(parser, PairedConfig, skip=SHARED)
     add_options(parser, TrainConfig)
-    args = parser.parse_args(argv)
-    if args.resume:
-        parser.set_defaults(**StateFolder(args.out).meta()["recipe"]["options"])
-        args = parser.parse_args(argv)
+    args = parse_run(parser, argv, ("folders", "paired"))
     if (len(args.folders), args.paired is None) not in ((2, True), (0, False)):
         raise ValueError(f"give two folders, DIR_A and DIR_B, or --paired PAIRS alone; got {len(args.folders)} folders")
     of_pairs = [field.name for field in dataclasses.fields(PairedConfig) if field.name not in SHARED]
@@ -174,23 +164,11 @@ Colours and textures change, geometry stays; pictures unlike the training photos
 """
 
 
-def command_line(args: argparse.Namespace) -> str:
-    """The command for the card, without folders of this machine."""
-    words = []
-    for key, value in vars(args).items():
-        if key in PRIVATE or value is None or value is False:
-            continue
-        value = Path(value).name if key in ("palette", "init") else value
-        words += ["--" + key.replace("_", "-"), str(value)]
-    data = "DIR_A DIR_B" if args.paired is None else "--paired PAIRS"
-    return f"python train/cyclegan.py {data} --out RUN {shlex.join(words)}".strip()
-
-
 def main(argv: list[str] | None) -> int:
     args = parse(argv)
     plan = resolve(args)
     config, how, data, val = plan.config, plan.how, plan.data, plan.val
-    accelerator = Accelerator(cpu=args.cpu or not torch.cuda.is_available(), mixed_precision=how.mixed_precision)
+    accelerator = find_accelerator(args, how)
     torch.manual_seed(how.seed)
     method = CycleGAN(config)
     if args.init and not args.resume:
@@ -209,15 +187,10 @@ def main(argv: list[str] | None) -> int:
         }  # fmt: skip
         print_plan([config, plan.pairs or plan.unpaired, how], method.nets, facts)
         return 0
-    for folder in args.folders or [args.paired]:
-        if args.out.resolve().is_relative_to(folder.resolve()):
-            raise ValueError(f"--out {args.out} lies inside {folder}, which would then hold its own results")
-    if accelerator.is_main_process:
-        claim_run_folder(args.out, args.resume)
-    accelerator.wait_for_everyone()
+    begin_run(accelerator, args, *(args.folders or [args.paired]))
 
     def describe(step: int, seconds: float) -> dict[str, Any]:
-        device = "CPU" if accelerator.device.type == "cpu" else torch.cuda.get_device_name()
+        command = shown_command("cyclegan.py", "DIR_A DIR_B" if args.paired is None else "--paired PAIRS", args.given)
         fit = plan.pairs.fit if plan.pairs else plan.unpaired.fit
         return {
             "kind": "translator", "method": CycleGAN.method, "name": name, "net": dataclasses.asdict(config),
@@ -229,45 +202,20 @@ def main(argv: list[str] | None) -> int:
                 "train_a": len(data.a), "train_b": len(data.b), "val_a": len(val.a), "val_b": len(val.b),
                 "direction": plan.pairs.direction if plan.pairs else "AtoB",
             },
-            "training": {
-                "steps": step, "of_steps": how.steps, "batch": how.batch * accelerator.num_processes,
-                "hours": round(seconds / 3600, 2), "device": f"{accelerator.num_processes} x {device}",
-                "command": command_line(args),
-            },
+            "training": training_facts(accelerator, how, step, seconds, command),
             "metrics": {},
         } | ({"note": args.note} if args.note else {})  # fmt: skip
 
-    target = args.out / "model"
-
-    def export(step: int, nets: torch.nn.ModuleDict, seconds: float) -> None:
-        finished = describe(step, seconds)
-        model_folder.save(target, finished, nets, card(finished))
-
-    start = StateFolder(args.out).meta()["step"] if args.resume else 0
-    bar = Progress(how.steps, start, how.batch * accelerator.num_processes) if accelerator.is_main_process else None
-    items = [val[i] for i in range(min(6, len(val)))]
-    held_out = {side: torch.stack([item[side] for item in items]) for side in ("a", "b")}
-    outcome = train(
-        method, data, held_out, args.out, how, accelerator=accelerator, resume=args.resume,
+    held_out = first_batch(val)
+    return train_model(
+        method, data, held_out, args, how, accelerator=accelerator,
         recipe={
             "config": dataclasses.asdict(config), "unpaired": dataclasses.asdict(plan.unpaired),
             "pairs": dataclasses.asdict(plan.pairs) if plan.pairs else None,
             "options": {k: getattr(args, k) for k in KEPT} | {"name": name},
         },
-        on_step=bar or (lambda step, logs: None), on_save=export,
+        describe=describe, card=card, finish=show_grid(method, held_out),
     )  # fmt: skip
-    if bar:
-        bar.close()
-    if accelerator.is_main_process:
-        if outcome.reason == "finished":
-            (target / "examples").mkdir(exist_ok=True)
-            translator = Translator.from_pretrained(target, "cpu", "float32")
-            method.grid(translator.nets, held_out).save(target / "examples" / "samples.jpg", quality=88)
-        else:
-            print(f"stopped ({outcome.reason}) after {outcome.step} of {how.steps} steps; go on with --resume",
-                  file=sys.stderr)  # fmt: skip
-        print(f"open it: python demo/app.py --model {target}")
-    return 0
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 from cli import add_options, collect
-from edges2photo import features_or_none
+from model_run import features_or_none
 from torch import nn
 from tqdm import tqdm
 
@@ -69,7 +69,7 @@ def matrix(translator: Translator, val: DomainDataset):
 
 def run(args: argparse.Namespace) -> tuple[Columns, list]:
     """The table's columns and the report's sections."""
-    features = features_or_none(args.features, "measure", lambda text: print(text, file=sys.stderr))
+    features = features_or_none(args.features, "measure")
     if features is None:
         raise ValueError("all measures of this task are made of features: give a network with --features")
     features = features.to(choose_device(args.device))

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from accelerate import Accelerator
-from cli import Progress, add_options, claim_run_folder, collect, print_plan, run_script
+from cli import add_options, collect, print_plan, run_script, shown_command
+from model_run import add_run_options, begin_run, find_accelerator, parse_run, train_with_bar
 
 from i2i import model_folder
 from i2i.data.bsds import BsdsCrops, find_bsds
@@ -21,7 +21,7 @@ from i2i.images import fit_square, load_image
 from i2i.methods.edge_detector import EdgeConfig, EdgeTraining
 from i2i.metrics.boundaries import evaluate_detector
 from i2i.nets.edge_net import EdgeNet
-from i2i.training.loop import TrainConfig, train
+from i2i.training.loop import TrainConfig
 from i2i.training.state import StateFolder
 
 INK = 25 / 255  # what counts as ink in a soft map
@@ -119,7 +119,6 @@ def main(argv: list[str] | None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("bsds", type=Path, help="BSDS500 folder that holds images/ and groundTruth/")
     parser.add_argument("--out", type=Path, default=Path("runs/edges"), help="run folder (default: runs/edges)")
-    parser.add_argument("--resume", action="store_true", help="go on with the run in --out, with its configuration")
     parser.add_argument("--init", help="start from the weights of this detector's folder")
     parser.add_argument(
         "--held-out", type=int, default=50,
@@ -128,16 +127,13 @@ def main(argv: list[str] | None) -> int:
     parser.add_argument("--crop", type=int, default=256, help="pixels of a training crop (default: 256)")
     parser.add_argument("--calibrate", nargs="+", default=[], help="folders of photos that set the ink")
     parser.add_argument("--ink", type=float, default=0.02, help="share of ink with --calibrate (default: 0.02)")
-    parser.add_argument("--cpu", action="store_true", help="train on the CPU even where there is a GPU")
-    parser.add_argument("--dry-run", action="store_true", help="print everything and stop")
+    add_run_options(parser)
     add_options(parser, EdgeConfig)
     add_options(parser, TrainConfig)
-    args = parser.parse_args(argv)
+    args = parse_run(parser, argv, ("bsds",))
     before = StateFolder(args.out).meta() if args.resume else None
     saved, defaults = {}, {"steps": 11000, "ema": 0.998}
     if before:
-        parser.set_defaults(**before["recipe"]["options"])
-        args = parser.parse_args(argv)
         saved, defaults = before["recipe"]["config"], before["train"] | {"minutes": 0.0}
     config = collect(EdgeConfig, args, **{k: tuple(v) if isinstance(v, list) else v for k, v in saved.items()})
     how = collect(TrainConfig, args, **defaults)
@@ -158,14 +154,12 @@ def main(argv: list[str] | None) -> int:
     if args.dry_run:
         print_plan([config, how], method.nets, plan)
         return 0
-    start = before["step"] if before else 0
-    claim_run_folder(args.out, args.resume)
-    accelerator = Accelerator(cpu=args.cpu or not torch.cuda.is_available(), mixed_precision=how.mixed_precision)
+    accelerator = find_accelerator(args, how)
+    begin_run(accelerator, args)
     data, unseen = BsdsCrops(kept, args.crop), BsdsCrops(held or kept[:4], args.crop)
     sample = [unseen[(i % len(unseen), i)] for i in range(4)]
     held_out = {k: torch.stack([s[k] for s in sample]) for k in sample[0]}
     images = how.batch * accelerator.num_processes
-    bar = Progress(how.steps, start, images) if accelerator.is_main_process else None
     target = args.out / "model"
 
     def facts(step: int, seconds: float) -> dict:
@@ -175,13 +169,11 @@ def main(argv: list[str] | None) -> int:
         plain = config_json(config, {"slope": 1.0, "offset": 0.0}, {}, facts(step, seconds))
         model_folder.save(target, plain, nets["edges"], "# edges\n\nTraining is not finished.\n")
 
-    outcome = train(
-        method, data, held_out, args.out, how, accelerator=accelerator, resume=args.resume,
-        recipe={"config": dataclasses.asdict(config), "options": {k: getattr(args, k) for k in KEPT}},
-        on_step=bar or (lambda step, logs: None), on_save=export,
+    options = {k: getattr(args, k) for k in KEPT}
+    outcome = train_with_bar(
+        method, data, held_out, args, how, accelerator=accelerator,
+        recipe={"config": dataclasses.asdict(config), "options": options, "given": args.given}, on_save=export,
     )  # fmt: skip
-    if bar:
-        bar.close()
     if accelerator.is_main_process and outcome.reason == "finished":
         detector = EdgeDetector(target)
         metrics, best = benchmark(detector, held) if held else ({"protocol": "nothing was held out"}, None)
@@ -189,8 +181,7 @@ def main(argv: list[str] | None) -> int:
         final = config_json(config, calibration, metrics, facts(outcome.step, outcome.seconds))
         net = EdgeNet(config.widths, config.blocks, config.head_widths)
         model_folder.load_weights(target, model_folder.read_config(target), net)
-        command = f"python train/edge_detector.py BSDS --steps {how.steps} --held-out {args.held_out}"
-        command += " --init MODEL" if args.init else ""
+        command = shown_command("edge_detector.py", "BSDS", args.given)
         model_folder.save(target, final, net, card(final, command))
         print(f"model: {target}   {metrics}")
     elif accelerator.is_main_process:

@@ -18,7 +18,7 @@ import numpy as np
 import segmenter_run
 import torch
 from cli import add_options, collect, run_script
-from edges2photo import features_or_none
+from model_run import features_or_none
 from tqdm import tqdm
 
 from i2i.data.bsds import find_bsds
@@ -183,7 +183,7 @@ def photos(args: argparse.Namespace) -> tuple[Columns, list]:
         raise ValueError(f"--size {size} is larger than the answers of the smallest model ({smallest} pixels)")
     sketches = find_sketches(args.sketches, tuple(args.classes)) if args.sketches else {}
     device = choose_device(args.device)
-    features = features_or_none(args.features, "measure", lambda text: print(text, file=sys.stderr))
+    features = features_or_none(args.features, "measure")
     detector = EdgeDetector(args.detector, device) if args.detector != "none" else None
     view = View(held, size, protocol.pictures, features and features.to(device), detector)
     measures = PhotoMeasures(view, protocol, sketches)

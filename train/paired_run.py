@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator
-from cli import Progress, add_options, claim_run_folder, collect, print_plan
+from cli import add_options, collect, print_plan, shown_command
+from model_run import (
+    add_model_options,
+    begin_run,
+    begin_with,
+    find_accelerator,
+    first_batch,
+    parse_run,
+    save_samples,
+    train_model,
+    training_facts,
+)
 from recipes import RECIPES, find_recipe
 
-from i2i import model_folder
 from i2i.data.paired import PairedConfig, PairedDataset
 from i2i.grids import tile
 from i2i.methods.pix2pix import visible
-from i2i.training.loop import TrainConfig, train
+from i2i.training.loop import Outcome, TrainConfig
 from i2i.training.state import StateFolder
 from i2i.translator import Translator
 
 # Kept with the run, so that --resume needs none of them again.
 KEPT = ("name", "data", "licence", "note", "recipe", "epochs")
-# Not worth telling in the card's command.
-PRIVATE = ("pairs", "out", "resume", "dry_run", "workers", "minutes", "save_minutes", "cpu", "licence", "data", "note")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,25 +53,13 @@ def parse(script: Script, argv: list[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("pairs", type=Path, help="folder of pairs, or a run folder of edges2photo.py")
-    parser.add_argument("--out", type=Path, default=Path("runs") / script.method.method, help="run folder")
+    add_model_options(parser, f"runs/{script.method.method}", "pairs", "the pairs' folder")
     parser.add_argument("--recipe", default=None, help="a task of the paper, see above; options given here override it")
     parser.add_argument("--epochs", type=float, default=None, help="length of the run instead of --steps")
-    parser.add_argument("--name", default=None, help="the model's name (default: the pairs' folder)")
-    parser.add_argument("--data", default=None, help="what the pairs are, for card and page (default: the name)")
-    parser.add_argument("--licence", default="not stated", help="licence of the pairs, for card and page")
-    parser.add_argument("--note", default=None, help="a sentence that the page shows: what the model knows")
-    parser.add_argument("--init", default=None, help="start from this model's weights: bundled name or folder")
-    parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
-    parser.add_argument("--cpu", action="store_true", help="train on the CPU even where there is a GPU")
-    parser.add_argument("--dry-run", action="store_true", help="print everything and stop")
     add_options(parser, script.config, skip=("inputs", "outputs"))
     add_options(parser, PairedConfig)
     add_options(parser, TrainConfig)
-    args = parser.parse_args(argv)
-    if args.resume:
-        parser.set_defaults(**StateFolder(args.out).meta()["recipe"]["options"])
-        args = parser.parse_args(argv)
-    return args
+    return parse_run(parser, argv, ("pairs",))
 
 
 def resolve(script: Script, args: argparse.Namespace) -> tuple[Any, TrainConfig, PairedDataset, PairedDataset]:
@@ -97,15 +90,6 @@ def resolve(script: Script, args: argparse.Namespace) -> tuple[Any, TrainConfig,
     return config, collect(TrainConfig, args, **how), data, val
 
 
-def begin_with(method: Any, source: str) -> None:
-    """Take the weights of a model folder for the served nets."""
-    start = Translator.from_pretrained(source, "cpu", "float32")
-    try:
-        torch.nn.ModuleDict({k: method.nets[k] for k in method.served}).load_state_dict(start.nets.state_dict())
-    except RuntimeError as error:
-        raise ValueError(f"--init {source} has another architecture: {str(error).splitlines()[0]}") from error
-
-
 def card(script: Script, config: dict[str, Any]) -> str:
     data, training = config["data"], config["training"]
     return f"""# {config["name"]}
@@ -124,17 +108,6 @@ Measures: `python train/evaluate.py` on the validation pairs.
 """
 
 
-def command_line(script: Script, args: argparse.Namespace) -> str:
-    """The command for the card, with folders of this machine replaced by what they are."""
-    words = []
-    for key, value in vars(args).items():
-        if key in PRIVATE or value is None or value is False:
-            continue
-        value = Path(value).name if key == "palette" else value
-        words += ["--" + key.replace("_", "-"), *map(str, value if isinstance(value, (list, tuple)) else [value])]
-    return f"python train/{script.name} PAIRS --out RUN {shlex.join(words)}".strip()
-
-
 def samples_picture(translator: Translator, pairs: PairedDataset, rows: int = 8):
     """Inputs of the validation split and four seeds of each; no photo is an answer, since licences may forbid it."""
     table = []
@@ -149,7 +122,7 @@ def run(script: Script, argv: list[str] | None) -> int:
     """Train, or print the plan; see the scripts."""
     args = parse(script, argv)
     config, how, data, val = resolve(script, args)
-    accelerator = Accelerator(cpu=args.cpu or not torch.cuda.is_available(), mixed_precision=how.mixed_precision)
+    accelerator = find_accelerator(args, how)
     torch.manual_seed(how.seed)
     method = script.method(config)
     if args.init and not args.resume:
@@ -168,14 +141,10 @@ def run(script: Script, argv: list[str] | None) -> int:
         }  # fmt: skip
         print_plan([config, data.config, how], method.nets, facts)
         return 0
-    if args.out.resolve().is_relative_to(args.pairs.resolve()):
-        raise ValueError(f"--out {args.out} lies inside {args.pairs}, which would then hold its own results")
-    if accelerator.is_main_process:
-        claim_run_folder(args.out, args.resume)
-    accelerator.wait_for_everyone()
+    begin_run(accelerator, args, args.pairs)
 
     def describe(step: int, seconds: float) -> dict[str, Any]:
-        device = "CPU" if accelerator.device.type == "cpu" else torch.cuda.get_device_name()
+        command = shown_command(script.name, "PAIRS", args.given)
         return {
             "kind": "translator", "method": script.method.method, "name": name, "net": dataclasses.asdict(config),
             "input": data.input, "output": data.output, "size": config.size,
@@ -184,41 +153,19 @@ def run(script: Script, argv: list[str] | None) -> int:
                 "name": args.data or name, "train": len(data), "val": len(val), "licence": args.licence,
                 "direction": data.config.direction,
             },
-            "training": {
-                "steps": step, "of_steps": how.steps, "batch": how.batch * accelerator.num_processes,
-                "hours": round(seconds / 3600, 2), "device": f"{accelerator.num_processes} x {device}",
-                "command": command_line(script, args),
-            },
+            "training": training_facts(accelerator, how, step, seconds, command),
             "metrics": {},
         } | ({"note": args.note} if args.note else {})  # fmt: skip
 
-    target = args.out / "model"
+    def finish(model: Path, outcome: Outcome) -> None:
+        translator = Translator.from_pretrained(model, "cpu" if args.cpu else "auto", "float32")
+        save_samples(model, samples_picture(translator, val))
 
-    def export(step: int, nets: torch.nn.ModuleDict, seconds: float) -> None:
-        finished = describe(step, seconds)
-        model_folder.save(target, finished, nets, card(script, finished))
-
-    start = StateFolder(args.out).meta()["step"] if args.resume else 0
-    bar = Progress(how.steps, start, how.batch * accelerator.num_processes) if accelerator.is_main_process else None
-    held_out = [val[i] for i in range(min(6, len(val)))]
-    outcome = train(
-        method, data, {k: torch.stack([item[k] for item in held_out]) for k in ("x", "y")}, args.out, how,
-        accelerator=accelerator, resume=args.resume,
+    return train_model(
+        method, data, first_batch(val), args, how, accelerator=accelerator,
         recipe={
             "config": dataclasses.asdict(config), "pairs": dataclasses.asdict(data.config),
             "options": {k: getattr(args, k) for k in KEPT} | {"name": name},
         },
-        on_step=bar or (lambda step, logs: None), on_save=export,
+        describe=describe, card=lambda config: card(script, config), finish=finish,
     )  # fmt: skip
-    if bar:
-        bar.close()
-    if accelerator.is_main_process:
-        if outcome.reason == "finished":
-            (target / "examples").mkdir(exist_ok=True)
-            translator = Translator.from_pretrained(target, "cpu" if args.cpu else "auto", "float32")
-            samples_picture(translator, val).save(target / "examples" / "samples.jpg", quality=88)
-        else:
-            print(f"stopped ({outcome.reason}) after {outcome.step} of {how.steps} steps; go on with --resume",
-                  file=sys.stderr)  # fmt: skip
-        print(f"open it: python demo/app.py --model {target}")
-    return 0

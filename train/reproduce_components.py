@@ -9,7 +9,7 @@ from pathlib import Path
 
 import domains_task
 import starganv2
-from edges2photo import features_or_none
+from model_run import features_or_none
 
 from i2i.data.domains import DomainConfig
 from i2i.methods.starganv2_recipes import COMPONENTS
@@ -81,7 +81,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
 
 def measured(args: argparse.Namespace, protocol: DomainProtocol, keys: list[str]) -> dict[str, list[Score]]:
     """Means over all pairs of domains of each configuration; none without a feature network."""
-    features = features_or_none(args.measure_features, "measure", lambda text: print(text, file=sys.stderr))
+    features = features_or_none(args.measure_features, "measure")
     if features is None:
         return {key: [] for key in keys}
     device, measures, rows = "cpu" if args.cpu else "auto", None, {}

@@ -7,15 +7,15 @@ import dataclasses
 from pathlib import Path
 
 import torch
-from accelerate import Accelerator
-from cli import Progress, add_options, claim_run_folder, collect, print_plan
+from cli import add_options, collect, print_plan
+from model_run import add_run_options, begin_run, find_accelerator, first_batch, train_with_bar
 
 from i2i import model_folder
 from i2i.data.paired import PairedConfig, PairedDataset
 from i2i.methods.segmenter import SegmenterConfig, SegmenterTraining
 from i2i.metrics.held_out import HeldOut
 from i2i.metrics.segmentation import judge_photos, load_judge
-from i2i.training.loop import TrainConfig, train
+from i2i.training.loop import TrainConfig
 from i2i.training.state import StateFolder
 
 
@@ -24,9 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", default=None, help="the network's name (default: segmenter of the pairs' folder)")
     parser.add_argument("--licence", default="not stated", help="licence of the pairs, for the card")
     parser.add_argument("--palette", default="", help="JSON file of the labels' names and colours")
-    parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
-    parser.add_argument("--cpu", action="store_true", help="train on the CPU even where there is a GPU")
-    parser.add_argument("--dry-run", action="store_true", help="print everything and stop")
+    add_run_options(parser)
     add_options(parser, SegmenterConfig, skip=("classes",))
     add_options(parser, TrainConfig)
 
@@ -74,12 +72,8 @@ def run(args: argparse.Namespace) -> int:
         facts = {"pairs": f"{len(data)} training and {len(val)} validation", "out": args.out, "name": name}
         print_plan([config, pairs, how], method.nets, facts)
         return 0
-    if args.out.resolve().is_relative_to(args.pairs.resolve()):
-        raise ValueError(f"--out {args.out} lies inside {args.pairs}, which would then hold its own results")
-    accelerator = Accelerator(cpu=args.cpu or not torch.cuda.is_available(), mixed_precision=how.mixed_precision)
-    if accelerator.is_main_process:
-        claim_run_folder(args.out, args.resume)
-    accelerator.wait_for_everyone()
+    accelerator = find_accelerator(args, how)
+    begin_run(accelerator, args, args.pairs)
 
     def describe(step: int, metrics: dict) -> dict:
         return {
@@ -93,18 +87,10 @@ def run(args: argparse.Namespace) -> int:
     def export(step: int, nets: torch.nn.ModuleDict, seconds: float) -> None:
         model_folder.save(args.out / "model", describe(step, {}), nets, card(describe(step, {})))
 
-    bar = None
-    if accelerator.is_main_process:
-        bar = Progress(how.steps, before["step"] if before else 0, how.batch * accelerator.num_processes)
-    items = [val[i] for i in range(min(6, len(val)))]
-    outcome = train(
-        method, data, {k: torch.stack([item[k] for item in items]) for k in ("x", "y")}, args.out, how,
-        accelerator=accelerator, resume=args.resume,
-        recipe={"config": dataclasses.asdict(config), "palette": pairs.palette, "name": name},
-        on_step=bar or (lambda step, logs: None), on_save=export,
+    outcome = train_with_bar(
+        method, data, first_batch(val), args, how, accelerator=accelerator,
+        recipe={"config": dataclasses.asdict(config), "palette": pairs.palette, "name": name}, on_save=export,
     )  # fmt: skip
-    if bar:
-        bar.close()
     if accelerator.is_main_process and outcome.reason == "finished":
         judge = load_judge(str(args.out / "model"), val.palette, accelerator.device)
         held = HeldOut(args.pairs, "val", dataclasses.replace(pairs, direction=_turned(pairs.direction)))

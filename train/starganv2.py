@@ -9,33 +9,35 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator
-from cli import Progress, add_options, claim_run_folder, collect, print_plan, run_script
-from edges2photo import features_or_none
-from paired_run import begin_with
+from cli import add_options, collect, print_plan, run_script, shown_command
+from model_run import (
+    add_model_options,
+    begin_run,
+    begin_with,
+    features_or_none,
+    find_accelerator,
+    parse_run,
+    show_grid,
+    train_model,
+    training_facts,
+)
 from torch import Tensor, nn
 
-from i2i import model_folder
 from i2i.data.domains import DomainConfig, DomainDataset
 from i2i.methods.starganv2 import StarGANv2, StarGANv2Config
 from i2i.methods.starganv2_recipes import RECIPES, find_recipe
 from i2i.nets.cost import multiply_adds
-from i2i.training.loop import TrainConfig, train
+from i2i.training.loop import TrainConfig
 from i2i.training.state import StateFolder
-from i2i.translator import Translator
 
 # The paper's length, and no warm-up.
 PAPER = {"steps": 100_000, "batch": 8, "warmup": 0}
 # Kept with the run, so that --resume needs none of them again.
 KEPT = ("name", "data", "licence", "note", "recipe", "features")
-# Not worth telling in the card's command.
-PRIVATE = ("root", "out", "resume", "dry_run", "workers", "minutes", "save_minutes", "cpu", "licence", "data", "note")
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -46,30 +48,18 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("root", type=Path, help="folder with a subfolder of photos for each domain, or of photos")
-    parser.add_argument("--out", type=Path, default=Path("runs/starganv2"), help="run folder")
+    add_model_options(parser, "runs/starganv2", "photos", "the folder's")
     parser.add_argument("--recipe", default=None, help="a setting, see above; options given here override it")
-    parser.add_argument("--name", default=None, help="the model's name (default: the folder's)")
-    parser.add_argument("--data", default=None, help="what the photos are, for card and page (default: the name)")
-    parser.add_argument("--licence", default="not stated", help="licence of the photos, for card and page")
-    parser.add_argument("--note", default=None, help="a sentence that the page shows: what the model knows")
     parser.add_argument(
         "--features",
         default="none",
         help="feature network of a second, projected discriminator: a MobileNet v1 safetensors file, torchvision, or "
         "none as in the paper (default)",
     )
-    parser.add_argument("--init", default=None, help="start from this model's weights: bundled name or folder")
-    parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
-    parser.add_argument("--cpu", action="store_true", help="train on the CPU even where there is a GPU")
-    parser.add_argument("--dry-run", action="store_true", help="print everything, with the cost, and stop")
     add_options(parser, StarGANv2Config, skip=("domains",))
     add_options(parser, DomainConfig)
     add_options(parser, TrainConfig)
-    args = parser.parse_args(argv)
-    if args.resume:
-        parser.set_defaults(**StateFolder(args.out).meta()["recipe"]["options"])
-        args = parser.parse_args(argv)
-    return args
+    return parse_run(parser, argv, ("root",))
 
 
 def resolve(args: argparse.Namespace) -> tuple[StarGANv2Config, TrainConfig, DomainDataset, DomainDataset]:
@@ -152,22 +142,11 @@ Photos unlike the training photos come out wrong. Measures: `python train/evalua
 """
 
 
-def command_line(args: argparse.Namespace) -> str:
-    """The command for the card, without folders of this machine."""
-    words = []
-    for key, value in vars(args).items():
-        if key in PRIVATE or value is None or value is False:
-            continue
-        value = Path(value).name if key in ("index", "features", "init") else value
-        words += ["--" + key.replace("_", "-"), *map(str, value if isinstance(value, (list, tuple)) else [value])]
-    return f"python train/starganv2.py ROOT --out RUN {shlex.join(words)}".strip()
-
-
 def main(argv: list[str] | None) -> int:
     args = parse(argv)
     config, how, data, val = resolve(args)
-    accelerator = Accelerator(cpu=args.cpu or not torch.cuda.is_available(), mixed_precision=how.mixed_precision)
-    features = features_or_none(args.features, "loss", lambda text: print(text, file=sys.stderr))
+    accelerator = find_accelerator(args, how)
+    features = features_or_none(args.features, "loss")
     if features is not None:
         features.to(accelerator.device)
     torch.manual_seed(how.seed)
@@ -184,14 +163,10 @@ def main(argv: list[str] | None) -> int:
         }  # fmt: skip
         print_plan([config, data.config, how], method.nets, facts)
         return 0
-    if args.out.resolve().is_relative_to(args.root.resolve()):
-        raise ValueError(f"--out {args.out} lies inside {args.root}, which would then hold its own results")
-    if accelerator.is_main_process:
-        claim_run_folder(args.out, args.resume)
-    accelerator.wait_for_everyone()
+    begin_run(accelerator, args, args.root)
 
     def describe(step: int, seconds: float) -> dict[str, Any]:
-        device = "CPU" if accelerator.device.type == "cpu" else torch.cuda.get_device_name()
+        facts = training_facts(accelerator, how, step, seconds, shown_command("starganv2.py", "ROOT", args.given))
         d = data.config
         counts = {
             split: dict(zip(s.domains, map(len, s.files), strict=True)) for split, s in (("train", data), ("val", val))
@@ -204,43 +179,19 @@ def main(argv: list[str] | None) -> int:
                 "name": args.data or name, "licence": args.licence,
                 "labels": f"column {d.column} of {Path(d.index).name}" if d.index else "its subfolder",
             } | counts,
-            "training": {
-                "steps": step, "of_steps": how.steps, "batch": how.batch * accelerator.num_processes,
-                "hours": round(seconds / 3600, 2), "device": f"{accelerator.num_processes} x {device}",
-                "command": command_line(args), "features": features.name if features is not None else "none",
-            },
+            "training": facts | {"features": features.name if features is not None else "none"},
             "metrics": {},
         } | ({"note": args.note} if args.note else {})  # fmt: skip
 
-    target = args.out / "model"
-
-    def export(step: int, nets: nn.ModuleDict, seconds: float) -> None:
-        finished = describe(step, seconds)
-        model_folder.save(target, finished, nets, card(finished))
-
-    start = StateFolder(args.out).meta()["step"] if args.resume else 0
-    bar = Progress(how.steps, start, how.batch * accelerator.num_processes) if accelerator.is_main_process else None
     held_out = held_out_batch(val)
-    outcome = train(
-        method, data, held_out, args.out, how, accelerator=accelerator, resume=args.resume,
+    return train_model(
+        method, data, held_out, args, how, accelerator=accelerator,
         recipe={
             "config": dataclasses.asdict(config), "domains": dataclasses.asdict(data.config),
             "options": {k: getattr(args, k) for k in KEPT} | {"name": name},
         },
-        on_step=bar or (lambda step, logs: None), on_save=export,
+        describe=describe, card=card, finish=show_grid(method, held_out),
     )  # fmt: skip
-    if bar:
-        bar.close()
-    if accelerator.is_main_process:
-        if outcome.reason == "finished":
-            (target / "examples").mkdir(exist_ok=True)
-            translator = Translator.from_pretrained(target, "cpu", "float32")
-            method.grid(translator.nets, held_out).save(target / "examples" / "samples.jpg", quality=88)
-        else:
-            print(f"stopped ({outcome.reason}) after {outcome.step} of {how.steps} steps; go on with --resume",
-                  file=sys.stderr)  # fmt: skip
-        print(f"open it: python demo/app.py --model {target}")
-    return 0
 
 
 if __name__ == "__main__":

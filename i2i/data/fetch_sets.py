@@ -172,7 +172,7 @@ _ALL = (
             "val/cat/*.jpg": 500, "val/dog/*.jpg": 500, "val/wild/*.jpg": 500,
         },
         720, _AFHQ, "https://github.com/clovaai/stargan-v2", "StarGAN v2: 500 of each for validation; 16,130 in all",
-        "python train/edges2photo.py FOLDER/train/cat --out RUN",
+        "python train/starganv2.py FOLDER --recipe afhq --out RUN",
     ),
     FetchedSet(
         "afhq-v2", "the same, resized again with better quality, 512 px, PNG (version 2)",
@@ -182,7 +182,7 @@ _ALL = (
             "test/cat/*.png": 493, "test/dog/*.png": 491, "test/wild/*.png": 483,
         },
         7_000, _AFHQ, "https://github.com/clovaai/stargan-v2", "users of the archive; 15,803 in all",
-        "python train/starganv2.py FOLDER/train --out RUN",
+        "python train/starganv2.py FOLDER --recipe afhq --out RUN",
     ),
     FetchedSet(
         "bsds500", "photos with the boundaries that about five people drew in each, 481 × 321 px",

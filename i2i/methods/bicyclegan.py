@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from i2i import losses
 from i2i.grids import tile
+from i2i.methods.adversarial import adam, check_choice, falling_rate
 from i2i.methods.pix2pix import check_patch, make_generator, visible
 from i2i.nets.discriminators import MultiScaleDiscriminator
 from i2i.nets.layers import use_own_statistics
@@ -67,8 +68,7 @@ class BicycleGANConfig:
     noisy = ()
 
     def __post_init__(self) -> None:
-        if self.gan not in losses.GAN_LOSSES:
-            raise ValueError(f"unknown gan {self.gan!r}: use one of {', '.join(losses.GAN_LOSSES)}")
+        check_choice("gan", self.gan, losses.GAN_LOSSES)
         if self.latent < 1:
             raise ValueError(f"got latent {self.latent}, expected at least 1: without one this is pix2pix")
         if self.size < 32:
@@ -110,21 +110,15 @@ class BicycleGAN(nn.Module):
         return " and ".join(map(str, seen)) + " pixels, two discriminators"
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        c = self.config
         players = {
             "generator": ["generator", "encoder"],
             "discriminator": ["encoded_discriminator", "random_discriminator"],
         }
-        return {
-            name: torch.optim.Adam(
-                [p for n in nets for p in self.nets[n].parameters()], lr=c.lr, betas=(c.beta1, 0.999)
-            )
-            for name, nets in players.items()
-        }
+        return adam(self.nets, players, self.config.lr, self.config.beta1)
 
     def rate(self, progress: float) -> float:
         """Factor of the learning rate: constant, then linearly to zero."""
-        return min(1.0, (1 - progress) / max(1e-9, 1 - self.config.decay_from))
+        return falling_rate(progress, self.config.decay_from)
 
     @torch.no_grad()
     def grid(self, nets: nn.ModuleDict, batch: dict[str, Tensor]) -> Image.Image:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from i2i import losses
 from i2i.grids import draw_input, tile
+from i2i.methods.adversarial import adam, check_choice, falling_rate
 from i2i.methods.image_pool import ImagePool
 from i2i.methods.pix2pix import Pix2PixConfig, check_patch, make_generator
 from i2i.nets.discriminators import PatchDiscriminator
@@ -74,10 +75,8 @@ class CycleGANConfig:
     decay_from: float = 0.5
 
     def __post_init__(self) -> None:
-        if self.objective not in OBJECTIVES:
-            raise ValueError(f"unknown objective {self.objective!r}: use one of {', '.join(OBJECTIVES)}")
-        if self.gan not in losses.GAN_LOSSES:
-            raise ValueError(f"unknown gan {self.gan!r}: use one of {', '.join(losses.GAN_LOSSES)}")
+        check_choice("objective", self.objective, OBJECTIVES)
+        check_choice("gan", self.gan, losses.GAN_LOSSES)
         if self.identity and self.inputs != self.outputs:
             raise ValueError(
                 f"A has {self.inputs} channels and B {self.outputs}, so no generator can pass on pictures of its own "
@@ -146,20 +145,14 @@ class CycleGAN(nn.Module):
         return f"{seen[0]} pixels, two discriminators" if seen else "no discriminator"
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        c = self.config
         players = {"generators": self.served}
-        if c.adversarial:
+        if self.config.adversarial:
             players["discriminators"] = tuple(f"discriminator_{side}" for side in self.pools)
-        return {
-            name: torch.optim.Adam(
-                [p for net in nets for p in self.nets[net].parameters()], lr=c.lr, betas=(c.beta1, 0.999)
-            )
-            for name, nets in players.items()
-        }
+        return adam(self.nets, players, self.config.lr, self.config.beta1)
 
     def rate(self, progress: float) -> float:
         """Factor of the learning rate: constant, then linearly to zero."""
-        return min(1.0, (1 - progress) / max(1e-9, 1 - self.config.decay_from))
+        return falling_rate(progress, self.config.decay_from)
 
     @torch.no_grad()
     def grid(self, nets: nn.ModuleDict, batch: dict[str, Tensor]) -> Image.Image:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from i2i import losses
 from i2i.colour import lab_to_photo
 from i2i.grids import draw_input, tile
+from i2i.methods.adversarial import adam, check_choice, falling_rate
 from i2i.nets.discriminators import PatchDiscriminator
 from i2i.nets.layers import use_own_statistics
 from i2i.nets.resnet import ResNetGenerator
@@ -67,10 +68,8 @@ class Pix2PixConfig:
     decay_from: float = 0.5
 
     def __post_init__(self) -> None:
-        if self.objective not in OBJECTIVES:
-            raise ValueError(f"unknown objective {self.objective!r}: use one of {', '.join(OBJECTIVES)}")
-        if self.gan not in losses.GAN_LOSSES:
-            raise ValueError(f"unknown gan {self.gan!r}: use one of {', '.join(losses.GAN_LOSSES)}")
+        check_choice("objective", self.objective, OBJECTIVES)
+        check_choice("gan", self.gan, losses.GAN_LOSSES)
 
     @property
     def conditional(self) -> bool:
@@ -176,14 +175,11 @@ class Pix2Pix(nn.Module):
         return f"{self.nets['discriminator'].receptive_field()} pixels"
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        c = self.config
-        return {
-            name: torch.optim.Adam(net.parameters(), lr=c.lr, betas=(c.beta1, 0.999)) for name, net in self.nets.items()
-        }
+        return adam(self.nets, {name: (name,) for name in self.nets}, self.config.lr, self.config.beta1)
 
     def rate(self, progress: float) -> float:
         """Factor of the learning rate: constant, then linearly to zero."""
-        return min(1.0, (1 - progress) / max(1e-9, 1 - self.config.decay_from))
+        return falling_rate(progress, self.config.decay_from)
 
     @torch.no_grad()
     def grid(self, nets: nn.ModuleDict, batch: dict[str, Tensor]) -> Image.Image:

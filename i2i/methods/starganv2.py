@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from i2i import losses
 from i2i.grids import tile
+from i2i.methods.adversarial import check_choice
 from i2i.nets.starganv2 import PlanesGenerator, StarGANv2Generator, paper_widths
 from i2i.nets.starganv2_heads import (
     ClassifyingDiscriminator,
@@ -97,8 +98,7 @@ class StarGANv2Config:
 
     def __post_init__(self) -> None:
         for name, known in CHOICES.items():
-            if getattr(self, name) not in known:
-                raise ValueError(f"unknown {name} {getattr(self, name)!r}: use one of {', '.join(known)}")
+            check_choice(name, getattr(self, name), known)
         for name, least in {"domains": 2, "fold": 1, "blocks": 1, "r1_every": 1, "style": 1, "latent": 1}.items():
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")

@@ -153,6 +153,10 @@ def train(
 ) -> Outcome:
     """Train `method` until `config.steps`, the time limit, or Ctrl-C; the state on disk resumes all three.
 
+    On one machine, as many processes as before go on to the very weights of a run that never stopped. Another number
+    of them goes on with the same nets, but with other noise, in another order of the data, and with what the main
+    process held beside the nets.
+
     Args:
         method: a `Method` that is also an `nn.Module`.
         data: items for keys (index, seed).
@@ -171,12 +175,13 @@ def train(
     base_rates = {name: [g["lr"] for g in o.param_groups] for name, o in optimizers.items()}
     ema = Ema(nn.ModuleDict({name: method.nets[name] for name in method.served}), config.ema)
     folder = StateFolder(run)
-    step, seconds_before = 0, 0.0
+    step, seconds_before, processes = 0, 0.0, 0
     if resume:
         meta = folder.load(accelerator, method, ema, optimizers)
-        step, seconds_before = meta["step"], meta["seconds"]
-    if not resume:
-        torch.manual_seed(config.seed * 7919 + 1 + accelerator.process_index)
+        step, seconds_before, processes = meta["step"], meta["seconds"], meta["processes"]
+    if processes != accelerator.num_processes:
+        # Noise of its own for each process: at the start, and where another number of them goes on.
+        torch.manual_seed(config.seed * 7919 + 1 + accelerator.process_index + step * 1_000_003)
     monitor = Monitor(run, step) if main else None
     held_out = {k: v.to(device) for k, v in held_out.items()}
 

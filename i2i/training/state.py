@@ -44,6 +44,11 @@ def set_random_state(state: dict[str, Any]) -> None:
         torch.cuda.set_rng_state_all(state["cuda"])
 
 
+def _beside_nets(method: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """What a process gathers for itself: queues of styles, pools of pictures, counts."""
+    return {k: v for k, v in method.state_dict().items() if not k.startswith("nets.")}
+
+
 def _contiguous(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {k: v.detach().to("cpu", memory_format=torch.contiguous_format).clone() for k, v in tensors.items()}
 
@@ -51,7 +56,9 @@ def _contiguous(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 class StateFolder:
     """Writes and reads `RUN/state`.
 
-    With several processes the main one writes nets, EMA and optimizers, and each its own random generators.
+    With several processes the main one writes nets, EMA and optimizers, which all share, and each process its random
+    generators and what its method holds beside the nets. A run that goes on with another number of processes gives
+    all of them what the main one held, and no generators: the caller seeds them.
     """
 
     def __init__(self, run: Path):
@@ -68,17 +75,20 @@ class StateFolder:
         if not self.path.exists() and self.old.exists():
             self.old.rename(self.path)
 
-    def save(self, accelerator, nets, ema, optimizers, meta: dict[str, Any]) -> None:
+    def save(self, accelerator, method, ema, optimizers, meta: dict[str, Any]) -> None:
         if accelerator.is_main_process:
             shutil.rmtree(self.fresh, ignore_errors=True)
             self.fresh.mkdir(parents=True)
         accelerator.wait_for_everyone()
         torch.save(random_state(), self.fresh / f"random_{accelerator.process_index}.pt")
         if accelerator.is_main_process:
-            save_file(_contiguous(nets.state_dict()), self.fresh / "nets.safetensors")
+            save_file(_contiguous(method.state_dict()), self.fresh / "nets.safetensors")
             save_file(_contiguous(ema.nets.state_dict()), self.fresh / "ema.safetensors")
             torch.save({k: o.state_dict() for k, o in optimizers.items()}, self.fresh / "optimizers.pt")
             torch.save(meta | {"format": FORMAT, "processes": accelerator.num_processes}, self.fresh / "meta.pt")
+        else:
+            own = self.fresh / f"process_{accelerator.process_index}.safetensors"
+            save_file(_contiguous(_beside_nets(method)), own)
         accelerator.wait_for_everyone()
         if accelerator.is_main_process:
             shutil.rmtree(self.old, ignore_errors=True)
@@ -108,10 +118,15 @@ class StateFolder:
             )
         return meta
 
-    def load(self, accelerator, nets, ema, optimizers) -> dict[str, Any]:
+    def load(self, accelerator, method, ema, optimizers) -> dict[str, Any]:
         meta = self.meta()
+        as_before = meta["processes"] == accelerator.num_processes
+        own = self.path / f"process_{accelerator.process_index}.safetensors"
         try:
-            nets.load_state_dict(load_file(self.path / "nets.safetensors"))
+            tensors = load_file(self.path / "nets.safetensors")
+            if as_before and own.exists():  # the main process has none, nor have states of earlier versions
+                tensors |= load_file(own)
+            method.load_state_dict(tensors)
             ema.nets.load_state_dict(load_file(self.path / "ema.safetensors"))
             saved = torch.load(self.path / "optimizers.pt", map_location="cpu", weights_only=True)
             for name, optimizer in optimizers.items():
@@ -119,6 +134,6 @@ class StateFolder:
         except (RuntimeError, KeyError, ValueError) as error:
             raise StateError(f"{self.path} does not fit this configuration: {str(error).splitlines()[0]}") from error
         generators = self.path / f"random_{accelerator.process_index}.pt"
-        if meta["processes"] == accelerator.num_processes and generators.exists():
+        if as_before and generators.exists():
             set_random_state(torch.load(generators, map_location="cpu", weights_only=True))
         return meta

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from dataclasses import replace
 
 import pytest
 import torch
-from accelerate import Accelerator
-from safetensors.torch import load_file
 from torch import nn
 
 from i2i.data.paired import PairedConfig, PairedDataset
 from i2i.data.unpaired import unpaired_pairs
 from i2i.methods.cyclegan import OBJECTIVES, CycleGAN, CycleGANConfig, serving_nets, visible
-from i2i.training.loop import TrainConfig, train
 
 TINY = CycleGANConfig(size=32, generator="resnet_1", width=4, patch=16, patch_width=4, pool=4)
-
-
-@pytest.fixture(autouse=True)
-def seeded():
-    torch.manual_seed(0)
+pytestmark = pytest.mark.usefixtures("seeded")
 
 
 def batch(count: int = 2, size: int = 32, inputs: int = 3, outputs: int = 3) -> dict[str, torch.Tensor]:
@@ -64,21 +55,7 @@ def constant(a: float, b: float, count: int = 1) -> dict[str, torch.Tensor]:
     return {"a": torch.full((count, 3, 32, 32), a), "b": torch.full((count, 3, 32, 32), b)}
 
 
-def step(method, data, progress: float = 0.0):
-    """One step without optimizers: logs, and for each update its name, loss, and the nets that got a gradient."""
-    seen = []
-
-    def update(name, loss):
-        for net in method.nets.values():
-            net.zero_grad(set_to_none=True)
-        loss.backward()
-        moved = {n for n, net in method.nets.items() for p in net.parameters() if p.grad is not None and p.grad.any()}
-        seen.append((name, loss.item(), moved))
-
-    return method.step(data, progress, update), seen
-
-
-def test_the_terms_by_hand():
+def test_the_terms_by_hand(step):
     """a = 0.6: G(a) = 0.4, F(G(a)) = 0.8; b = -0.3: F(b) = -0.6, G(F(b)) = -0.2; F(a) = 1.2, G(b) = -0.05."""
     logs, seen = step(by_hand(replace(TINY, lambda_cycle=10.0, lambda_identity=0.5)), constant(0.6, -0.3))
     wanted = {
@@ -102,7 +79,7 @@ def test_the_terms_by_hand():
     assert logs.keys() == wanted.keys() | judged.keys()
 
 
-def test_weights_scale_their_terms():
+def test_weights_scale_their_terms(step):
     logs, _ = step(by_hand(replace(TINY, lambda_cycle=2.0, lambda_identity=0.25)), constant(0.6, -0.3))
     assert logs["forward_cycle"] == pytest.approx(0.4, rel=1e-4)
     assert logs["identity_A"] == pytest.approx(0.3, rel=1e-4)
@@ -111,7 +88,7 @@ def test_weights_scale_their_terms():
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
-def test_what_each_objective_has(objective):
+def test_what_each_objective_has(step, objective):
     method = CycleGAN(replace(TINY, objective=objective))
     logs, seen = step(method, batch())
     adversarial = "cycle" != objective
@@ -126,7 +103,7 @@ def test_what_each_objective_has(objective):
         assert seen[1][2] == {"discriminator_A", "discriminator_B"}
 
 
-def test_gan_alone_keeps_the_directions_apart():
+def test_gan_alone_keeps_the_directions_apart(step):
     """Only cycles tie the two generators together."""
     method, data = CycleGAN(replace(TINY, objective="gan")), batch()
     first = step(method, data)[0]
@@ -137,7 +114,7 @@ def test_gan_alone_keeps_the_directions_apart():
     assert first["adversarial_B"] == pytest.approx(second["adversarial_B"]) != second["adversarial_A"]
 
 
-def test_the_discriminators_see_the_pool():
+def test_the_discriminators_see_the_pool(step):
     method = by_hand(replace(TINY, pool=1))
     step(method, constant(0.6, -0.3))
     # The pool is full: half of the time the first answer, 0.4, is judged instead of the latest, 0.1.
@@ -173,7 +150,7 @@ def test_the_papers_sizes():
     assert norms and not any(m.affine or m.track_running_stats for m in norms)
 
 
-def test_sides_of_different_kinds():
+def test_sides_of_different_kinds(step):
     method = CycleGAN(replace(TINY, inputs=5, outputs=3, lambda_identity=0.0, generator="lean", width=8))
     logs, _ = step(method, batch(inputs=5))
     assert all(torch.isfinite(torch.tensor(list(logs.values()))))
@@ -205,38 +182,13 @@ def test_one_direction_alone():
     assert list(serving_nets(TINY, ("BtoA",))) == ["BtoA"]
 
 
-def test_training_brings_things_back():
-    method, data = CycleGAN(replace(TINY, objective="cycle", lr=2e-3)), batch(1)
-    optimizers = method.optimizers()
-
-    def update(name, loss):
-        optimizers[name].zero_grad()
-        loss.backward()
-        optimizers[name].step()
-
-    losses = [method.step(data, 0.0, update)["forward_cycle"] for _ in range(30)]
-    assert losses[-1] < 0.9 * losses[0]
+def test_training_brings_things_back(optimised):
+    logs = optimised(CycleGAN(replace(TINY, objective="cycle", lr=2e-3)), batch(1), 30)
+    assert logs[-1]["forward_cycle"] < 0.9 * logs[0]["forward_cycle"]
 
 
-def test_a_resumed_run_equals_an_unbroken_one(label_pairs, tmp_path):
+def test_a_resumed_run_equals_an_unbroken_one(label_pairs, check_resume):
     """With pools that are full, jitter, mirroring and sides of different kinds."""
     data = unpaired_pairs(PairedDataset(label_pairs, "train", 32, PairedConfig(val_fraction=0.2)))
     config = replace(TINY, inputs=4, lambda_identity=0.0, pool=3)
-    how = TrainConfig(steps=6, batch=2, warmup=0, grid_every=3, log_every=1, workers=0, save_minutes=1e9)
-
-    def run(name, resume=False, **callbacks):
-        torch.manual_seed(how.seed)
-        (tmp_path / name).mkdir(exist_ok=True)
-        held_out = {k: torch.stack([data[i][k] for i in range(2)]) for k in ("a", "b")}
-        accelerator = Accelerator(cpu=True)
-        place = tmp_path / name
-        return train(CycleGAN(config), data, held_out, place, how, accelerator=accelerator, resume=resume, **callbacks)
-
-    run("whole")
-    run("broken", on_step=lambda step, logs: os.kill(os.getpid(), signal.SIGINT) if step == 3 else None)
-    torch.rand(11)
-    assert run("broken", resume=True).step == 6
-    for name in ("nets", "ema"):
-        whole, broken = (load_file(tmp_path / run / "state" / f"{name}.safetensors") for run in ("whole", "broken"))
-        assert whole.keys() == broken.keys() and all(torch.equal(whole[k], broken[k]) for k in whole)
-        assert ("pools.A.images" in whole) == (name == "nets")
+    assert "pools.A.images" in check_resume(lambda: CycleGAN(config), data, steps=6, stop=3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import inspect
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 import torch
@@ -109,6 +110,35 @@ def test_help_survives_docstrings_without_indentation(cli):
 
     Stripped.__doc__ = inspect.cleandoc(Recipe.__doc__)
     assert cli._attribute_help(Stripped) == cli._attribute_help(Recipe) != {}
+
+
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        ("", ""),
+        ("--name plain --count 3 --no-flip", "--no-flip --name plain --count 3"),
+        ("--widths 4 8 --rate 2 --scales 1", "--scales 1.0 --rate 2.0 --widths 4 8"),
+        ("--scales 0.5 1 --fit crop --features torchvision", ""),
+        ("--out there --licence mine --workers 3 --minutes 5 --resume --cpu", ""),
+        ("--init edges2cats --features none", "--init edges2cats --features none"),
+        ("--init owner/name --features {here}", "--init owner/name --features FEATURES.safetensors"),
+        ("--init {here} --name {here}", "--init MODEL --name {here}"),
+        ("--init /of/another/machine", "--init MODEL"),
+    ],
+)
+def test_a_card_tells_what_was_given_and_no_folder_of_this_machine(cli, tmp_path, words, told):
+    parser = argparse.ArgumentParser()
+    parser.add_argument("photos", type=Path)
+    for name, default in (("out", None), ("init", None), ("features", "torchvision"), ("fit", "crop"), ("licence", "")):
+        parser.add_argument("--" + name, default=default)
+    parser.add_argument("--scales", type=float, nargs="+", default=[0.5, 1.0])
+    for name in ("no-flip", "resume", "cpu"):
+        parser.add_argument("--" + name, action="store_true")
+    cli.add_options(parser, Recipe)
+    cli.add_options(parser, TrainConfig, skip=("steps", "batch", "seed"))
+    args = parser.parse_args([str(tmp_path), *(w.format(here=tmp_path) for w in words.split())])
+    command = cli.shown_command("script.py", "PHOTOS", cli.given_options(parser, args, ("photos",)))
+    assert command == f"python train/script.py PHOTOS --out RUN {told.format(here=tmp_path)}".strip()
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,9 @@ def test_a_run_that_was_stopped_goes_on(bsds, tmp_path):
     done = script(bsds, "--out", run, "--resume", "--cpu")
     assert done.returncode == 0, done.stderr
     assert json.loads((run / "model" / "config.json").read_text())["training"]["steps"] == 3
+    # The card tells the options of both calls, less those of this machine.
+    told = f"BSDS --out RUN --held-out 2 --crop 64 {' '.join(TINY)} --steps 3 --batch 2 --log-every 1`"
+    assert told in (run / "model" / "README.md").read_text()
     assert [json.loads(line)["step"] for line in (run / "log.jsonl").read_text().splitlines()] == [1, 2, 3]
 
 

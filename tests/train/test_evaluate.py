@@ -98,7 +98,7 @@ def test_photos_with_features(evaluate, tiny_model_folder, outlines, tmp_path, m
         def forward(self, y):
             return [torch.nn.functional.adaptive_avg_pool2d(y, 4)]
 
-    monkeypatch.setattr(evaluate, "features_or_none", lambda source, use, say: Colours())
+    monkeypatch.setattr(evaluate, "features_or_none", lambda source, use: Colours())
     options = words("--coats", 0, "--samples", 2, "--drawings", 1, "--detector", "none", "--out", tmp_path / "out")
     assert evaluate.main(words("styled", tiny_model_folder, outlines, *options)) == 0
     scores, text = results(tmp_path / "out")

@@ -25,7 +25,7 @@ def test_label_maps_to_a_model(main, label_pairs, tmp_path):
     config = json.loads((run / "model" / "config.json").read_text())
     assert config["method"] == "styled" and config["net"]["inputs"] == 4 and "one-hot" in config["preprocessing"]
     assert config["input"]["palette"]["names"] == ["ground", "wall", "door", "sky"]
-    assert str(label_pairs) not in json.dumps(config) and "--labels palette.json" in config["training"]["command"]
+    assert str(label_pairs) not in json.dumps(config) and "--labels PALETTE.json" in config["training"]["command"]
     assert "a label map becomes" in (run / "model" / "README.md").read_text()
     assert (run / "model" / "examples" / "samples.jpg").exists() and not (run / "data").exists()
     model = Translator.from_pretrained(run / "model", device="cpu")

@@ -66,6 +66,9 @@ def test_pairs_to_a_model_that_samples(script, label_pairs, tmp_path, capsys):
     assert script.main(words(label_pairs, "--out", run, "--resume", "--steps", 5, "--cpu")) == 0
     again = json.loads((run / "model" / "config.json").read_text())
     assert again["training"]["steps"] == 5 and again["net"] == config["net"] and again["name"] == config["name"]
+    # The card tells the options of both calls.
+    small = "--size 32 --width 4 --patch 16 --patch-width 4"
+    assert small in again["training"]["command"] and "--steps 5 --batch 2" in again["training"]["command"]
 
 
 def test_a_model_to_start_from(pix2pix, label_pairs, tmp_path):

@@ -6,6 +6,9 @@ import dataclasses
 import json
 import os
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -40,7 +43,7 @@ def run(folder, how=HOW, resume=False, config=TINY, **callbacks):
     method = StyledPix2Pix(config)
     data = Shapes()
     held_out = {k: torch.stack([data[(i, 0)][k] for i in range(2)]) for k in ("x", "y")}
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     outcome = train(method, data, held_out, folder, how, accelerator=Accelerator(cpu=True), resume=resume, **callbacks)
     return method, outcome
 
@@ -68,6 +71,31 @@ def test_a_resumed_run_equals_an_unbroken_one(tmp_path):
         assert whole.keys() == broken.keys()
         assert all(torch.equal(whole[k], broken[k]) for k in whole)
     assert (tmp_path / "whole" / "log.jsonl").read_text() == (tmp_path / "broken" / "log.jsonl").read_text()
+
+
+def test_each_process_goes_on_with_what_it_had(tmp_path):
+    """Two processes: each has a queue of styles of its own; one alone then goes on with the main one's."""
+    here, root = Path(__file__).parent, Path(__file__).parents[2]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)}
+    command = [*launcher, str(here / "two_processes.py"), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, cwd=root)
+    assert done.returncode == 0, done.stderr[-3000:]
+    for name in ("nets", "ema", "process_1"):
+        whole, broken = weights(tmp_path / "whole", name), weights(tmp_path / "broken", name)
+        assert whole.keys() == broken.keys() and all(torch.equal(whole[k], broken[k]) for k in whole), name
+    own, main = weights(tmp_path / "whole", "process_1"), weights(tmp_path / "whole", "nets")
+    assert own.keys() == {"style_queue", "queue_filled"} and not torch.equal(own["style_queue"], main["style_queue"])
+    seeds = []
+    method, outcome = run(
+        tmp_path / "whole",
+        dataclasses.replace(HOW, steps=4),
+        resume=True,
+        on_step=lambda step, logs: seeds.append(torch.initial_seed()),
+    )
+    assert outcome.step == 4 and seeds[0] != HOW.seed  # not the noise that the weights began with
+    assert torch.equal(method.style_queue[2:], main["style_queue"][:-2])
+    assert not list((tmp_path / "whole" / "state").glob("process_*"))
 
 
 def test_training_moves_the_weights_and_writes_what_it_promises(tmp_path):

@@ -1,0 +1,90 @@
+"""What the scripts that train share: options that are kept with a run, the command in its card, the run folder."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from i2i.training.state import FORMAT
+
+
+@pytest.fixture
+def model_run(load_script):
+    return load_script("model_run")
+
+
+def parse(model_run, *words: object, missing: dict | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("photos", type=Path)
+    parser.add_argument("--scales", type=float, nargs="+", default=[0.5, 1.0])
+    parser.add_argument("--steps", type=int, default=None)
+    parser.add_argument("--lr", type=float, default=None)
+    model_run.add_model_options(parser, "runs/here", "photos", "the folder's")
+    return model_run.parse_run(parser, list(map(str, words)), ("photos",), missing)
+
+
+def save(run: Path, **recipe) -> Path:
+    """A run folder with a saved state of 20 steps."""
+    (run / "state").mkdir(parents=True)
+    torch.save({"format": FORMAT, "step": 7, "train": {"steps": 20}, "recipe": recipe}, run / "state" / "meta.pt")
+    return run
+
+
+def test_options_that_are_kept_need_not_be_said_again(model_run, tmp_path):
+    first = parse(model_run, "photos", "--name", "cats", "--lr", 0.1, "--steps", 20, "--licence", "mine")
+    assert first.given == {"name": ["cats"], "lr": ["0.1"], "steps": ["20"]} and first.out == Path("runs/here")
+    run = save(tmp_path / "run", options={"name": "cats", "licence": "mine", "scales": [2.0]}, given=first.given)
+    again = parse(model_run, "photos", "--out", run, "--resume", "--steps", 30)
+    assert (again.name, again.licence, again.scales, again.lr) == ("cats", "mine", [2.0], None)
+    assert again.given == {"name": ["cats"], "lr": ["0.1"], "steps": ["30"]}
+
+
+def test_runs_that_did_not_keep_the_command_tell_what_they_know(model_run, tmp_path):
+    run = save(tmp_path / "run", options={"name": "cats", "licence": "mine"})
+    args = parse(model_run, "photos", "--out", run, "--resume", missing={"scales": [1.0]})
+    assert args.scales == [1.0] and args.given == {"scales": ["1.0"], "name": ["cats"], "steps": ["20"]}
+
+
+def test_a_run_does_not_lie_among_its_data(model_run, tmp_path):
+    accelerator = SimpleNamespace(is_main_process=True, wait_for_everyone=lambda: None)
+    data = tmp_path / "data"
+    data.mkdir()
+    args = argparse.Namespace(out=data / "deep" / "run", resume=False)
+    with pytest.raises(ValueError, match="lies inside .*data, which would then hold its own results"):
+        model_run.begin_run(accelerator, args, tmp_path / "other", data)
+    assert not (data / "deep").exists()
+    model_run.begin_run(accelerator, args, tmp_path / "other")
+    assert args.out.is_dir()
+
+
+def test_another_number_of_processes_is_said(model_run, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(model_run, "train", lambda *args, **options: options["recipe"])
+    accelerator = SimpleNamespace(is_main_process=True, num_processes=1)
+    run = tmp_path / "run"
+    (run / "state").mkdir(parents=True)
+    torch.save({"format": FORMAT, "step": 7, "processes": 2}, run / "state" / "meta.pt")
+    args, how = argparse.Namespace(out=run, resume=True), SimpleNamespace(steps=20, batch=4)
+    found = model_run.train_with_bar(
+        None, [], {}, args, how, accelerator=accelerator, recipe={"a": 1}, on_save=lambda *saved: None
+    )
+    assert found == {"a": 1}
+    assert "saved by 2 processes and goes on with 1" in capsys.readouterr().err
+
+
+def test_what_was_named_must_be_there(model_run, tmp_path):
+    assert model_run.features_or_none("none", "loss") is None
+    with pytest.raises(ValueError, match="nowhere"):
+        model_run.features_or_none(str(tmp_path / "nowhere"), "loss")
+
+
+def test_torchvision_may_be_out_of_reach(model_run, monkeypatch, capsys):
+    def unreachable(source, use):
+        raise ValueError("no network")
+
+    monkeypatch.setattr(model_run, "load_features", unreachable)
+    assert model_run.features_or_none("torchvision", "measure") is None
+    assert capsys.readouterr().err == "without measures on features: no network\n"

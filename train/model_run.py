@@ -1,0 +1,229 @@
+"""What the scripts that train share: their options, the device, the run folder, the run, the model folder."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from cli import Progress, claim_run_folder, given_options
+from PIL import Image
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from i2i import model_folder
+from i2i.nets.features import load_features
+from i2i.training.loop import Outcome, TrainConfig, train
+from i2i.training.state import StateFolder
+from i2i.translator import Translator
+
+# Options
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """--resume, --cpu and --dry-run."""
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    parser.add_argument("--cpu", action="store_true", help="train on the CPU even where there is a GPU")
+    parser.add_argument("--dry-run", action="store_true", help="print everything and stop")
+
+
+def add_model_options(parser: argparse.ArgumentParser, out: str, data: str, name: str) -> None:
+    """The options of every script that leaves a model folder.
+
+    Args:
+        out: the default of --out.
+        data: what it learns from, in a word.
+        name: the default of --name, in words.
+    """
+    parser.add_argument("--out", type=Path, default=Path(out), help="run folder")
+    parser.add_argument("--name", default=None, help=f"the model's name (default: {name})")
+    parser.add_argument("--data", default=None, help=f"what the {data} are, for card and page (default: the name)")
+    parser.add_argument("--licence", default="not stated", help=f"licence of the {data}, for card and page")
+    parser.add_argument("--note", default=None, help="a sentence that the page shows: what the model knows")
+    parser.add_argument("--init", default=None, help="start from this model's weights: bundled name or folder")
+    add_run_options(parser)
+
+
+def parse_run(
+    parser: argparse.ArgumentParser,
+    argv: list[str] | None,
+    data: Collection[str],
+    missing: Mapping[str, Any] | None = None,
+) -> argparse.Namespace:
+    """Parse; with --resume, the options that are kept with the run in --out come from there.
+
+    Args:
+        data: arguments that say where the data lie.
+        missing: values of options that old runs did not keep.
+
+    Returns:
+        The options and, as `given`, those for the command in the card: what was given, in earlier calls too.
+    """
+    args = parser.parse_args(argv)
+    given = given_options(parser, args, data)
+    if args.resume:
+        meta = StateFolder(args.out).meta()
+        kept = dict(missing or {}) | meta["recipe"]["options"]
+        before = meta["recipe"].get("given")
+        if before is None:  # a run of a version that did not keep them: what is known of it
+            known = argparse.Namespace(**kept, steps=meta["train"]["steps"])
+            before = given_options(parser, known, data)
+        parser.set_defaults(**kept)
+        args = parser.parse_args(argv)
+        given = before | given
+    args.given = given
+    return args
+
+
+# Before the run
+
+
+def tell(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def find_accelerator(args: argparse.Namespace, how: TrainConfig) -> Accelerator:
+    """The GPU, or the CPU where there is none or --cpu asks for it."""
+    return Accelerator(cpu=args.cpu or not torch.cuda.is_available(), mixed_precision=how.mixed_precision)
+
+
+def features_or_none(source: str, use: str, say: Callable[[str], None] = tell) -> nn.Module | None:
+    """The feature network, or None; a file that was named must be there, torchvision may be out of reach."""
+    if source == "none":
+        return None
+    try:
+        return load_features(source, use)
+    except ValueError as error:
+        if source != "torchvision":
+            raise
+        what = "perceptual term and projected discriminator" if use == "loss" else "measures on features"
+        say(f"without {what}: {error}")
+        return None
+
+
+def begin_with(method: Any, source: str) -> None:
+    """Take the weights of a model folder for the served nets."""
+    start = Translator.from_pretrained(source, "cpu", "float32")
+    try:
+        nn.ModuleDict({k: method.nets[k] for k in method.served}).load_state_dict(start.nets.state_dict())
+    except RuntimeError as error:
+        raise ValueError(f"--init {source} has another architecture: {str(error).splitlines()[0]}") from error
+
+
+def begin_run(accelerator: Accelerator, args: argparse.Namespace, *sources: Path) -> None:
+    """Claim the run folder, for all processes; ValueError where it lies among the data or holds another run."""
+    for source in sources:
+        if args.out.resolve().is_relative_to(source.resolve()):
+            raise ValueError(f"--out {args.out} lies inside {source}, which would then hold its own results")
+    if accelerator.is_main_process:
+        claim_run_folder(args.out, args.resume)
+    accelerator.wait_for_everyone()
+
+
+def first_batch(data: Dataset, count: int = 6) -> dict[str, Tensor]:
+    """The first items as a batch, for the sample grids."""
+    items = [data[i] for i in range(min(count, len(data)))]
+    return {k: torch.stack([item[k] for item in items]) for k in items[0]}
+
+
+# The run
+
+
+def train_with_bar(
+    method: Any,
+    data: Dataset,
+    held_out: dict[str, Tensor],
+    args: argparse.Namespace,
+    how: TrainConfig,
+    *,
+    accelerator: Accelerator,
+    recipe: dict[str, Any],
+    on_save: Callable[[int, nn.ModuleDict, float], None],
+) -> Outcome:
+    """`train` into args.out, with a bar on stderr."""
+    before = StateFolder(args.out).meta() if args.resume else {"step": 0, "processes": accelerator.num_processes}
+    bar = None
+    if accelerator.is_main_process:
+        if before["processes"] != accelerator.num_processes:
+            tell(
+                f"the run was saved by {before['processes']} processes and goes on with {accelerator.num_processes}: "
+                "another order of the data and other noise than without the stop"
+            )
+        bar = Progress(how.steps, before["step"], how.batch * accelerator.num_processes)
+    outcome = train(
+        method, data, held_out, args.out, how, accelerator=accelerator, resume=args.resume, recipe=recipe,
+        on_step=bar or (lambda step, logs: None), on_save=on_save,
+    )  # fmt: skip
+    if bar:
+        bar.close()
+    return outcome
+
+
+def train_model(
+    method: Any,
+    data: Dataset,
+    held_out: dict[str, Tensor],
+    args: argparse.Namespace,
+    how: TrainConfig,
+    *,
+    accelerator: Accelerator,
+    recipe: dict[str, Any],
+    describe: Callable[[int, float], dict[str, Any]],
+    card: Callable[[dict[str, Any]], str],
+    finish: Callable[[Path, Outcome], None],
+) -> int:
+    """Train into args.out, write RUN/model with every saved state, and say how to open it.
+
+    Args:
+        describe: (step, seconds) -> config.json.
+        card: config.json -> README.md.
+        finish: called with RUN/model and the outcome when all steps are done (main process).
+
+    Returns:
+        The script's exit code.
+    """
+    target = args.out / "model"
+
+    def export(step: int, nets: nn.ModuleDict, seconds: float) -> None:
+        config = describe(step, seconds)
+        model_folder.save(target, config, nets, card(config))
+
+    recipe = recipe | {"given": args.given}
+    outcome = train_with_bar(method, data, held_out, args, how, accelerator=accelerator, recipe=recipe, on_save=export)
+    if accelerator.is_main_process:
+        if outcome.reason == "finished":
+            finish(target, outcome)
+        else:
+            tell(f"stopped ({outcome.reason}) after {outcome.step} of {how.steps} steps; go on with --resume")
+        print(f"open it: python demo/app.py --model {target}")
+    return 0
+
+
+def training_facts(
+    accelerator: Accelerator, how: TrainConfig, step: int, seconds: float, command: str
+) -> dict[str, Any]:
+    """How long and on what the model was trained, for config.json and card."""
+    device = "CPU" if accelerator.device.type == "cpu" else torch.cuda.get_device_name()
+    return {
+        "steps": step, "of_steps": how.steps, "batch": how.batch * accelerator.num_processes,
+        "hours": round(seconds / 3600, 2), "device": f"{accelerator.num_processes} x {device}", "command": command,
+    }  # fmt: skip
+
+
+def save_samples(model: Path, picture: Image.Image) -> None:
+    """Put the picture of samples where the card shows it."""
+    (model / "examples").mkdir(exist_ok=True)
+    picture.save(model / "examples" / "samples.jpg", quality=88)
+
+
+def show_grid(method: Any, held_out: dict[str, Tensor]) -> Callable[[Path, Outcome], None]:
+    """A `finish` of `train_model` that puts the method's sample grid, by the served nets, into the card."""
+
+    def finish(model: Path, outcome: Outcome) -> None:
+        save_samples(model, method.grid(Translator.from_pretrained(model, "cpu", "float32").nets, held_out))
+
+    return finish
