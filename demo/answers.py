@@ -17,22 +17,19 @@ from collections.abc import AsyncIterator
 import numpy as np
 from PIL import Image
 
-from demo import strokes as strokes_
-from demo.batching import Busy, Superseded, Worker
+from demo.batching import Busy, Superseded, Together, Worker
+from demo.paper import EMPTY, check_direction, read_paper
 from demo.pictures import as_jpeg_url, as_png_url
-from demo.tile_styles import check_tile, resolve, sample_tiles, whole_number
-from demo.zero_gpu import gpu
-from i2i.palette import Palette
-from i2i.translator import DRAWING_SIZE
+from demo.tile_styles import check_tile, noise_of, resolve, sample_tiles, whole_number
+from demo.zero_gpu import ON_ZERO_GPU, gpu
 
 PICTURES = 4  # on the page at first
 MAX_PICTURES = 12
-DRAWABLE = ("edges", "labels")  # input kinds that the page's paper can make
-EMPTY = "Draw something, and different photos answer here."
 BUSY = "Many people are drawing just now. Your drawing is kept, and asks again in a moment."
 DEFECT = "The model could not answer this drawing. The reason is in the log of the server; try another one."
 REMEMBERED = 16 * 2**20  # characters of pictures that are kept for undo, redo and changed numbers of tiles
 _PATIENCE = 0.3  # seconds between two looks at the place in line
+_HEARTBEAT = 5.0  # seconds without a message after which the page hears that the server is still there
 
 log = logging.getLogger(__name__)
 
@@ -42,13 +39,6 @@ def pick(translators: dict, model: str):
     if not isinstance(model, str) or model not in translators:
         raise ValueError(f"There is no model {model!r} here. Choose one of: {', '.join(translators)}.")
     return translators[model]
-
-
-def palette_of(translator) -> list | None:
-    """Colours (r, g, b) of a label model's classes, the first one the empty paper; None for other models."""
-    if translator.input_kind != "labels":
-        return None
-    return list(Palette.from_json(translator.config["input"]["palette"]).colours)
 
 
 class Remembered:
@@ -91,25 +81,33 @@ class Answers:
         self.translators, self.worker = translators, worker
         self.remembered = Remembered()
         self._render = gpu(self._render_here)
+        # On ZeroGPU each visitor's own minutes are used, so nobody shares a call there.
+        self._together = {
+            name: Together(self._run, 1 if ON_ZERO_GPU else translator.rows_together)
+            for name, translator in translators.items()
+        }
 
     async def answer(self, request: dict) -> AsyncIterator[dict]:
         """Messages for one request of the page; never raises. The last one is the answer.
 
         request: `{"session": text, "turn": number, "drawing": id, "strokes": […], "model": name, "tiles": [tile, …],
-            "sees": bool}`, tiles as in `tile_styles`; a session's request with a higher turn replaces its older ones.
+            "sees": bool}`, tiles as in `tile_styles`, and where the model has use for them "photo" and "direction"
+            (paper.py); a session's request with a higher turn replaces its older ones.
 
-        While others are served first: `{"state": "waiting", "drawing": id, "place": how many}`, whenever that changes.
-        Then one of `{"state": "pictures", "drawing": id, "model", "weights", "tiles": [{"seed" | "style", "image"}, …],
-        "ms": time of the model, "waited": ms in line, "network": PNG data URL if "sees"}`, or `{"state": "empty" |
-        "error" | "busy" | "dropped", "drawing": id, "message": words}`. "dropped": a newer request of this session
-        came. The model does not run on an empty canvas.
+        While others are served first: `{"state": "waiting", "drawing": id, "place": how many}`, whenever that changes
+        and every few seconds; while a slow model answers, as often, `{"state": "working", "drawing": id}`. Then one of
+        `{"state": "pictures", "drawing": id, "model", "weights", "tiles": [{"seed" | "style", "image"}, …], "ms": time
+        of the model, "waited": ms in line, "network": PNG data URL if "sees"}`, or `{"state": "empty" | "error" |
+        "busy" | "dropped", "drawing": id, "message": words}`. "dropped": a newer request of this session came. The
+        model does not run on an empty canvas.
         """
         try:
             prepared = await asyncio.to_thread(self._prepare, request)
             ticket = self._submit(prepared)
             if ticket is not None:
                 async for place in _places(ticket):
-                    yield {"drawing": prepared["drawing"], "state": "waiting", "place": place}
+                    news = {"state": "waiting", "place": place} if place else {"state": "working"}
+                    yield {"drawing": prepared["drawing"], **news}
             message = self._message(prepared, ticket)
         except Exception as problem:
             message = _in_words(problem)
@@ -131,22 +129,7 @@ class Answers:
         """Answer a drawing now and remember it for good, so that nobody waits for an example."""
         prepared = self._prepare({"session": "examples", "model": model, "strokes": strokes, "tiles": tiles})
         if prepared and not prepared["done"]:
-            self.worker.run("examples", lambda: self._run(prepared, keep=True))
-
-    def paint(self, translator, strokes) -> Image.Image | None:
-        """Foreign strokes as the picture that the model gets; None if there is nothing on the paper.
-
-        Raises:
-            ValueError: in words, for strokes that are none.
-        """
-        palette = palette_of(translator)
-        strokes = strokes_.check(strokes, palette)
-        if not strokes:
-            return None
-        picture = strokes_.paint(strokes, DRAWING_SIZE, palette)
-        if palette is None and picture.getextrema()[0] > 127:  # every line was erased again
-            return None
-        return picture
+            self.worker.run("examples", lambda: self._run([prepared], keep=True))
 
     def _prepare(self, request) -> dict | None:
         """The request, checked and painted, with what is remembered; None for an empty canvas."""
@@ -161,14 +144,15 @@ class Answers:
         if not isinstance(tiles, list) or not 1 <= len(tiles) <= MAX_PICTURES:
             raise ValueError(f"The page shows from 1 to {MAX_PICTURES} photos.")
         tiles = [check_tile(tile) for tile in tiles]
-        picture = self.paint(translator, request.get("strokes"))
+        direction = check_direction(translator, request.get("direction"))
+        picture = read_paper(translator, request).picture()
         if picture is None:
             return None
         digest = hashlib.sha1(picture.tobytes(), usedforsecurity=False).hexdigest()
         prepared = {
             "session": session, "turn": turn, "drawing": _drawing_of(request), "model": request["model"],
-            "picture": picture, "tiles": tiles, "key": (request["model"], digest), "sees": bool(request.get("sees")),
-            "urls": [], "network": None, "ms": 0.0,
+            "picture": picture, "tiles": tiles, "key": (request["model"], direction, digest), "direction": direction,
+            "sees": bool(request.get("sees")), "urls": [], "network": None, "ms": 0.0,
         }  # fmt: skip
         prepared["done"] = not prepared["sees"] and all("mix" not in tile for tile in tiles) and self._recall(prepared)
         return prepared
@@ -182,30 +166,42 @@ class Answers:
         """The ticket for what is left to do, None if nothing is."""
         if prepared is None or prepared["done"]:
             return None
-        return self.worker.submit(prepared["session"], lambda: self._run(prepared), prepared["turn"])
+        together = self._together[prepared["model"]]
+        return self.worker.submit(prepared["session"], prepared, prepared["turn"], together, len(prepared["tiles"]))
 
-    def _run(self, prepared: dict, keep: bool = False) -> None:
-        """What is left to do, in the worker's thread."""
-        translator = self.translators[prepared["model"]]
-        prepared["tiles"] = [resolve(translator, tile) for tile in prepared["tiles"]]
-        self._recall(prepared)
-        missing = [k for k, url in enumerate(prepared["urls"]) if not url]
-        tiles = [prepared["tiles"][k] for k in missing]
-        if tiles or prepared["sees"]:
-            urls, prepared["network"], prepared["ms"] = self._render(
-                prepared["model"], prepared["picture"], tiles, prepared["sees"]
-            )
-            for k, tile, url in zip(missing, tiles, urls, strict=True):
+    def _run(self, several: list[dict], keep: bool = False) -> list[None]:
+        """What is left to do for requests to one model, in the worker's thread; each gets its own pictures."""
+        translator = self.translators[several[0]["model"]]
+        jobs, todo = [], []
+        for prepared in several:
+            prepared["tiles"] = [resolve(translator, tile) for tile in prepared["tiles"]]
+            self._recall(prepared)
+            missing = [k for k, url in enumerate(prepared["urls"]) if not url]
+            if missing or prepared["sees"]:
+                tiles = [prepared["tiles"][k] for k in missing]
+                jobs.append((prepared["picture"], tiles, prepared["sees"], prepared["direction"]))
+                todo.append((prepared, missing))
+        answers, ms = self._render(several[0]["model"], jobs) if jobs else ([], 0.0)
+        for (prepared, missing), (urls, network) in zip(todo, answers, strict=True):
+            prepared["network"], prepared["ms"] = network, ms
+            for k, url in zip(missing, urls, strict=True):
                 prepared["urls"][k] = url
-                self.remembered.put((*prepared["key"], *tile.items()), url, keep)
+                self.remembered.put((*prepared["key"], *prepared["tiles"][k].items()), url, keep)
+        return [None] * len(several)
 
-    def _render_here(self, model: str, picture: Image.Image, tiles: list[dict], sees: bool):
-        """Photos as data URLs, what the network sees, and the model's own time in ms."""
+    def _render_here(self, model: str, jobs: list[tuple]) -> tuple[list[tuple[list[str], str | None]], float]:
+        """Photos as data URLs and what the network sees, for each (picture, tiles, sees, direction); the time in ms."""
         translator = self.translators[model]
         start = time.perf_counter()
-        photos = sample_tiles(translator, picture, tiles) if tiles else []
+        if len(jobs) > 1:  # which only models without directions are asked for
+            noise = [{"x": picture, **noise_of(translator, tiles)} for picture, tiles, _, _ in jobs if tiles]
+            sampled = iter(translator.sample_many(noise))
+            photos = [next(sampled) if tiles else [] for _, tiles, _, _ in jobs]
+        else:
+            photos = [sample_tiles(translator, p, tiles, way) if tiles else [] for p, tiles, _, way in jobs]
         ms = (time.perf_counter() - start) * 1000
-        return [as_jpeg_url(photo.convert("RGB")) for photo in photos], _seen(translator, picture) if sees else None, ms
+        networks = [_seen(translator, picture) if sees else None for picture, _, sees, _ in jobs]
+        return [([as_jpeg_url(p.convert("RGB")) for p in row], n) for row, n in zip(photos, networks, strict=True)], ms
 
     def _message(self, prepared: dict | None, ticket) -> dict:
         if prepared is None:
@@ -241,20 +237,24 @@ def _in_words(problem: Exception) -> dict:
 
 def _seen(translator, picture: Image.Image) -> str:
     """What the network sees of a picture, as a PNG data URL."""
-    if translator.input_kind == "labels":
+    if picture.mode == "RGB":  # a label map or a photo: as it is
         return as_png_url(picture)
     levels = (translator.see(picture)[0].numpy() + 1) * 127.5
     return as_png_url(Image.fromarray(np.rint(levels).astype(np.uint8)))
 
 
 async def _places(ticket) -> AsyncIterator[int]:
-    """The ticket's place in line whenever it changes and others come first; ends with the job, raises its error."""
-    future, before = asyncio.wrap_future(ticket.result), 0
+    """How many come before the ticket, when that changes and every few seconds; 0: it is being answered.
+
+    Ends with the job, raises its error.
+    """
+    future, before, told = asyncio.wrap_future(ticket.result), 0, time.monotonic()
     try:
         while not (await asyncio.wait({future}, timeout=_PATIENCE))[0]:
-            place = ticket.place
-            if place and place != before:
+            place, now = ticket.place, time.monotonic()
+            if (place and place != before) or now - told >= _HEARTBEAT:
                 yield place
+                told = now
             before = place
         future.result()
     finally:

@@ -1,6 +1,6 @@
 """The page: draw, and photos answer. Layout and launch only; answers.py and its neighbours do the work.
 
-    python demo/app.py                                  every bundled model that can be drawn for
+    python demo/app.py                                  every bundled model
     python demo/app.py --model edges2cats --port 8000
     python demo/app.py --model RUN/model                a model folder that training made
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import html
 import os
 import socket
 import sys
@@ -26,34 +27,24 @@ from demo.zero_gpu import LIVE  # noqa: E402  first: before torch
 
 import gradio as gr  # noqa: E402  # isort: skip
 
-from demo.answers import DRAWABLE, EMPTY, Answers  # noqa: E402
+from demo.answers import Answers  # noqa: E402
 from demo.batching import Worker  # noqa: E402
 from demo.canvas import drawing_surface, load_examples  # noqa: E402
 from demo.examples import fitting_examples, keep_examples, showcase  # noqa: E402
-from demo.handlers import PICTURES, Endpoints, check_drawable, facts, model_facts  # noqa: E402
+from demo.handlers import PICTURES, Endpoints, check_servable, facts, model_facts  # noqa: E402
 from demo.imports import answer_upload  # noqa: E402
 from demo.routes import routes  # noqa: E402
 from demo.tiles import below_tiles, photo_tiles  # noqa: E402
 from demo.tools import Tools  # noqa: E402
+from demo.words import words_of  # noqa: E402
 from i2i.model_folder import ASSETS, bundled_models  # noqa: E402
 from i2i.translator import DRAWING_SIZE, Translator, choose_device  # noqa: E402
 
 HERE = Path(__file__).parent
-CATS = "edges2cats"  # the bundled model that the page speaks of cats for
 LARGEST_UPLOAD = "10mb"  # to the endpoints; the page's own requests are smaller (routes.py)
 SWEEP, LIFETIME = 300, 900  # seconds: uploads to the endpoints are looked through, and deleted when they are that old
 CALLS = 4  # of an endpoint that stand in the worker's line at once; Gradio queues CALLS_WAITING more
 CALLS_WAITING = 40
-_CATS = {
-    "title": "Draw a cat, meet four",
-    "invitation": "Draw a cat’s face: while you draw, photos answer. It knows heads from the front, no whole cats.",
-    "hint": "draw a cat’s face …",
-}
-_ANYTHING = {
-    "title": "Draw, and photos answer",
-    "invitation": "Draw something on the paper: while you draw, different photos answer.",
-    "hint": "draw something …",
-}
 
 
 def build_page(answers: Answers, address: str = "") -> gr.Blocks:
@@ -62,13 +53,11 @@ def build_page(answers: Answers, address: str = "") -> gr.Blocks:
     address: where links point to; "": where the page is.
     """
     translators = answers.translators
-    models = [
-        model_facts(name, translator) | (_CATS if name == CATS else _ANYTHING)
-        for name, translator in translators.items()
-    ]
+    models = [model_facts(name, translator) | words_of(name, translator) for name, translator in translators.items()]
     first, examples = models[0], load_examples(ASSETS / "sketches")
     with gr.Blocks(title=first["title"], analytics_enabled=False, delete_cache=(SWEEP, LIFETIME)) as page:
-        gr.HTML(f"<h1>{first['title']}</h1><p>{first['invitation']}</p>", elem_id="title")
+        title, invitation = html.escape(first["title"]), html.escape(first["invitation"])
+        gr.HTML(f"<h1>{title}</h1><p>{invitation}</p>", elem_id="title")
         with gr.Row(elem_id="halves"):
             with gr.Column(min_width=300):
                 canvas = drawing_surface(
@@ -83,7 +72,6 @@ def build_page(answers: Answers, address: str = "") -> gr.Blocks:
             with gr.Column(min_width=300, elem_id="answer"):
                 tiles = photo_tiles(
                     models,
-                    EMPTY,
                     showcase=showcase(answers, first["name"], examples) if LIVE else None,
                     live=LIVE,
                     address=address,
@@ -131,6 +119,9 @@ def _endpoints(endpoints: Endpoints, model: str) -> None:
     def file(label: str):
         return gr.File(label=label, type="filepath", visible=False)
 
+    def name(label: str):
+        return gr.Textbox(None, label=label, visible=False)
+
     def number(label: str, value: int):
         return gr.Number(value, label=label, precision=0, visible=False)
 
@@ -139,9 +130,9 @@ def _endpoints(endpoints: Endpoints, model: str) -> None:
         endpoints.sample,
         [
             file("sketch"), gr.Textbox(model, label="model", visible=False), number("n", PICTURES), number("seed", 0),
-            gr.JSON(None, label="styles", visible=False),
+            gr.JSON(None, label="styles", visible=False), name("direction"), name("domain"),
         ],
-        "Photos of a sketch: data URLs, seeds, model, weights, milliseconds.",
+        "Photos of a sketch or of a photo: data URLs, seeds, model, weights, milliseconds.",
     )
     endpoint(
         "edges",
@@ -152,7 +143,10 @@ def _endpoints(endpoints: Endpoints, model: str) -> None:
     endpoint(
         "styles",
         endpoints.styles,
-        [gr.Textbox(model, label="model", visible=False), gr.JSON(None, label="seeds", visible=False), file("photo")],
+        [
+            gr.Textbox(model, label="model", visible=False), gr.JSON(None, label="seeds", visible=False), file("photo"),
+            name("domain"),
+        ],
         "Style vectors of seeds, or of a reference photo.",
     )
 
@@ -259,19 +253,17 @@ def check_address(host: str, port: int) -> None:
 
 
 def load_translators(models: list[str] | None, device: str) -> dict[str, Translator]:
-    """One translator a model, in the order given; without any, every bundled one that can be drawn for, cats first.
+    """One translator a model, in the order given; without any, every bundled one, cats first.
 
     Two folders with one name keep both: the later one is called "name (first digits of its weights)".
-    ValueError if there is nothing to load, or a model cannot be loaded or drawn for.
+    ValueError if there is nothing to load, or a model cannot be loaded or served.
     """
     asked = models or bundled_models()
     translators: dict[str, Translator] = {}
     for model in asked:
         translator = Translator.from_pretrained(model, device=device)
         name = translator.name
-        if models is None and translator.input_kind not in DRAWABLE:
-            continue
-        check_drawable(name, translator)
+        check_servable(translator)
         if name in translators:
             name = f"{name} ({translator.weights_id})"
         translators[name] = translator

@@ -7,6 +7,7 @@ const ring = find('ring');
 const WIDTHS = {         // least, most, step
   edges: { ink: [PEN, 12, 0.25], eraser: [4, 64, 1] },
   labels: { ink: [1, 64, 1], eraser: [4, 64, 1] },
+  photo: { ink: [1, 48, 1], eraser: [4, 64, 1] },
 };
 const ZOOM = Math.SQRT2;
 const ADVICE = {
@@ -22,8 +23,10 @@ function announce(words) {
 
 // --- the tools --------------------------------------------------------------------------------------------------
 
+const offered = (tool) => (tool === 'fill' ? mode === 'labels' : tool !== 'pick' || mode !== 'edges');
+
 function chooseTool(tool) {
-  if (mode === 'edges' && (tool === 'fill' || tool === 'pick')) return;
+  if (!offered(tool)) return;
   if (tool === 'pick' && settings.tool !== 'pick') settings.before = settings.tool === 'eraser' ? 'pen' : settings.tool;
   settings.tool = tool;
   showTool();
@@ -48,13 +51,13 @@ function showTool() {
   press('pixels', settings.erase === 'pixels');
   press('strokes', settings.erase === 'strokes');
   pad.dataset.tool = tool;
-  find('advice').textContent = (mode === 'labels' && ADVICE[tool]) || '';
+  find('advice').textContent = (mode === 'labels' && ADVICE[tool]) || (mode === 'photo' && tool === 'pick' && ADVICE.pick) || '';
   const [min, max, step] = WIDTHS[mode][widthKind()];
   Object.assign(sliders.width, { min, max, step, value: settings.width[mode][widthKind()] });
   sliders.width.setAttribute('aria-valuetext', `${sliders.width.value} of 256`);
   sliders.smoothing.value = settings.smoothing;
-  for (const swatch of find('swatches').children) {
-    const active = Number(swatch.dataset.index) === settings.colour;
+  for (const swatch of find('swatches').querySelectorAll('button')) {
+    const active = mode === 'photo' ? swatch.dataset.ink === settings.ink : Number(swatch.dataset.index) === settings.colour;
     swatch.setAttribute('aria-checked', String(active));
     swatch.tabIndex = active ? 0 : -1;
   }
@@ -108,11 +111,11 @@ function showZoom() {
 
 function refresh() {
   const strokes = strokesNow();
-  pad.classList.toggle('blank', !strokes.length && !gesture?.strokes);
+  pad.classList.toggle('blank', isBlank() && !gesture?.strokes);
   pad.dataset.strokes = strokes.length;
   buttons.undo.disabled = doc.now === 0;
   buttons.redo.disabled = doc.now === doc.states.length - 1;
-  buttons.clear.disabled = !strokes.length;
+  buttons.clear.disabled = !strokes.length && !photoNow();
   repaint();
 }
 
@@ -126,10 +129,13 @@ const fitting = () => examples.filter((example) => example.mode === mode && !pro
 function readExamples() {
   examples = (props.examples || []).map((example) => ({ ...example, strokes: decodeStrokes(example.strokes) }));
   deck = [];
-  buttons.example.hidden = !fitting().length;
+  showExampleButton();
 }
 
+const showExampleButton = () => { buttons.example.hidden = !(mode === 'photo' ? shelf : fitting()).length; };
+
 function nextExample() {
+  if (mode === 'photo') return nextPhoto();
   deck = deck.filter((example) => fitting().includes(example));
   if (!deck.length) {
     const last = doc.states[doc.now].example;
@@ -158,6 +164,7 @@ function motifTile(index) {
 }
 
 function buildPalette() {
+  if (mode === 'photo') return buildInks();
   find('swatches').replaceChildren(...(palette || []).map(({ name, color }, index) => {
     const swatch = document.createElement('button');
     const sample = document.createElement('i');
@@ -181,27 +188,35 @@ find('swatches').addEventListener('keydown', (event) => {
   const way = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
   if (!way) return;
   event.preventDefault();
-  nextColour(way);
-  find('swatches').children[settings.colour].focus();
+  if (mode === 'photo') {
+    const at = INKS.findIndex(([, colour]) => colour === settings.ink);
+    chooseInk(INKS[(at + way + INKS.length) % INKS.length][1]);
+  } else {
+    nextColour(way);
+  }
+  find('swatches').querySelector('[aria-checked="true"]').focus();
 });
 
 function setMode(newMode, newPalette) {
   if (gesture) leave(false);
   const before = doc;
   openDocument(newMode || 'edges', newPalette);
-  if (doc === before && pad.dataset.ready) return;
+  if (doc === before && pad.dataset.ready) return false;
   pad.dataset.mode = mode;
   seen = null;
   buildPalette();
-  for (const name of ['fill', 'pick']) buttons[name].hidden = mode === 'edges';
-  for (const name of ['photo', 'sketch', 'webcam', 'sees']) buttons[name].hidden = mode === 'labels';
-  for (const name of ['label-map', 'patterns']) buttons[name].hidden = mode === 'edges';
-  buttons.example.hidden = !fitting().length;
-  if (mode === 'edges' && (settings.tool === 'fill' || settings.tool === 'pick')) settings.tool = 'pen';
+  for (const name of ['fill', 'pick']) buttons[name].hidden = !offered(name);
+  for (const name of ['photo', 'webcam']) buttons[name].hidden = mode === 'labels';
+  for (const name of ['sketch', 'sees']) buttons[name].hidden = mode !== 'edges';
+  for (const name of ['label-map', 'patterns']) buttons[name].hidden = mode !== 'labels';
+  find('shelf').hidden = mode !== 'photo' || !shelf.length;
+  showExampleButton();
+  if (!offered(settings.tool)) settings.tool = 'pen';
   note('');
   showTool();
   refresh();
   if (pad.dataset.ready) send();
+  return true;
 }
 
 // --- buttons ----------------------------------------------------------------------------------------------------
@@ -271,11 +286,13 @@ for (const bar of pad.querySelectorAll('[role="toolbar"]')) {
 
 pad.drawing = {
   get: () => structuredClone(strokesNow()),
-  set(strokes, { undoable = true, send: sending = true, example = null } = {}) {
+  set(strokes, { undoable = true, send: sending = true, example = null, photo = photoNow() } = {}) {
     if (gesture) leave(false);
-    load(strokes, { undoable, sending, example });
+    load(strokes, { undoable, sending, example, photo: mode === 'photo' ? photo : null });
   },
-  image: () => (strokesNow().length ? asPng() : null),      // PNG data URL
+  image: () => (isBlank() ? null : asPng()),      // data URL
+  setShelf,
+  setSide(pixels) { photoSide = pixels; },
   setHint(words) { find('hint').textContent = words || ''; },
   setMode,
   clear,

@@ -1,9 +1,12 @@
 """The drawing surface: a `gr.HTML` component whose canvas, tools and history live in the canvas_*.js files.
 
+There are three kinds of paper: lines ("edges"), label maps, and photos, on which one draws in colours.
+
 Everything that the page around it needs goes over the window: `drawing-changed` with the detail `{"id", "strokes",
-"final", "mode", "example", "sees"}` after every finished stroke, undo, redo, clear, example or import, and while the
-pen moves (`final` false) as often as the page says `drawing-answered` with that id; `network-sees` shows a picture over
-the paper. `document.querySelector(".pad").drawing` reads and sets the drawing. stroke_format.py describes strokes.
+"final", "mode", "photo", "example", "sees"}` after every finished stroke, undo, redo, clear, example or import, and
+while the pen moves (`final` false) as often as the page says `drawing-answered` with that id; `network-sees` shows a
+picture over the paper. `document.querySelector(".pad").drawing` reads and sets the drawing. stroke_format.py describes
+strokes; a photo is a data URL.
 
 `.upload` fires for a photo, sketch or label map from outside, with the event data `id`, `kind`, `data_url`, `mode`,
 `palette`. Its handler answers with the component's value `{"load": {"id", "strokes"}}` or `{"load": {"id", "error"}}`;
@@ -22,10 +25,11 @@ from demo.stroke_format import UNITS, settle, simplify
 from demo.strokes import encode
 
 HERE = Path(__file__).parent
-MODES = ("edges", "labels")
+MODES = ("edges", "labels")  # of example drawings
+PAPERS = (*MODES, "photo")
 _SCRIPTS = (
     "canvas_strokes", "canvas_codec", "canvas_document", "canvas_view", "canvas_tools", "canvas_import",
-    "canvas_keys", "canvas",
+    "canvas_photo", "canvas_keys", "canvas",
 )  # fmt: skip
 
 # 24 × 24 line icons: path data for each action.
@@ -67,7 +71,7 @@ _BUTTONS = {
     "mirror": ("Mirror", "Mirror: draw both halves at once (M)", True),
     "undo": ("Undo", "Undo the last step (Ctrl+Z)", False),
     "redo": ("Redo", "Redo (Ctrl+Shift+Z or Ctrl+Y)", False),
-    "clear": ("Clear", "Clear the paper; can be undone (Delete)", False),
+    "clear": ("Clear", "Clear the drawing, then the photo under it; can be undone (Delete)", False),
     "zoom-out": ("Zoom out", "Zoom out (−)", False),
     "zoom": ("100%", "Zoom: 100% or 200% (0: all of the paper)", False),
     "zoom-in": ("Zoom in", "Zoom in (+)", False),
@@ -76,15 +80,15 @@ _BUTTONS = {
     "pixels": ("Pixels", "Erase what is under the eraser (E)", True),
     "strokes": ("Strokes", "Erase every stroke that the eraser touches (E)", True),
     "patterns": ("Patterns", "Patterns and outlines on the colours, for telling them apart; not sent", True),
-    "example": ("Example", "Put an example drawing on the paper (X)", False),
-    "photo": ("Photo…", "Take the edges of a photo; or paste or drop one", False),
+    "example": ("Example", "Put an example on the paper (X)", False),
+    "photo": ("Photo…", "Open a photo; or paste or drop one", False),
     "sketch": ("Sketch…", "Open a picture of a drawing; or paste or drop one", False),
     "label-map": ("Label map…", "Open a label map; or paste or drop one", False),
-    "webcam": ("Webcam", "Take the edges of a photo from the webcam", False),
+    "webcam": ("Webcam", "Take a photo with the webcam", False),
 }
 _SHORTCUTS = [
     ("P or B", "Pen"), ("E", "Eraser; again: pixels or whole strokes"), ("L", "Line"), ("R", "Box"),
-    ("F", "Fill (label maps)"), ("I", "Pick a colour (label maps); also Alt and click"),
+    ("F", "Fill (label maps)"), ("I", "Pick a colour (label maps, photos); also Alt and click"),
     ("1 … 9", "A colour of the palette"), (", and .", "The colour before, the next colour"),
     ("[ and ]", "Thinner, thicker"),
     ("M", "Mirror symmetry"), ("Shift", "While dragging: 45° lines, squares"), ("Ctrl+Z", "Undo"),
@@ -126,10 +130,13 @@ _TEMPLATE = (
     '<div class="pad" data-mode="edges"><div class="paper">'
     '<canvas role="img" tabindex="0" aria-label="Drawing surface: draw here with mouse, pen or finger"></canvas>'
     '<p class="hint" aria-hidden="true"></p><div class="ring" hidden></div>'
+    '<button type="button" class="choose"><svg viewBox="0 0 24 24" aria-hidden="true"><path d="' + _ICONS["photo"] +
+    '"/></svg><b>Choose a photo</b><span>or drop or paste one here</span></button>'
     '<p class="under" aria-hidden="true"></p><p class="landing" aria-hidden="true">Drop the picture</p></div>'
+    '<div class="shelf" role="group" aria-label="Photos to start from" hidden></div>'
     '<div class="tools" role="toolbar" aria-label="Drawing tools">'
     + _buttons("pen", "eraser", "line", "rect", "fill", "pick", "mirror", "undo", "redo", "clear")
-    + '</div><div class="swatches" role="radiogroup" aria-label="Colours of the label map"></div>'
+    + '</div><div class="swatches" role="radiogroup" aria-label="Colours"></div>'
     '<div class="strip"><div class="options">'
     + _slider("width", "Width", 1, 64)
     + _slider("smoothing", "Smooth", 0, 5)
@@ -171,7 +178,8 @@ def drawing_surface(
             none of them fits the mode and palette.
         size: side in pixels of a label map, and of the PNG that the script hands out.
         hint: faint words on the empty paper.
-        mode: "edges", black lines on white, or "labels", areas in the palette's colours.
+        mode: "edges", black lines on white, "labels", areas in the palette's colours, or "photo", a photo of the
+            visitor's with lines of any colour on top.
         palette: of a label map, `[{"name": "wall", "color": "#rrggbb"}, …]`; the first is the empty paper.
         live: send drawings while the pen moves, not only when it is lifted.
         options: what else `gr.HTML` takes.
@@ -179,8 +187,8 @@ def drawing_surface(
     Raises:
         ValueError: for an unknown mode, or labels without a palette.
     """
-    if mode not in MODES:
-        raise ValueError(f"got the mode {mode!r}, expected one of {', '.join(MODES)}")
+    if mode not in PAPERS:
+        raise ValueError(f"got the mode {mode!r}, expected one of {', '.join(PAPERS)}")
     if mode == "labels" and not palette:
         raise ValueError("a canvas for label maps needs a palette: [{'name': 'wall', 'color': '#0000ff'}, …]")
     return gr.HTML(

@@ -10,35 +10,38 @@ const STEP = 1.5;        // units that the pen moves at least between them
 const settings = {
   tool: 'pen',
   before: 'pen',         // the tool to return to after picking a colour
-  width: { edges: { ink: PEN, eraser: ERASER }, labels: { ink: 12, eraser: 24 } },
+  width: { edges: { ink: PEN, eraser: ERASER }, labels: { ink: 12, eraser: 24 }, photo: { ink: 6, eraser: 24 } },
   smoothing: 1,
   erase: 'pixels',       // or 'strokes'
   mirror: false,
   colour: 1,             // place of the active colour in the palette
+  ink: '#1b1b1f',        // the colour on photos
   patterns: false,
   sees: false,
   letters: true,         // shortcuts of a single key
 };
 
-// Every kind of drawing (edges, or labels of one palette) keeps its own paper and history.
+// Every kind of drawing (edges, photos, or labels of one palette) keeps its own paper and history.
 const documents = new Map();
 let mode = 'edges';
 let palette = null;      // [{name, color}, …] of a label map; the first is the empty paper
 let colours = null;      // its colours alone
-let doc = null;          // {states: [{strokes, example}, …], now}; strokes and states are never changed
+let doc = null;          // {states: [{strokes, photo, example}, …], now}; strokes and states are never changed
 
 const strokesNow = () => doc.states[doc.now].strokes;
+const photoNow = () => doc.states[doc.now].photo;      // data URL of the photo under the strokes, null without one
+const isBlank = () => (mode === 'photo' ? !photoNow() : !strokesNow().length);
 const drawingSize = () => props.size || UNITS;
 
 function openDocument(newMode, newPalette) {
-  if (newMode !== 'edges' && newMode !== 'labels') throw new Error(`The canvas has edges and labels, no ${newMode}.`);
+  if (!(newMode in WIDTHS)) throw new Error(`The canvas has ${Object.keys(WIDTHS).join(', ')}, no ${newMode}.`);
   if (newMode === 'labels' && !newPalette?.length) throw new Error('A canvas for label maps needs a palette.');
   mode = newMode;
   palette = mode === 'labels' ? newPalette.map(({ name, color }) => ({ name, color: color.toLowerCase() })) : null;
   colours = palette && palette.map(({ color }) => color);
   settings.colour = palette ? Math.min(settings.colour, palette.length - 1) : settings.colour;
   const key = JSON.stringify([mode, palette]);
-  if (!documents.has(key)) documents.set(key, { states: [{ strokes: [], example: null }], now: 0 });
+  if (!documents.has(key)) documents.set(key, { states: [{ strokes: [], photo: null, example: null }], now: 0 });
   doc = documents.get(key);
 }
 
@@ -53,8 +56,8 @@ function go(to) {
   announce(`${word}: ${inWords(strokesNow().length, 'stroke')} on the paper`);
 }
 
-function put(strokes, { undoable = true, sending = true, example = null } = {}) {
-  const state = { strokes, example };
+function put(strokes, { undoable = true, sending = true, example = null, photo = photoNow() } = {}) {
+  const state = { strokes, photo, example };
   if (undoable) doc.states = [...doc.states.slice(0, doc.now + 1), state];
   else doc.states = [...doc.states.slice(0, doc.now), state];
   doc.now = doc.states.length - 1;
@@ -63,9 +66,10 @@ function put(strokes, { undoable = true, sending = true, example = null } = {}) 
 }
 
 function clear() {
-  if (gesture || !strokesNow().length) return;
-  put([]);
-  announce('The paper is empty. Undo brings the drawing back.');
+  if (gesture || !(strokesNow().length || photoNow())) return;
+  const whole = !strokesNow().length;      // the drawing first, and then the photo under it
+  put([], { photo: whole ? null : photoNow() });
+  announce(whole || mode !== 'photo' ? 'The paper is empty. Undo brings everything back.' : 'The drawing is gone, the photo stays.');
 }
 
 // Strokes from elsewhere: checked, in words where they are no drawing for this paper.
@@ -91,7 +95,10 @@ function tell(strokes, final) {
   pad.dataset.sent = flying = ++newest;
   clearTimeout(lost);
   lost = setTimeout(() => answered(newest), SLOW);
-  const detail = { id: newest, strokes, final, mode, example: final ? example : null, sees: settings.sees };
+  const detail = {
+    id: newest, strokes, final, mode, photo: photoNow(), example: final ? example : null,
+    sees: settings.sees && mode === 'edges',
+  };
   window.dispatchEvent(new CustomEvent('drawing-changed', { detail }));
 }
 

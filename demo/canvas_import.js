@@ -109,7 +109,8 @@ async function take(file, kind, from) {
   } catch {
     return refuse(`${name} could not be read. Save it as PNG or JPEG and try again.`);
   }
-  if (mode === 'labels') ask(bitmap, 'labels', false);
+  if (mode === 'photo') placePhoto(bitmap);
+  else if (mode === 'labels') ask(bitmap, 'labels', false);
   else ask(bitmap, kind || (looksDrawn(bitmap) ? 'sketch' : 'photo'), !kind);
 }
 
@@ -191,6 +192,7 @@ camera.querySelector('.take').addEventListener('click', async () => {
   if (!video.videoWidth) return;       // the first picture is still coming
   const bitmap = await createImageBitmap(video);
   camera.close();
-  if (mode !== 'labels') ask(bitmap, 'photo', false);
+  if (mode === 'photo') placePhoto(bitmap);
+  else if (mode === 'edges') ask(bitmap, 'photo', false);
 });
 camera.querySelector('.close').addEventListener('click', () => camera.close());

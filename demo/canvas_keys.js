@@ -15,6 +15,7 @@ function onLetter(event) {
   if (key === '0') return zoomTo(1);
   if (palette && (key === ',' || key === '.')) return nextColour(key === '.' ? 1 : -1);
   if (palette && /^[1-9]$/.test(key)) return chooseColour(Number(key) - 1);
+  if (mode === 'photo' && INKS[key - 1]) return chooseInk(INKS[key - 1][1]);
   const button = buttons[LETTERS[key]];
   if (!button || button.hidden || button.disabled) return false;
   button.click();

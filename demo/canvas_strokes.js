@@ -99,16 +99,18 @@ function simplify(stroke, tolerance = FINE) {
 
 const corners = ([[x0, y0], [x1, y1]]) => [[x0, y0], [x1, y0], [x1, y1], [x0, y1], [x0, y0]];
 
-// --- edges: antialiased black on white --------------------------------------------------------------------------
+// --- edges: antialiased black on white; on photos in colours ----------------------------------------------------
 
-// Onto a context whose transform maps units; `least`: a pixel in units, no line is thinner.
-function paintEdges(target, strokes, least) {
+// Onto a context whose transform maps units; `least`: a pixel in units, no line is thinner. `coloured`: onto a layer
+// over a photo, where the eraser takes ink away.
+function paintEdges(target, strokes, least, coloured = false) {
   target.lineCap = target.lineJoin = 'round';
   for (const stroke of strokes) {
     const wipes = stroke.tool === 'eraser';
     const points = stroke.tool === 'rect' ? corners(stroke.points) : stroke.points;
     const width = Math.max(stroke.width || (wipes ? ERASER : PEN), least);
-    target.strokeStyle = target.fillStyle = wipes ? '#fff' : '#000';
+    target.strokeStyle = target.fillStyle = wipes ? '#fff' : (coloured && stroke.color) || '#000';
+    target.globalCompositeOperation = coloured && wipes ? 'destination-out' : 'source-over';
     target.lineWidth = width;
     target.beginPath();
     if (stroke.filled) {
@@ -132,6 +134,7 @@ function paintEdges(target, strokes, least) {
       target.stroke();
     }
   }
+  target.globalCompositeOperation = 'source-over';
 }
 
 // --- label maps: no antialiasing, so no third colour between two ------------------------------------------------

@@ -17,6 +17,7 @@ const withTwins = (strokes) => (settings.mirror
 function newStroke(tool, points) {
   const stroke = { tool, points, width: tool === 'eraser' ? eraserWidth() : inkWidth() };
   if (mode === 'labels' && tool !== 'eraser') stroke.color = colours[settings.colour];
+  if (mode === 'photo' && tool !== 'eraser') stroke.color = settings.ink;
   return stroke;
 }
 
@@ -140,9 +141,10 @@ function fillGesture(event) {
 }
 
 function pickGesture(event) {
-  chooseColour(classAt(onPaper(event)));
+  const choose = (place) => (mode === 'photo' ? chooseInk(inkAt(place)) : chooseColour(classAt(place)));
+  choose(onPaper(event));
   return {
-    move: (moves) => chooseColour(classAt(onPaper(moves[moves.length - 1]))),
+    move: (moves) => choose(onPaper(moves[moves.length - 1])),
     end: () => { if (settings.tool === 'pick') chooseTool(settings.before); },
   };
 }
@@ -182,7 +184,8 @@ function pinchGesture() {
 
 function gestureFor(event) {
   if (space || event.button === 1) return panGesture(event);
-  if (event.altKey && mode === 'labels') return pickGesture(event);
+  if (mode === 'photo' && !photoNow()) return null;
+  if (event.altKey && mode !== 'edges') return pickGesture(event);
   const wipes = settings.tool === 'eraser' || event.button === 5;      // 5: the other end of a stylus
   if (wipes && !strokesNow().length) return null;
   if (wipes) return settings.erase === 'strokes' ? strokeEraser(event) : penGesture(event, 'eraser');

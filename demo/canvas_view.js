@@ -110,6 +110,8 @@ function repaint() {
     context.imageSmoothingEnabled = false;
     context.drawImage(paintMap(classes), 0, 0, UNITS, UNITS);
     if (settings.patterns) context.drawImage(paintMotifs(classes), 0, 0, UNITS, UNITS);
+  } else if (mode === 'photo') {
+    paintPhoto(finished, drawn);
   } else {
     if (screen.strokes !== finished || screen.stamp !== stamp) {
       Object.assign(screen, { strokes: finished, stamp });
@@ -170,6 +172,7 @@ function fit() {
 // The finished drawing at the model's size, as a data URL.
 function asPng() {
   if (mode === 'labels') return paintMap(classesWith(strokesNow(), [])).toDataURL();
+  if (mode === 'photo') return photoAsUrl();
   const sheet = document.createElement('canvas');
   sheet.width = sheet.height = drawingSize();
   paintSheet(sheet.getContext('2d'), sheet.width, strokesNow(), { scale: 1, x: 0, y: 0 });

@@ -1,24 +1,38 @@
-"""Example drawings, answered before anybody asks."""
+"""Examples: drawings of ours, answered before anybody asks, and the photos that lie in a model's folder."""
 
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
-from demo.answers import PICTURES, Answers, palette_of
+from PIL import Image
+
+from demo.answers import PICTURES, Answers
 from demo.canvas import load_examples
-from demo.metadata import drawing_picture
-from demo.pictures import as_png_url
+from demo.paper import mode_of, palette_of, photo_side, read_paper
+from demo.pictures import as_jpeg_url, as_png_url
 from demo.strokes import check
+from i2i.images import fit_square, load_image
 from i2i.model_folder import ASSETS
 
-TILES = [{"seed": seed} for seed in range(PICTURES)]  # what a fresh page asks for
+ANY = "photos"  # subfolder of a model that has neither sides nor domains
+MOST = 12  # photos that are shown of a subfolder
+ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
 _SIDE = 144  # pixels of the drawing in the showcase
 
 log = logging.getLogger(__name__)
 
 
+def first_tiles(translator) -> list[dict]:
+    """What a fresh page asks for: seeds, of the first domain where there are some; CycleGAN's answer and way back."""
+    if translator.directions:
+        return [{"seed": 0}, {"back": True}][: len(translator.directions)]
+    domain = {"domain": translator.domains[0]} if translator.domains else {}
+    return [{"seed": seed} | domain for seed in range(PICTURES)]
+
+
 def _fits(translator, example: dict) -> bool:
-    if example["mode"] != translator.input_kind:
+    if example["mode"] != mode_of(translator):
         return False
     try:
         check(example["strokes"], palette_of(translator))
@@ -37,27 +51,71 @@ def keep_examples(answers: Answers, pairs: list[tuple[str, dict]]) -> None:
     """Answer them and remember the photos for good: the example button never waits."""
     for name, example in pairs:
         try:
-            answers.keep_example(name, example["strokes"], TILES)
+            answers.keep_example(name, example["strokes"], first_tiles(answers.translators[name]))
         except Exception:  # the page works without
             log.exception("answering the example %s with %s failed", example["id"], name)
 
 
-def showcase(answers: Answers, model: str, examples: list[dict]) -> dict | None:
-    """What a visitor sees before drawing: the first example that fits, and its photos; None without one.
+def example_places(translator) -> list[str]:
+    """Subfolders of the model's examples/ that hold photos to start from: a side, a domain, or ANY."""
+    if translator.directions:
+        return [direction[0] for direction in translator.directions]  # "AtoB" starts from side A
+    return list(translator.domains) or [ANY]
 
-    `{"id", "strokes", "drawing": PNG data URL, "images": [data URL, …]}`.
+
+def example_photos(translator) -> list[tuple[dict, Image.Image]]:
+    """`{"id", "name", "side": subfolder}` and RGB square of the example photos in the model's folder.
+
+    At most MOST of a subfolder; none for a model that takes drawings, or without a folder. A picture that cannot be
+    read is left out, and the log says so: examples are no reason not to start.
+    """
+    folder = getattr(translator, "_folder", None)
+    directions = list(translator.directions) or [None]
+    if folder is None or all(mode_of(translator, direction) != "photo" for direction in directions):
+        return []
+    photos = []
+    for side in example_places(translator):
+        paths = [p for p in sorted((Path(folder) / "examples" / side).glob("*")) if p.suffix.lower() in ENDINGS]
+        for path in paths[:MOST]:
+            try:
+                photo = fit_square(load_image(path), photo_side(translator))
+            except ValueError:
+                log.exception("an example photo of %s cannot be read", translator.name)
+                continue
+            about = {"id": f"{side}/{path.stem}", "name": path.stem.replace("_", " ").replace("-", " "), "side": side}
+            photos.append((about, photo))
+    return photos
+
+
+def _first_example(translator, examples: list[dict]) -> dict | None:
+    """`{"id", "strokes", "photo"?}` of the first example that fits the model's first direction; None without one."""
+    if mode_of(translator) != "photo":
+        return next((e for e in examples if _fits(translator, e)), None)
+    start = example_places(translator)[0]
+    for about, photo in example_photos(translator):
+        if about["side"] == start:
+            return {"id": about["id"], "strokes": [], "photo": as_jpeg_url(photo)}
+    return None
+
+
+def showcase(answers: Answers, model: str, examples: list[dict]) -> dict | None:
+    """What a visitor sees before anything is on the paper: the first example that fits, and its photos, or None.
+
+    `{"id", "strokes", "photo"?: data URL, "drawing": data URL, "images": [data URL, …]}`.
     """
     translator = answers.translators[model]
-    example = next((e for e in examples if _fits(translator, e)), None)
+    example = _first_example(translator, examples)
     if example is None:
         return None
-    answer = answers.answer_now({"session": "showcase", "model": model, "strokes": example["strokes"], "tiles": TILES})
+    tiles = first_tiles(translator)
+    on_paper = {name: example[name] for name in ("strokes", "photo") if name in example}
+    answer = answers.answer_now({"session": "showcase", "model": model, "tiles": tiles, **on_paper})
     if answer["state"] != "pictures":
         return None
-    drawing = drawing_picture(example["strokes"], palette_of(translator), _SIDE)
+    shown = read_paper(translator, on_paper).shown(_SIDE)
     return {
         "id": example["id"],
-        "strokes": example["strokes"],
-        "drawing": as_png_url(drawing),
+        **on_paper,
+        "drawing": as_jpeg_url(shown) if "photo" in on_paper else as_png_url(shown),
         "images": [tile["image"] for tile in answer["tiles"]],
     }

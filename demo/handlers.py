@@ -14,12 +14,14 @@ import numpy as np
 from PIL import Image
 
 from demo import strokes as strokes_
-from demo.answers import DRAWABLE, Answers, pick
+from demo.answers import Answers, pick
 from demo.batching import Busy
+from demo.examples import first_tiles
 from demo.imports import photo_edges
+from demo.paper import check_direction, input_of, mode_of, photo_side
 from demo.pictures import as_jpeg_url, as_png_url, open_upload
 from demo.stroke_format import hex_colours
-from demo.tile_styles import MAX_SEED, whole_number
+from demo.tile_styles import MAX_SEED, check_domain, whole_number
 from demo.zero_gpu import gpu
 from i2i.palette import Palette
 
@@ -36,23 +38,39 @@ class Endpoints:
         self._sample = gpu(self._sample_here)
         self._style = gpu(self._style_here)
 
-    def sample(self, sketch, model: str, n: int = PICTURES, seed: int = 0, styles: list | None = None) -> dict:
-        """`n` photos of a sketch with the seeds seed, …, seed + n − 1, or one for each of `styles`.
+    def sample(
+        self,
+        sketch,
+        model: str,
+        n: int = PICTURES,
+        seed: int = 0,
+        styles: list | None = None,
+        direction: str | None = None,
+        domain: str | None = None,
+    ) -> dict:
+        """`n` photos of a sketch or photo with the seeds seed, …, seed + n − 1, or one for each of `styles`.
 
-        sketch: path or binary stream of an image file, of any size, mode and polarity (the translator normalises it).
+        sketch: path or binary stream of an image file: a sketch of any size, mode and polarity (the translator
+            normalises it), or a photo, whose centre square is taken, for a model that translates photos.
         styles: vectors as `styles` gives them, in place of n and seed.
+        direction: of a model that translates both ways, "AtoB" unless given.
+        domain: of a model that has domains, for the seeds; style vectors know theirs.
 
         Returns `{"images": [JPEG data URL, …], "seeds": [int, …], "model": name, "weights": 8 hex digits, "ms": time
         of the model alone}`; seeds are empty where styles were given. ValueError for an unknown model, a bad number, an
-        unreadable sketch, a drawing without ink, or styles that do not fit.
+        unreadable sketch, a drawing without ink, styles that do not fit, or a direction or domain that the model does
+        not have.
         """
         translator = pick(self.answers.translators, model)
         n = whole_number(n, "number of pictures", 1, MAX_PICTURES)
         seed = whole_number(seed, "seed", 0, MAX_SEED)
         vectors = None if styles is None else _vectors(styles)
+        direction, domain = check_direction(translator, direction), domain or None
+        if vectors is None or domain is not None:
+            check_domain(translator, domain)
         picture = open_upload(sketch, "sketch")
         seeds = list(range(seed, seed + n)) if vectors is None else []
-        images, ms = self._in_line(lambda: self._sample(model, picture, seeds, vectors))
+        images, ms = self._in_line(lambda: self._sample(model, picture, seeds, vectors, direction, domain))
         return {"images": images, "seeds": seeds, "model": model, "weights": translator.weights_id, "ms": round(ms, 1)}
 
     def edges(self, photo, fit: str = "crop") -> dict:
@@ -73,23 +91,26 @@ class Endpoints:
             "ms": round(ms, 1),
         }
 
-    def styles(self, model: str, seeds: list | None = None, photo=None) -> dict:
-        """Style vectors of seeds, or of a reference photo (path or binary stream).
+    def styles(self, model: str, seeds: list | None = None, photo=None, domain: str | None = None) -> dict:
+        """Style vectors of seeds, or of a reference photo (path or binary stream), in a domain where there are some.
 
         Returns `{"styles": [[float, …], …], "seeds": [int, …], "model", "weights"}`; seeds are empty for a photo.
-        ValueError for an unknown model, one without styles, bad seeds, an unreadable photo, or both or none of the two.
+        ValueError for an unknown model, one without styles, an unknown domain, bad seeds, an unreadable photo, or both
+        or none of the two.
         """
         translator = pick(self.answers.translators, model)
         if (photo is None) == (not seeds):
             raise ValueError("Give either seeds, for example [0, 1, 2], or a photo.")
+        domain = domain or None
+        check_domain(translator, domain)
         if photo is None:
             if not isinstance(seeds, list) or len(seeds) > MAX_PICTURES:
                 raise ValueError(f"The seeds are a list of 1 to {MAX_PICTURES} whole numbers.")
             seeds = [whole_number(seed, "seed", 0, MAX_SEED) for seed in seeds]
-            vectors = self._in_line(lambda: translator.styles(seeds))
+            vectors = self._in_line(lambda: translator.styles(seeds, domain=domain))
         else:
             picture = open_upload(photo, "photo")
-            vectors = self._in_line(lambda: self._style(model, picture))[None]
+            vectors = self._in_line(lambda: self._style(model, picture, domain))[None]
         styles = [[float(number) for number in vector] for vector in vectors]
         return {"styles": styles, "seeds": seeds or [], "model": model, "weights": translator.weights_id}
 
@@ -99,14 +120,23 @@ class Endpoints:
         except Busy:
             raise ValueError(CROWDED) from None
 
-    def _sample_here(self, model: str, picture: Image.Image, seeds: list[int], vectors: np.ndarray | None):
+    def _sample_here(
+        self,
+        model: str,
+        picture: Image.Image,
+        seeds: list[int],
+        vectors: np.ndarray | None,
+        direction: str | None,
+        domain: str | None,
+    ):
         translator = self.answers.translators[model]
-        noise = {"seeds": seeds} if vectors is None else {"style": vectors}
+        noise = {"seeds": seeds, "domain": domain} if vectors is None else {"style": vectors}
+        noise["direction"] = direction
         photos, ms = _timed(lambda: translator.sample(picture, **noise))
         return [as_jpeg_url(photo.convert("RGB")) for photo in photos], ms
 
-    def _style_here(self, model: str, picture: Image.Image) -> np.ndarray:
-        return self.answers.translators[model].style_of(picture)
+    def _style_here(self, model: str, picture: Image.Image, domain: str | None) -> np.ndarray:
+        return self.answers.translators[model].style_of(picture, domain)
 
 
 def _timed(work: Callable):
@@ -125,27 +155,41 @@ def _vectors(styles) -> np.ndarray:
     return vectors
 
 
-def check_drawable(name: str, translator) -> None:
-    """ValueError for a model whose input nobody can draw on the page."""
-    if translator.input_kind not in DRAWABLE:
-        raise ValueError(
-            f"{name} takes a {translator.input_kind} as input, and the page draws {' or '.join(DRAWABLE)} only; use it "
-            "from Python: Translator.sample(photo)"
-        )
+def check_servable(translator) -> None:
+    """ValueError for a model with an input that the page cannot make, in any of its directions."""
+    for direction in list(translator.directions) or [None]:
+        mode_of(translator, direction)
+
+
+def _paper_facts(translator, direction: str | None) -> dict:
+    """The paper that a model or one of its directions needs."""
+    mode, palette = mode_of(translator, direction), None
+    if mode == "labels":
+        own = Palette.from_json(input_of(translator, direction)["palette"])
+        palette = [{"name": n, "color": c} for n, c in zip(own.names, hex_colours(own.colours), strict=True)]
+    return {"mode": mode, "palette": palette}
 
 
 def model_facts(name: str, translator) -> dict:
-    """What the page's script knows of a model: names, input and palette, whether there are styles, words about it."""
-    palette = None
-    if translator.input_kind == "labels":
-        own = Palette.from_json(translator.config["input"]["palette"])
-        palette = [{"name": n, "color": c} for n, c in zip(own.names, hex_colours(own.colours), strict=True)]
+    """What the page's script knows of a model: names, input and palette, whether there are styles, words about it.
+
+    "ways" are the directions, each with the paper that it needs; "domains" names; "fixed" the tiles of a model without
+    noise, which has one answer, else None; "side" the pixels of a photo on the paper.
+    """
+    sides = translator.config.get("sides") or {}
     return {
         "name": name,
         "weights": translator.weights_id,
-        "mode": translator.input_kind,
-        "palette": palette,
+        **_paper_facts(translator, next(iter(translator.directions), None)),
+        "side": photo_side(translator),
         "styles": bool(translator.has_styles),
+        "ways": [
+            {"id": one, "words": words, "start": one[0], "from": sides.get(one[0], one[0]),
+             "to": sides.get(one[-1], one[-1]), **_paper_facts(translator, one)}
+            for one, words in translator.directions.items()
+        ],
+        "domains": list(translator.domains),
+        "fixed": first_tiles(translator) if translator.directions else None,
         "facts": facts(name, translator),
     }
 

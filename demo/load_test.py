@@ -4,7 +4,8 @@
     python demo/load_test.py --people 10 --seconds 30 --url https://user-name.hf.space/
 
 Everybody behaves as the page does: a finished stroke is sent at once, and in the server's line it takes the place of
-their older drawing. Without --url a page is started here, and its memory is watched.
+their older drawing. On a CPU one drawing after another is answered, on a GPU those of all who wait in one call. Without
+--url a page is started here (on the CPU, or with --device on a GPU), and its memory is watched.
 """
 
 from __future__ import annotations
@@ -243,12 +244,15 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--rate", type=float, default=1, help="strokes a second of each person (default: %(default)s)")
     parser.add_argument("--url", help="a page that runs already (default: start one)")
     parser.add_argument("--model", help="a bundled model or a folder for the page that is started")
+    parser.add_argument(
+        "--device", choices=["auto", "cpu", "cuda"], default="cpu", help="of that page (default: %(default)s)"
+    )
     options = parser.parse_args(argv)
     memory: list[float] = []
     if options.url:
         persons = asyncio.run(crowd(options.url, options.people, options.seconds, options.rate))
     else:
-        with local_page(*(["--model", options.model] if options.model else []), "--device", "cpu") as page:
+        with local_page(*(["--model", options.model] if options.model else []), "--device", options.device) as page:
             persons = asyncio.run(
                 crowd(
                     page.url, options.people, options.seconds, options.rate,

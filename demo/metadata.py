@@ -10,24 +10,24 @@ import json
 
 from PIL import Image, PngImagePlugin
 
-from demo.strokes import paint
-
 KEY = "i2i"
 GAP = 8  # pixels around and between the pictures of a sheet
 PAPER = (255, 255, 255)
 MAX_TEXT = 4_000_000  # characters of a state
 # Number of photos → rows and columns; the drawing is as high as the rows.
 SHAPES = {1: (1, 1), 2: (2, 1), 3: (2, 2), 4: (2, 2), 5: (2, 3), 6: (2, 3), 7: (3, 3), 8: (3, 3), 9: (3, 3)}
-_FINEST = 512  # pixels; a larger drawing is enlarged from there
 
 
-def sheet(drawing: Image.Image, photos: list[Image.Image]) -> Image.Image:
-    """The drawing on the left, as high as the photos in their rows on the right; photos keep their pixels."""
+def sheet(drawing: Image.Image, photos: list[Image.Image], hard: bool = False) -> Image.Image:
+    """The drawing on the left, as high as the photos in their rows on the right; photos keep their pixels.
+
+    hard: the drawing is a label map, which has no colours between two classes.
+    """
     rows, columns = SHAPES.get(len(photos), (3, 4))
     width, height = photos[0].size
     side = rows * height + (rows - 1) * GAP
     picture = Image.new("RGB", (side + columns * (width + GAP) + 2 * GAP, side + 2 * GAP), PAPER)
-    how = Image.Resampling.NEAREST if drawing.mode == "RGB" else Image.Resampling.LANCZOS
+    how = Image.Resampling.NEAREST if hard else Image.Resampling.LANCZOS
     picture.paste(drawing.resize((side, side), how).convert("RGB"), (GAP, GAP))
     for k, photo in enumerate(photos):
         row, column = divmod(k, columns)
@@ -51,7 +51,3 @@ def state_of(png: bytes) -> dict | None:
         text = picture.info.get(KEY)
     return json.loads(text) if isinstance(text, str) and len(text) <= MAX_TEXT else None
 
-
-def drawing_picture(strokes: list[dict], palette, side: int) -> Image.Image:
-    """The drawing as people see it, for a sheet or a replay: sharper than what the model gets."""
-    return paint(strokes, min(side, _FINEST), palette)

@@ -2,13 +2,14 @@
 
 State: `{"model": name, "weights": 8 hex digits, "tiles": [{"seed" | "style", "locked"?: true}, …], "strokes": […]}`.
 Fragment: `model=edges2cats&weights=6ba90166&tiles=0.1!.~<style>.9&drawing=<strokes>&v=1`. A tile is its seed, or `~`
-and its style's text; `!` marks a locked one. The version comes last: a link that was cut off on its way has none, and
-a whole one ends in a digit, which programs that look for links in text never leave out.
+and its style's text; `@` and a name follow where a seed belongs to a domain, and `!` marks a locked one. The version
+comes last: a link that was cut off on its way has none, and a whole one ends in a digit, which programs that look for
+links in text never leave out. Photos are not put into links.
 """
 
 from __future__ import annotations
 
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl, quote, unquote
 
 from demo.strokes import decode, encode
 from demo.tile_styles import MAX_SEED, check_tile
@@ -24,9 +25,12 @@ def link_fragment(state: dict, limit: int | None = None) -> str:
     limit: at most so many characters of drawing; its finest detail is given up until it fits (`strokes.encode`).
     """
     tiles = ".".join(
-        ("~" + tile["style"] if "style" in tile else str(tile["seed"])) + ("!" if tile.get("locked") else "")
+        ("~" + tile["style"] if "style" in tile else str(tile["seed"]))
+        + (f"@{_quoted(tile['domain'])}" if "domain" in tile else "")
+        + ("!" if tile.get("locked") else "")
         for tile in state["tiles"]
     )
+    tiles = tiles.replace("%", "%25")  # a link's values are unquoted as a whole before tiles are told apart
     model, weights = quote(state["model"], safe=""), quote(state["weights"], safe="")
     return f"model={model}&weights={weights}&tiles={tiles}&drawing={encode(state['strokes'], limit)}&v={VERSION}"
 
@@ -50,11 +54,16 @@ def read_fragment(text: str) -> dict:
     return {"model": parts["model"], "weights": parts["weights"], "tiles": tiles, "strokes": strokes}
 
 
+def _quoted(name: str) -> str:
+    """A domain's name without the signs that mean something in a tile."""
+    return quote(name, safe="").replace(".", "%2E").replace("~", "%7E")
+
+
 def _tile(text: str) -> dict:
     locked = {"locked": True} if text.endswith("!") else {}
-    text = text.removesuffix("!")
+    text, _, domain = text.removesuffix("!").partition("@")
     if text.startswith("~"):
         return check_tile({"style": text[1:]}) | locked
     if not (text.isascii() and text.isdigit()) or int(text) > MAX_SEED:
         raise ValueError(f"The link is damaged: {text[:20]!r} is no seed. Copy it again.")
-    return {"seed": int(text)} | locked
+    return {"seed": int(text)} | ({"domain": unquote(domain)} if domain else {}) | locked

@@ -15,24 +15,24 @@ _UNREADABLE = (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFErro
 _URL_HEADS = ("data:image/png;base64", "data:image/jpeg;base64", "data:image/webp;base64")
 
 
-def open_picture(source, what: str = "picture") -> Image.Image:
+def open_picture(source, what: str = "picture", most: int = MAX_SIDE) -> Image.Image:
     """A picture from a path or a binary stream, decoded, in whatever mode it has.
 
     Raises:
-        ValueError: when it is no picture, broken, or larger than MAX_SIDE on a side. It names no path.
+        ValueError: when it is no picture, broken, or has more than `most` pixels on a side. It names no path.
     """
     try:
         with Image.open(source, formats=FORMATS) as image:
             size = image.size
-            if max(size) <= MAX_SIDE:
+            if max(size) <= most:
                 image.load()
                 return image.copy()
     except _UNREADABLE as problem:
         raise ValueError(f"The {what} could not be read as a picture. Send a whole PNG, JPEG or WebP.") from problem
-    raise ValueError(f"The {what} is {size[0]} × {size[1]} pixels; at most {MAX_SIDE} on a side. Shrink it.")
+    raise ValueError(f"The {what} is {size[0]} × {size[1]} pixels; at most {most} on a side. Shrink it.")
 
 
-def open_data_url(url: str, what: str = "picture") -> Image.Image:
+def open_data_url(url: str, what: str = "picture", most: int = MAX_SIDE) -> Image.Image:
     """The picture inside a base64 data URL of a PNG, JPEG or WebP; ValueError in words otherwise."""
     head, comma, body = url.partition(",") if isinstance(url, str) else ("", "", "")
     if head not in _URL_HEADS or not comma:
@@ -41,7 +41,7 @@ def open_data_url(url: str, what: str = "picture") -> Image.Image:
         data = base64.b64decode(body, validate=True)
     except binascii.Error as problem:
         raise ValueError(f"The {what} arrived damaged. Send it again.") from problem
-    return open_picture(io.BytesIO(data), what)
+    return open_picture(io.BytesIO(data), what, most)
 
 
 def open_upload(source, what: str = "picture") -> Image.Image:

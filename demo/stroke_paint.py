@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numpy as np
@@ -33,10 +35,32 @@ def paint(strokes: list[dict], size: int = UNITS, palette=None) -> Image.Image:
     return Image.fromarray(table[paint_labels(strokes, size, colours)])
 
 
+def paint_over(photo: Image.Image, strokes: list[dict]) -> Image.Image:
+    """Strokes in their own colours (black without one) over a square RGB photo; the eraser takes away strokes alone."""
+    if not strokes:
+        return photo
+    size = photo.width
+    layer = np.zeros((size * _OVER, size * _OVER, 4), np.uint8)  # ink and how much of it, nothing where none is
+
+    def ink(stroke: dict) -> tuple[int, ...]:
+        colour = stroke.get("color", "#000000")
+        return (0, 0, 0, 0) if stroke["tool"] == "eraser" else (*(int(colour[i : i + 2], 16) for i in (1, 3, 5)), 255)
+
+    _draw(layer, strokes, size, ink)
+    layer = cv2.resize(layer, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32)
+    covered = np.asarray(photo, np.float32) * (1 - layer[..., 3:] / 255) + layer[..., :3]
+    return Image.fromarray(np.rint(covered).clip(0, 255).astype(np.uint8))
+
+
 def _paint_edges(strokes: list[dict], size: int) -> np.ndarray:
-    side = size * _OVER
-    scale = side / UNITS
-    paper = np.full((side, side), 255, np.uint8)
+    paper = np.full((size * _OVER, size * _OVER), 255, np.uint8)
+    _draw(paper, strokes, size, lambda stroke: 255 if stroke["tool"] == "eraser" else 0)
+    return cv2.resize(paper, (size, size), interpolation=cv2.INTER_AREA)
+
+
+def _draw(paper: np.ndarray, strokes: list[dict], size: int, ink_of: Callable[[dict], Any]) -> None:
+    """Strokes onto `paper`, which is _OVER times as large as `size`, each in the value that `ink_of` gives it."""
+    scale = size * _OVER / UNITS
 
     def whole(points) -> np.ndarray:  # OpenCV's (0, 0) is the middle of the first pixel
         return np.rint((np.asarray(points, float) * scale - 0.5) * (1 << _SHIFT)).astype(np.int32)
@@ -45,8 +69,9 @@ def _paint_edges(strokes: list[dict], size: int) -> np.ndarray:
         return max(1, round(width * scale - 0.5) & ~1)  # OpenCV paints 3, 5, 7 … pixels for 2, 4, 6 …
 
     for stroke in strokes:
-        points, ink = stroke["points"], 255 if stroke["tool"] == "eraser" else 0
-        width = max(stroke.get("width", ERASER if ink else PEN), UNITS / size)  # never thinner than a pixel
+        points, ink = stroke["points"], ink_of(stroke)
+        own = ERASER if stroke["tool"] == "eraser" else PEN
+        width = max(stroke.get("width", own), UNITS / size)  # never thinner than a pixel
         if stroke["tool"] == "rect":
             points = _corners(points)
         if stroke.get("filled"):
@@ -61,7 +86,6 @@ def _paint_edges(strokes: list[dict], size: int) -> np.ndarray:
                 cv2.line(paper, a, b, ink, thickness((widths[i] + widths[i + 1]) / 2), shift=_SHIFT)
         else:
             cv2.polylines(paper, [whole(points)], False, ink, thickness(width), shift=_SHIFT)
-    return cv2.resize(paper, (size, size), interpolation=cv2.INTER_AREA)
 
 
 def _corners(points: list) -> list:

@@ -6,12 +6,12 @@ import math
 
 from demo.stroke_codec import pack, unpack
 from demo.stroke_format import MAX_POINTS, check, check_stroke, on_grid, settle, simplify, twin
-from demo.stroke_paint import paint
+from demo.stroke_paint import paint, paint_over
 from demo.stroke_trace import from_drawing, from_labels
 
 __all__ = [
-    "check", "decode", "encode", "from_drawing", "from_labels", "length", "paint", "partial", "settle", "simplify",
-    "twin",
+    "check", "decode", "encode", "from_drawing", "from_labels", "length", "paint", "paint_over", "partial", "settle",
+    "simplify", "twin",
 ]
 
 COARSER = (0.5, 0.75, 1.0, 1.5, 2.5)  # units; tried one after the other when a link has to be short

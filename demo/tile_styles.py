@@ -1,8 +1,10 @@
 """What a tile of the page shows: the picture of a seed, of a style vector, or of a mixture of two tiles.
 
 On the wire a tile is `{"seed": 3}`, `{"style": "<text>"}` or `{"mix": [tile, tile, share]}`, where share 0 is the first
-tile and 1 the second. The text of a style is its vector in half precision, URL-safe base64: the page only ever uses
-styles that went through it, so a link or a saved picture holds them exactly.
+tile and 1 the second. Where a model has domains, a seed belongs to one: `{"seed": 3, "domain": "orange"}`; a style
+vector knows its own. `{"back": true}` is the input again, as CycleGAN's way back makes it. The text of a style is its
+vector in half precision, URL-safe base64: the page only ever uses styles that went through it, so a link or a saved
+picture holds them exactly.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import numpy as np
 
 MAX_SEED = 999_999_999
 DEEPEST = 4  # mixtures of mixtures
+LONGEST_NAME = 100  # characters of a domain
 
 
 def whole_number(value, name: str, low: int, high: int) -> int:
@@ -50,26 +53,46 @@ def check_tile(tile, depth: int = DEEPEST) -> dict:
         ValueError: in words for the page.
     """
     if isinstance(tile, dict):
+        if tile.get("back") is True:
+            return {"back": True}
         if "seed" in tile:
-            return {"seed": whole_number(tile["seed"], "seed", 0, MAX_SEED)}
+            seed, domain = whole_number(tile["seed"], "seed", 0, MAX_SEED), tile.get("domain")
+            if domain is not None and not (isinstance(domain, str) and 0 < len(domain) <= LONGEST_NAME):
+                raise ValueError(f"A domain is a name of at most {LONGEST_NAME} letters, not {domain!r}.")
+            return {"seed": seed} | ({"domain": domain} if domain is not None else {})
         if "style" in tile:
             style_vector(tile["style"])
             return {"style": tile["style"]}
         parts = tile.get("mix")
-        if isinstance(parts, list) and len(parts) == 3 and depth > 0:
+        if isinstance(parts, list) and len(parts) == 3 and depth > 0 and {"back": True} not in parts:
             first, second, share = parts
             if isinstance(share, (int, float)) and not isinstance(share, bool) and 0 <= share <= 1:
                 return {"mix": [check_tile(first, depth - 1), check_tile(second, depth - 1), float(share)]}
     raise ValueError('A tile is {"seed": number}, {"style": text} or {"mix": [tile, tile, share from 0 to 1]}.')
 
 
-def _vector(translator, tile: dict) -> np.ndarray:
+def check_domain(translator, domain: str | None) -> None:
+    """ValueError in words for a domain that the model does not have, or for none where it needs one."""
+    names = ", ".join(translator.domains)
+    if not names and domain is not None:
+        raise ValueError(f"{translator.name} knows no domains: leave domain out.")
+    if names and domain not in translator.domains:
+        raise ValueError(f"{translator.name} translates to {names}; choose one of them, not {domain!r}.")
+
+
+def vector_of(translator, tile: dict) -> np.ndarray:
+    """The style (S,) of a checked seed, style or mixture.
+
+    Raises:
+        ValueError: for an unknown domain, or two styles of different models.
+    """
     if "seed" in tile:
-        return translator.styles([tile["seed"]])[0]
+        check_domain(translator, tile.get("domain"))
+        return translator.styles([tile["seed"]], domain=tile.get("domain"))[0]
     if "style" in tile:
         return style_vector(tile["style"])
     first, second, share = tile["mix"]
-    a, b = _vector(translator, first), _vector(translator, second)
+    a, b = vector_of(translator, first), vector_of(translator, second)
     if a.shape != b.shape:
         raise ValueError("These two styles are of different models and cannot be mixed.")
     return (1 - share) * a + share * b
@@ -79,22 +102,37 @@ def resolve(translator, tile: dict) -> dict:
     """A checked tile as a seed or a style: mixtures become the style that they come to.
 
     Raises:
-        ValueError: for a style or a mixture where the model has none, or a style of another model's length.
+        ValueError: for a style or a mixture where the model has none, a style of another model's length, a domain that
+            it does not have, or the way back where there is none.
     """
+    if "back" in tile:
+        if len(translator.directions) < 2:
+            raise ValueError(f"{translator.name} translates one way only: there is no way back.")
+        return tile
     if "seed" in tile:
+        check_domain(translator, tile.get("domain"))
         return tile
     if not translator.has_styles:
         raise ValueError(f"{translator.name} has no styles: its pictures have seeds alone. Press “New samples”.")
     if "mix" in tile:
-        tile = {"style": style_text(_vector(translator, tile))}
-    length, own = style_vector(tile["style"]).size, translator.styles([0]).shape[-1]
+        tile = {"style": style_text(vector_of(translator, tile))}
+    any_domain = next(iter(translator.domains), None)
+    length, own = style_vector(tile["style"]).size, translator.styles([0], domain=any_domain).shape[-1]
     if length != own:
         raise ValueError(f"This style has {length} numbers and {translator.name} takes {own}: it is another model's.")
     return tile
 
 
-def sample_tiles(translator, picture, tiles: list[dict]) -> list:
-    """The photos of resolved tiles for one drawing; photo i depends on tile i alone."""
-    if all("seed" in tile for tile in tiles):
-        return translator.sample(picture, seeds=[tile["seed"] for tile in tiles])
-    return translator.sample(picture, style=np.stack([_vector(translator, tile) for tile in tiles]))
+def noise_of(translator, tiles: list[dict]) -> dict:
+    """Resolved tiles, none of them the way back, as arguments of `Translator.sample`: seeds or styles."""
+    if all("seed" in tile and "domain" not in tile for tile in tiles):
+        return {"seeds": [tile["seed"] for tile in tiles]}
+    return {"style": np.stack([vector_of(translator, tile) for tile in tiles])}
+
+
+def sample_tiles(translator, picture, tiles: list[dict], direction: str | None = None) -> list:
+    """The photos of resolved tiles for one drawing or photo; photo i depends on tile i alone."""
+    if any("back" in tile for tile in tiles):
+        answer, again = translator.cycle(picture, direction)
+        return [again if "back" in tile else answer for tile in tiles]
+    return translator.sample(picture, **noise_of(translator, tiles), direction=direction)

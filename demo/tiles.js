@@ -10,20 +10,41 @@ const AGAIN = [1500, 10000]; // ms: first and longest wait before asking a lost 
 
 const page = {
   model: props.models[0],    // what handlers.model_facts says of it
-  tiles: Array.from({ length: FIRST }, (_, seed) => ({ seed })),   // what to show: seeds, styles, mixtures; locks
+  way: props.models[0].ways[0] || null,                            // its direction, where it has some
+  domain: props.models[0].domains[0] || null,                      // what new photos become, where it has domains
+  tiles: [],                 // what to show: seeds, styles, mixtures, the way back; locks
   fresh: FIRST,              // the next seed that nobody has seen
-  strokes: [], drawing: null, final: true, sees: false,            // the newest drawing
-  shown: null,               // the newest answer with photos, and the strokes that it answers
+  strokes: [], photo: null, drawing: null, final: true, sees: false,      // the newest drawing, and the photo under it
+  shown: null,               // the newest answer with photos, and what it answers
 };
 
-const bare = ({ seed, style, mix }) => (mix ? { mix } : style ? { style } : { seed });
-const described = (tile) => (tile.style ? 'a style of its own' : `seed ${tile.seed}`);
+const needed = () => page.way || page.model;      // {mode, palette} of the paper
+const isEmpty = () => (needed().mode === 'photo' ? !page.photo : !page.strokes.length);
+const subject = ({ strokes, photo, way }) => ({ strokes, ...(photo && { photo }), ...(way && { direction: way.id }) });
+const FIRST_PLEASE = () => (needed().mode === 'photo' ? 'Choose a photo first.' : 'Draw something first.');
+const EMPTY = {
+  photo: 'Choose a photo, and what the model makes of it appears here.',
+  drawing: 'Draw something, and different photos answer here.',
+};
+
+const seeded = (seed) => ({ seed, ...(page.domain && { domain: page.domain }) });
+const freshTile = () => seeded(freshSeed());
+const firstTiles = () => page.model.fixed?.map((tile) => ({ ...tile })) || Array.from({ length: FIRST }, (_, seed) => seeded(seed));
+page.tiles = firstTiles();
+const bare = ({ seed, style, mix, back, domain }) => (
+  mix ? { mix } : style ? { style } : back ? { back } : { seed, ...(domain && { domain }) }
+);
+const described = ({ style, back, seed, domain }) => {
+  if (back) return 'the way back';
+  if (page.model.fixed) return page.way.words;
+  return style ? 'a style of its own' : `${domain ? `${domain}, ` : ''}seed ${seed}`;
+};
 const currentState = () => ({
-  model: page.model.name, weights: page.model.weights, strokes: page.strokes,
+  model: page.model.name, weights: page.model.weights, ...subject(page),
   tiles: page.tiles.map((tile, k) => ({ ...(tile.mix ? bare(page.shown?.tiles[k] || { seed: k }) : bare(tile)), ...(tile.locked && { locked: true }) })),
 });
 const shownState = () => ({
-  model: page.shown.model, weights: page.shown.weights, strokes: page.shown.strokes,
+  model: page.shown.model, weights: page.shown.weights, ...subject(page.shown),
   tiles: page.shown.tiles.map((tile, k) => ({ ...bare(tile), ...(page.tiles[k]?.locked && { locked: true }) })),
 });
 
@@ -73,22 +94,30 @@ function renderTiles() {
   while (grid.children.length < page.tiles.length) {
     const k = grid.children.length;
     const figure = document.createElement('figure');
-    figure.innerHTML = `<button type="button" class="open"><img alt="" hidden></button><button type="button" class="lock">${LOCK}</button>`;
+    figure.innerHTML = `<button type="button" class="open"><img alt="" hidden></button><button type="button" class="lock">${LOCK}</button><figcaption></figcaption>`;
     const [open, lock] = figure.children;
     open.addEventListener('click', () => openView(k));
     lock.addEventListener('click', () => toggleLock(k));
     grid.append(figure);
   }
   page.tiles.forEach((tile, k) => {
-    const [open, lock] = grid.children[k].children;
+    const [open, lock, caption] = grid.children[k].children;
     open.setAttribute('aria-label', `Photo ${k + 1}: enlarge`);
     lock.setAttribute('aria-pressed', String(Boolean(tile.locked)));
     lock.setAttribute('aria-label', `Lock the style of photo ${k + 1}`);
+    caption.textContent = captionOf(tile);
     lock.title = tile.locked ? 'Locked: this style stays. Click to unlock' : 'Lock: keep this style while the others change';
   });
+  tiles.classList.toggle('fixed', Boolean(page.model.fixed));
   find('.count').textContent = page.tiles.length;
   find('[data-do="fewer"]').disabled = page.tiles.length === 1;
   find('[data-do="more"]').disabled = page.tiles.length === MOST;
+}
+
+// Which side of the model a photo belongs to, or a domain that is not the chosen one.
+function captionOf({ back, domain }) {
+  if (page.model.fixed) return back ? `back to ${page.way.from}` : page.way.to;
+  return domain && domain !== page.domain ? domain : '';
 }
 
 function toggleLock(index) {
@@ -98,7 +127,7 @@ function toggleLock(index) {
 
 function setCount(count, asking = true) {
   if (count < 1 || count > MOST) return;
-  while (page.tiles.length < count) page.tiles.push({ seed: freshSeed() });
+  while (page.tiles.length < count) page.tiles.push(freshTile());
   while (page.tiles.length > count) {
     const free = page.tiles.findLastIndex((tile) => !tile.locked);
     page.tiles.splice(free < 0 ? page.tiles.length - 1 : free, 1);
@@ -108,10 +137,11 @@ function setCount(count, asking = true) {
 }
 
 function newSamples() {
-  if (!page.strokes.length) return notice('Draw something first.');
+  if (page.model.fixed) return undefined;
+  if (isEmpty()) return notice(FIRST_PLEASE());
   if (page.tiles.every((tile) => tile.locked)) return notice('Every photo is locked: unlock those that may change.');
   notice('');
-  page.tiles = page.tiles.map((tile) => (tile.locked ? tile : { seed: freshSeed() }));
+  page.tiles = page.tiles.map((tile) => (tile.locked ? tile : freshTile()));
   askNow();
 }
 
@@ -126,7 +156,7 @@ let wait = AGAIN[0];
 
 async function askNow() {
   forgetLink();
-  if (!page.strokes.length) return showEmpty();
+  if (isEmpty()) return showEmpty();
   // One request at a time. But a finished drawing does not wait for its own preview, and takes the place of an older one
   // that still stands in the server's line.
   const [before] = flights;
@@ -137,9 +167,11 @@ async function askNow() {
   stale = false;
   tiles.classList.add('busy');
   const began = performance.now();
-  const { drawing, strokes, final } = page;
+  const { drawing, strokes, photo, way, final } = page;
   const wanted = [...page.tiles];
-  const request = { session, turn: flight.number, drawing, strokes, model: page.model.name, tiles: wanted.map(bare), sees: page.sees };
+  const request = {
+    session, turn: flight.number, drawing, model: page.model.name, ...subject(page), tiles: wanted.map(bare), sees: page.sees,
+  };
   let answer;
   try {
     answer = await ask(request, (place) => {
@@ -159,14 +191,14 @@ async function askNow() {
     again = setTimeout(() => { again = 0; askNow(); }, wait * (0.8 + 0.4 * Math.random()));
     wait = Math.min(AGAIN[1], wait * 1.5);
   }
-  if (page.strokes.length && flight.number > shown && answer.state !== 'dropped') {
+  if (!isEmpty() && flight.number > shown && answer.state !== 'dropped') {
     if (answer.state !== 'busy') shown = flight.number;
-    await show(answer, { number: flight.number, began, strokes, final, wanted, drawing });
+    await show(answer, { number: flight.number, began, strokes, photo, way, final, wanted, drawing });
   }
   if (stale && !again) askNow();
 }
 
-async function show(answer, { number, began, strokes, final, wanted, drawing }) {
+async function show(answer, { number, began, strokes, photo, way, final, wanted, drawing }) {
   if (answer.state === 'pictures') {
     // Decoded before they are shown: the photos that are there stay until the new ones replace all at once.
     const pictures = answer.tiles.map((tile, k) => Object.assign(new Image(), { src: tile.image, alt: `Photo ${k + 1}, ${described(tile)}` }));
@@ -177,7 +209,7 @@ async function show(answer, { number, began, strokes, final, wanted, drawing }) 
       if (page.tiles[k] === wanted[k] && wanted[k]?.mix) page.tiles[k] = { ...bare(tile), ...(wanted[k].locked && { locked: true }) };
       figures[k]?.querySelector('img').replaceWith(pictures[k]);
     });
-    page.shown = { drawing, strokes, model: answer.model, weights: answer.weights, tiles: answer.tiles };
+    page.shown = { drawing, strokes, photo, way, model: answer.model, weights: answer.weights, tiles: answer.tiles };
     const total = performance.now() - began;
     Object.assign(tiles.dataset, { ms: answer.ms, waited: answer.waited, total: Math.round(total * 10) / 10 });
     const model = answer.ms ? `model ${duration(answer.ms)} · ` : '';
@@ -206,7 +238,7 @@ function showEmpty() {
   page.shown = null;
   stale = false;
   for (const image of find('.grid').querySelectorAll('img')) { image.hidden = true; image.removeAttribute('src'); }
-  find('.invite').textContent = props.empty;
+  find('.invite').textContent = EMPTY[needed().mode] || EMPTY.drawing;
   status('');
   setState('empty', page.drawing);
   showSmall();
@@ -216,7 +248,7 @@ function showEmpty() {
 // Before anything is drawn: what an example answers, so that nobody needs to guess what this is.
 function showShowcase() {
   const { showcase } = props;
-  if (!showcase || page.strokes.length) return showEmpty();
+  if (!showcase || !isEmpty()) return showEmpty();
   showEmpty();
   tiles.classList.add('showcase');
   [...find('.grid').children].forEach((figure, k) => {
@@ -225,52 +257,8 @@ function showShowcase() {
     Object.assign(image, { src: showcase.images[k], hidden: false, alt: `An example’s photo ${k + 1}` });
   });
   find('.example img').src = showcase.drawing;
-}
-
-// --- models ----------------------------------------------------------------------------------------------------------------
-
-function chooseModel(name, asked = true) {
-  const model = props.models.find((one) => one.name === name);
-  if (!model || model === page.model && asked) return;
-  page.model = model;
-  page.tiles = page.tiles.map((tile) => (tile.seed === undefined ? { seed: freshSeed() } : tile));   // styles are a model's own
-  find('.model select').value = name;
-  for (const [selector, words] of [['h1', model.title], ['p', model.invitation]]) {
-    const place = document.querySelector(`#title ${selector}`);
-    if (place) place.textContent = words;
-  }
-  const facts = document.querySelector('.facts');
-  if (facts) facts.innerHTML = model.facts;
-  find('[data-do="style"]').hidden = !model.styles;
-  const { drawing } = drawingPad();
-  drawing.setMode(model.mode, model.palette);
-  drawing.setHint?.(model.hint);
-  renderTiles();
-  renderReferences();
-  if (asked) askNow();
-}
-
-// A state from a link, a saved file or the history: drawing, model, tiles.
-async function restore(state, source = '') {
-  const { strokes, tiles: coming } = state;
-  const sound = ({ seed, style } = {}) => (Number.isInteger(seed) && seed >= 0 && seed <= LARGEST_SEED) || typeof style === 'string';
-  if (!Array.isArray(strokes) || !Array.isArray(coming) || !coming.length || coming.length > MOST || !coming.every(sound)) {
-    throw new Error(`${source || 'This'} holds no drawing of this page.`);
-  }
-  const facts = props.models.find((one) => one.name === state.model);
-  let words = '';
-  if (!facts) words = `${source} was made with the model ${state.model}, which is not here: ${page.model.name} answers instead.`;
-  else if (facts.weights !== state.weights) {
-    words = `${source} was made with other weights of ${facts.name} (${state.weights}, here ${facts.weights}): these photos differ from the ones it was made for.`;
-  }
-  if (facts && facts !== page.model) chooseModel(facts.name, false);
-  page.fresh = Math.max(page.fresh, ...coming.map(({ seed }) => (seed ?? -1) + 1));
-  page.tiles = coming.map((tile) => ({
-    ...(tile.style && !(facts && facts.styles) ? { seed: freshSeed() } : bare(tile)), ...(tile.locked && { locked: true }),
-  }));
-  renderTiles();
-  drawingPad().drawing.set(strokes);      // the canvas sends it, and that asks
-  notice(words, Boolean(words));
+  find('.example span').innerHTML = showcase.photo ? 'This photo became these.<br>Give your own, or take this one.'
+    : 'This drawing became these photos.<br>Draw your own, or take this one.';
 }
 
 // --- on a small screen: the photos in a row at the bottom while the grid is out of sight ---------------------------------
@@ -302,17 +290,18 @@ const actions = {
   replay: showReplay,
   link: () => working('', copyLink),
   save: saveAll,
+  matrix: showMatrix,
 };
 for (const [name, action] of Object.entries(actions)) find(`[data-do="${name}"]`).addEventListener('click', action);
 find('.picker').addEventListener('change', (event) => {
-  const [file] = event.target.files;
+  const files = [...event.target.files];
   event.target.value = '';
-  addReference(file);
+  addReferences(files);
 });
 find('.linked button').addEventListener('click', () => { find('.linked').hidden = true; });
 find('.example').addEventListener('click', () => {
-  const { strokes, id } = props.showcase;
-  drawingPad().drawing.set(strokes, { example: id });
+  const { strokes, photo = null, id } = props.showcase;
+  drawingPad().drawing.set(strokes, { photo, example: id });
 });
 find('.replay [data-do="close"]').addEventListener('click', () => find('.replay').close());
 
@@ -330,7 +319,9 @@ document.addEventListener('keydown', (event) => {
 });
 
 window.addEventListener('drawing-changed', ({ detail }) => {
-  Object.assign(page, { drawing: detail.id, strokes: detail.strokes, final: detail.final, sees: Boolean(detail.sees) });
+  if (detail.mode !== needed().mode) return;      // of a paper that is being changed
+  const { id, strokes, photo = null, final, sees } = detail;
+  Object.assign(page, { drawing: id, strokes, photo, final, sees: Boolean(sees) });
   askNow();
 });
 window.addEventListener('hashchange', openLink);
@@ -338,7 +329,7 @@ window.addEventListener('hashchange', openLink);
 async function start() {
   const pad = drawingPad();
   pad.drawing.onfile = openSaved;
-  find('[data-do="style"]').hidden = !page.model.styles;
+  takeModel(page.model);
   renderTiles();
   showShowcase();
   tiles.dataset.ready = 'true';

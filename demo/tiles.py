@@ -13,12 +13,16 @@ from pathlib import Path
 import gradio as gr
 
 HERE = Path(__file__).parent
-_SCRIPTS = ("tiles_ask", "tiles_link", "tiles_history", "tiles_files", "tiles_styles", "tiles_view", "tiles")
+_SCRIPTS = (
+    "tiles_ask", "tiles_link", "tiles_history", "tiles_files", "tiles_styles", "tiles_matrix", "tiles_view",
+    "tiles_models", "tiles",
+)  # fmt: skip
 
 # 24 × 24 line icons: path data.
 _ICONS = {
     "style": "M12 3.5a8.5 8.5 0 1 0 0 17c1.6 0 1.9-1 1.3-2-.8-1.3 0-2.8 1.5-2.8h2.4c2 0 3.3-1.5 3.3-3.6"
              " 0-4.8-3.8-8.6-8.5-8.6zM7.8 11v.2M11 7.6v.2M15.2 8.2v.2",
+    "paper": "M4 4.5h9v6M4 4.5v15h7M20 19.5h-5.5v-5.5M14.5 19.5L20.5 13",
     "replay": "M4.5 12a7.5 7.5 0 1 0 2.4-5.5M4.5 4v4.2h4.2M10.3 9.2v5.6l4.4-2.8z",
     "link": "M10 14a4 4 0 0 0 6 .4l3-3a4 4 0 0 0-5.7-5.7L12 7M14 10a4 4 0 0 0-6-.4l-3 3a4 4 0 0 0 5.7 5.7L12 17",
     "save": "M12 4v10.5M7.5 10.5L12 15l4.5-4.5M4.5 19.5h15",
@@ -48,6 +52,7 @@ _TEMPLATE = (
     '<button type="button" class="example" title="Put this example on the paper"><img alt=""><span>This drawing became '
     "these photos.<br>Draw your own, or take this one.</span></button></div>"
     '<p class="status" role="status"></p><p class="problem" role="alert"></p>'
+    '<div class="ways" role="radiogroup" hidden></div>'
     '<div class="controls"><button type="button" class="main" data-do="new" title="Other photos of the same drawing; '
     'locked ones stay (N)">New samples</button>'
     '<div class="stepper" role="group" aria-label="How many photos"><button type="button" data-do="fewer" '
@@ -59,11 +64,14 @@ _TEMPLATE = (
     + _button("replay", "Replay", "An animation: the drawing grows, and the photos with it")
     + _button("link", "Link", "A link to this drawing and these photos (C)")
     + _button("save", "Save", "One PNG with everything; dropped on the page it brings all of it back (S)")
-    + '</div><input class="picker" type="file" accept="image/*" hidden aria-label="Picture whose style to take">'
+    + '</div><input class="picker" type="file" accept="image/*" multiple hidden '
+    'aria-label="Pictures whose style to take">'
     '<div class="linked" hidden><span role="status"></span><input type="text" readonly aria-label="Link to this '
     'drawing"><button type="button" aria-label="Close">✕</button></div>'
     '<p class="notice" role="status" hidden></p>'
-    '<div class="references" hidden><span>Styles</span><div class="chips"></div></div>'
+    '<div class="references" hidden><span>Styles</span><div class="chips"></div>'
+    '<button type="button" class="keep" data-do="matrix" title="One picture: every photo that was on the paper, in the '
+    'style of every photo here">Matrix…</button></div>'
     '<button type="button" class="small" aria-label="To the photos"></button>'
     # the large view
     '<dialog class="view" tabindex="-1" aria-label="Photo, enlarged"><div class="box"><div class="stage">'
@@ -74,6 +82,7 @@ _TEMPLATE = (
     '<div class="choices">'
     + _button("lock", "Lock style", "Keep this style while the drawing changes and the others change", pressed=True)
     + _button("like", "More like this", "The other photos get styles near this one")
+    + _button("paper", "Onto the paper", "Go on from this photo: it takes the place of the one on the paper")
     + _button("photo", "Save photo", "This photo as PNG", icon="save")
     + _button("everything", "Save everything", "Drawing, photos and seeds in one PNG", icon="save")
     + '</div><div class="mix"><span>Mix with</span><div class="partners"></div><div class="between" hidden>'
@@ -84,10 +93,13 @@ _TEMPLATE = (
     + '</button><button type="button" class="round" data-do="next" aria-label="Next photo">'
     + _icon("next")
     + "</button></div></div></div></dialog>"
-    # the replay
+    # the replay, the clip and the matrix
     '<dialog class="replay" aria-label="Replay"><div class="head"><h2>Replay</h2><button type="button" data-do="close" '
-    'class="round" aria-label="Close">✕</button></div><p class="words" role="status"></p><img alt="The drawing grows, '
-    'and the photos with it" hidden><button type="button" class="keep" hidden>Save as WebP</button></dialog></div>'
+    'class="round" aria-label="Close">✕</button></div><div class="kinds" role="group" aria-label="What moves" hidden>'
+    '<button type="button" data-kind="replay" aria-pressed="false">The drawing grows</button>'
+    '<button type="button" data-kind="clip" aria-pressed="false">The styles change</button></div>'
+    '<p class="words" role="status"></p><img alt="" hidden>'
+    '<button type="button" class="keep" hidden>Save as WebP</button></dialog></div>'
 )
 
 _BELOW = (
@@ -97,14 +109,13 @@ _BELOW = (
 
 
 def photo_tiles(
-    models: list[dict], empty: str, showcase: dict | None = None, live: bool = True, address: str = "", **options
+    models: list[dict], showcase: dict | None = None, live: bool = True, address: str = "", **options
 ) -> gr.HTML:
     """The grid and everything around it.
 
     Args:
-        models: what `handlers.model_facts` says of each, with "title", "invitation" and "hint" in words; first shown.
-        empty: words on the empty grid.
-        showcase: shown before anything is drawn: `{"id", "strokes", "drawing": data URL, "images": [data URL, …]}`.
+        models: what `handlers.model_facts` and `words.words_of` say of each; the first one is chosen.
+        showcase: shown before anything is on the paper; see `examples.showcase`.
         live: ask by the plain route; otherwise (ZeroGPU) every request is an `.input` event of the component, whose
             handler gets the request as value and returns the answer as value.
         address: where links point to; "": where the page is.
@@ -117,7 +128,6 @@ def photo_tiles(
         js_on_load="\n".join((HERE / f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS),
         apply_default_css=False,
         models=models,
-        empty=empty,
         showcase=showcase,
         live=live,
         address=address,

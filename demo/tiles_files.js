@@ -24,7 +24,7 @@ async function save(index = null) {
 }
 
 function saveAll() {
-  if (!page.shown) return notice('Draw something first: there is nothing to save yet.');
+  if (!page.shown) return notice(`${FIRST_PLEASE().slice(0, -1)}: there is nothing to save yet.`);
   return working('Saving …', async () => {
     await save();
     notice('Saved. Drop the file on the page to go on from here.');
@@ -63,25 +63,57 @@ async function openSaved(file) {
   return true;
 }
 
-// --- replay ----------------------------------------------------------------------------------------------------------
+// --- replay and clip -------------------------------------------------------------------------------------------------
 
-async function showReplay() {
-  if (!page.shown) return notice('Draw something first: a replay shows how it grew.');
+const ANIMATIONS = {
+  replay: { title: 'Replay', words: 'Drawing it again, stroke by stroke …', alt: 'The drawing grows, and the photos with it' },
+  clip: { title: 'Clip', words: 'Going from style to style …', alt: 'The photos’ styles pass into one another' },
+};
+
+function showReplay() {
+  if (!page.shown) return notice(needed().mode === 'photo' ? FIRST_PLEASE() : 'Draw something first: a replay shows how it grew.');
+  const drawn = page.shown.strokes.length > 0;
+  const passes = page.model.styles && new Set(page.shown.tiles.map((tile) => JSON.stringify(bare(tile)))).size > 1;
+  if (!drawn && !page.model.styles) return notice('Draw on the photo first: a replay shows how a drawing grew.');
+  if (!drawn && !passes) return notice('A clip goes from one photo’s style to the next: show at least two photos (+).');
+  const kinds = find('.replay .kinds');
+  kinds.hidden = !(drawn && passes);
+  return animate(passes && needed().mode === 'photo' ? 'clip' : 'replay');
+}
+
+function animate(kind) {
+  const { title, words, alt } = ANIMATIONS[kind];
+  for (const button of find('.replay .kinds').children) {
+    button.setAttribute('aria-pressed', String(button.dataset.kind === kind));
+    button.onclick = () => animate(button.dataset.kind);
+  }
+  return showMade({ title, words, alt, saving: 'Save as WebP', type: 'image/webp', name: fileName(`${kind}-`, 'webp') }, async () => (
+    (await tool(kind, shownState())).webp
+  ));
+}
+
+// A dialog that shows what the server makes, and saves it.
+let making = 0;
+async function showMade({ title, words, alt, saving, type, name, told = '' }, make) {
   const dialog = find('.replay');
-  const image = dialog.querySelector('img');
-  const words = dialog.querySelector('.words');
-  const keep = dialog.querySelector('.keep');
+  const [image, place, keep] = [dialog.querySelector('img'), dialog.querySelector('.words'), dialog.querySelector('.keep')];
+  const turn = ++making;
   image.hidden = keep.hidden = true;
-  words.textContent = 'Drawing it again, stroke by stroke …';
-  dialog.showModal();
+  image.alt = alt;
+  dialog.setAttribute('aria-label', title);
+  dialog.querySelector('h2').textContent = title;
+  place.textContent = words;
+  keep.textContent = saving;
+  if (!dialog.open) dialog.showModal();
   try {
-    const { webp } = await tool('replay', shownState());
-    image.src = `data:image/webp;base64,${webp}`;
+    const data = await make();
+    if (turn !== making) return;
+    image.src = `data:${type};base64,${data}`;
     await image.decode();
     image.hidden = keep.hidden = false;
-    words.textContent = '';
-    keep.onclick = () => download(bytesOf(webp), 'image/webp', fileName('replay-', 'webp'));
+    place.textContent = told;
+    keep.onclick = () => download(bytesOf(data), type, name);
   } catch (problem) {
-    words.textContent = problem.message;
+    if (turn === making) place.textContent = problem.message;
   }
 }

@@ -9,17 +9,17 @@ function remember(image) {
   clearTimeout(quiet);
   quiet = setTimeout(() => {
     const drawing = drawingPad().drawing.image();    // none: another model's paper, still empty, lies there by now
-    if (!drawing || !page.shown || page.shown.strokes !== page.strokes) return;
+    if (!drawing || !page.shown || page.shown.strokes !== page.strokes || page.shown.photo !== page.photo) return;
     keepInHistory(shownState(), image, drawing);
   }, QUIET);
 }
 
 function keepInHistory(state, image, drawing) {
   const place = document.querySelector('.past');
-  const text = JSON.stringify([state.model, state.tiles.map(({ seed, style }) => seed ?? style), state.strokes]);
+  const text = JSON.stringify([state.model, state.direction, state.tiles.map(bare), state.strokes, state.photo]);
   if (!place || past[0]?.text === text) return;
   // The same drawing with more or fewer photos is no other place in history.
-  if (past[0]?.image === image && past[0].state.strokes.length === state.strokes.length) past.shift().button.remove();
+  if (past[0]?.image === image && past[0].state.strokes.length === state.strokes.length && past[0].state.photo === state.photo) past.shift().button.remove();
   const entry = { text, image, state: structuredClone(state), button: thumbnail(image, drawing) };
   entry.button.addEventListener('click', () => restore(entry.state));
   past.unshift(entry);

@@ -3,9 +3,14 @@ const LINK_VERSION = '1';
 const LINK_LENGTH = 2000;    // characters that a link should stay below; a drawing gives up its finest detail for it
 const MOST_TILES = 12;
 
+// A domain's name within a tile: without the signs that mean something there.
+const quoted = (name) => encodeURIComponent(name).replace(/[.!~@]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
+
 async function fragmentOf({ model, weights, tiles, strokes }) {
-  const texts = tiles.map((tile) => (tile.style ? `~${tile.style}` : tile.seed) + (tile.locked ? '!' : ''));
-  const head = `model=${encodeURIComponent(model)}&weights=${encodeURIComponent(weights)}&tiles=${texts.join('.')}&drawing=`;
+  const texts = tiles.map((tile) => (
+    (tile.style ? `~${tile.style}` : tile.seed) + (tile.domain ? `@${quoted(tile.domain)}` : '') + (tile.locked ? '!' : '')
+  ));
+  const head = `model=${encodeURIComponent(model)}&weights=${encodeURIComponent(weights)}&tiles=${encodeURI(texts.join('.'))}&drawing=`;
   let drawing;
   try {
     drawing = await window.i2iStrokes.encode(strokes, Math.max(200, LINK_LENGTH - address().length - head.length - 6));
@@ -22,9 +27,12 @@ async function stateOf(fragment) {
   if (parts.get('v') !== LINK_VERSION) throw new Error('The link was made by a newer page than this one.');
   const tiles = (parts.get('tiles') || '').split('.').map((text) => {
     const locked = text.endsWith('!');
-    const name = locked ? text.slice(0, -1) : text;
+    const [name, domain] = (locked ? text.slice(0, -1) : text).split('@');
     if (!/^(\d{1,9}|~[\w-]+)$/.test(name)) throw new Error('The link is damaged. Copy it again.');
-    return { ...(name[0] === '~' ? { style: name.slice(1) } : { seed: Number(name) }), ...(locked && { locked }) };
+    return {
+      ...(name[0] === '~' ? { style: name.slice(1) } : { seed: Number(name) }),
+      ...(domain && { domain: decodeURIComponent(domain) }), ...(locked && { locked }),
+    };
   });
   if (tiles.length > MOST_TILES) throw new Error('The link is damaged. Copy it again.');
   const strokes = await window.i2iStrokes.decode(parts.get('drawing') || '');
@@ -37,7 +45,10 @@ function address() {
 }
 
 async function copyLink() {
-  if (!page.strokes.length) return notice('Draw something first: a link holds a drawing.');
+  if (needed().mode === 'photo') {
+    return notice('A link holds a drawing and no photo. “Save” makes a PNG instead: dropped on this page, it brings everything back, the photo too.');
+  }
+  if (isEmpty()) return notice('Draw something first: a link holds a drawing.');
   const state = currentState();
   const fragment = await fragmentOf(state);
   const link = `${address()}#${fragment}`;

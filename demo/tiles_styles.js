@@ -2,7 +2,7 @@
 const NEAR = 0.35;           // how far "more like this" goes towards another seed's style
 const PHOTO_SIDE = 512;      // pixels of a reference photo that is sent
 const MOST_REFERENCES = 8;
-let references = [];         // [{style, thumb, model}]
+let references = [];         // [{style, thumb, model, domain}]
 
 async function smaller(file, side) {
   let bitmap;
@@ -27,7 +27,7 @@ async function smaller(file, side) {
 function spread(tile, itself) {
   const free = page.tiles.flatMap((one, k) => (one.locked ? [] : [k]));
   free.forEach((k, nth) => {
-    page.tiles[k] = itself && nth === 0 ? bare(tile) : { mix: [bare(tile), { seed: freshSeed() }, NEAR] };
+    page.tiles[k] = itself && nth === 0 ? bare(tile) : { mix: [bare(tile), freshTile(), NEAR] };
   });
   return free.length;
 }
@@ -41,45 +41,73 @@ function moreLike(index) {
   notice('Photos like the locked one. “New samples” brings others again.');
 }
 
-async function addReference(file) {
-  if (!file) return;
-  await working('Reading the photo’s style …', async () => {
-    const photo = await smaller(file, PHOTO_SIDE);
-    const { style } = await tool('style', { model: page.model.name, photo });
-    references = [{ style, thumb: photo, model: page.model.name }, ...references].slice(0, MOST_REFERENCES);
+const ownReferences = () => references.filter(({ model }) => model === page.model.name);
+
+// Where the model has domains, a photo's style is read as that of the chosen one.
+async function readStyle(photo) {
+  const { style } = await tool('style', { model: page.model.name, photo, ...(page.domain && { domain: page.domain }) });
+  return { style, thumb: photo, model: page.model.name, domain: page.domain };
+}
+
+function addReferences(files) {
+  if (!files.length) return undefined;
+  return working(files.length > 1 ? 'Reading the photos’ styles …' : 'Reading the photo’s style …', async () => {
+    for (const file of files.slice(0, MOST_REFERENCES)) {
+      references = [await readStyle(await smaller(file, PHOTO_SIDE)), ...references].slice(0, MOST_REFERENCES);
+    }
+    notice(page.domain ? `Read as ${page.domain}. For a photo of another kind, choose that first.` : '');
+    useReference(references[0]);
+  });
+}
+
+function useExample(url) {
+  return working('Reading the photo’s style …', async () => {
+    references = [await readStyle(url), ...references].slice(0, MOST_REFERENCES);
     notice('');
     useReference(references[0]);
   });
 }
 
 function useReference(reference) {
+  if (reference.domain && reference.domain !== page.domain) {
+    page.domain = reference.domain;
+    renderWays();
+  }
   if (!spread({ style: reference.style }, true)) return notice('Every photo is locked: unlock some for the new style.');
   renderTiles();
   renderReferences();
+  if (isEmpty()) notice(`${FIRST_PLEASE().slice(0, -1)}: then photos come in the style of that picture, and around it.`);
   askNow();
-  if (!page.strokes.length) notice('Now draw: the photos will have the style of that picture, and styles around it.');
 }
 
 function renderReferences() {
-  const own = references.filter(({ model }) => model === page.model.name);
+  const own = ownReferences();
+  const ready = examplePhotos.filter(({ side, url }) => side === page.domain && !own.some(({ thumb }) => thumb === url));
   const strip = find('.references');
-  strip.hidden = !own.length;
-  strip.querySelector('.chips').replaceChildren(...own.map((reference) => {
-    const chip = document.createElement('span');
-    chip.className = 'chip';
-    chip.innerHTML = '<button type="button" class="use"><img alt=""></button><button type="button" class="drop">✕</button>';
-    const [use, drop] = chip.children;
-    use.firstChild.src = reference.thumb;
-    use.setAttribute('aria-label', 'Photos in the style of this picture');
-    use.title = 'Photos in the style of this picture, and around it';
-    drop.setAttribute('aria-label', 'Forget this picture');
-    use.addEventListener('click', () => useReference(reference));
-    drop.addEventListener('click', () => {
+  strip.hidden = !own.length && !ready.length;
+  strip.querySelector('.chips').replaceChildren(
+    ...own.map((reference) => chipOf(reference.thumb, reference.domain, () => useReference(reference), () => {
       references = references.filter((one) => one !== reference);
       renderReferences();
-    });
-    return chip;
-  }));
+    })),
+    ...ready.map(({ url }) => chipOf(url, page.domain, () => useExample(url))),
+  );
+}
+
+function chipOf(url, domain, onUse, onDrop) {
+  const chip = document.createElement('span');
+  chip.className = 'chip';
+  chip.innerHTML = '<button type="button" class="use"><img alt=""><i></i></button><button type="button" class="drop">✕</button>';
+  const [use, drop] = chip.children;
+  use.firstChild.src = url;
+  use.lastChild.textContent = onDrop && domain ? domain : '';
+  use.setAttribute('aria-label', onDrop ? 'Photos in the style of this picture' : 'Photos in the style of this example');
+  use.title = 'Photos in the style of this picture, and around it';
+  use.addEventListener('click', onUse);
+  drop.hidden = !onDrop;
+  drop.setAttribute('aria-label', 'Forget this picture');
+  if (onDrop) drop.addEventListener('click', onDrop);
+  return chip;
 }
 
 // --- between two tiles: in the large view ------------------------------------------------------------------------------
@@ -122,7 +150,7 @@ async function askMix() {
   let answer = null;
   try {
     answer = await ask({
-      session: `${session}-mix`, drawing: shown.drawing, model: shown.model, strokes: shown.strokes, sees: false,
+      session: `${session}-mix`, drawing: shown.drawing, model: shown.model, ...subject(shown), sees: false,
       tiles: [{ mix: [bare(shown.tiles[from]), bare(shown.tiles[other]), share] }],
     });
   } catch (problem) {

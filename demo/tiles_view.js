@@ -15,12 +15,30 @@ function openView(index) {
   view.querySelector('.what').textContent = `${page.shown.model} · ${described(tile)}`;
   view.querySelector('.told').textContent = '';
   view.querySelector('[data-do="like"]').hidden = !page.model.styles;
+  view.querySelector('[data-do="lock"]').hidden = Boolean(page.model.fixed);
+  view.querySelector('[data-do="paper"]').hidden = !nextWay(tile);
+  view.querySelector('.tip').textContent = `Drag over the picture: ${page.shown.photo ? 'before and after' : 'drawing and photo'}.`;
   for (const name of ['previous', 'next']) view.querySelector(`[data-do="${name}"]`).hidden = page.shown.tiles.length < 2;
   showLock();
   renderMix();
   if (view.open) return;
   view.showModal();
   view.focus();      // not its first slider: the arrow keys go from photo to photo
+}
+
+// Where a photo would go as the next input: the same paper, or that of the other direction; null where it fits none.
+function nextWay({ back }) {
+  const { ways } = page.model;
+  const next = ways.length && !back ? ways.find((way) => way !== page.shown.way) : page.shown.way || page.model;
+  return next?.mode === 'photo' ? next : null;
+}
+
+function ontoPaper() {
+  const tile = page.shown.tiles[viewed];
+  const next = nextWay(tile);
+  view.close();
+  if (page.model.ways.includes(next)) chooseWay(next, false);
+  drawingPad().drawing.set([], { photo: tile.image });
 }
 
 function showLock() {
@@ -46,6 +64,7 @@ const viewActions = {
   close: () => view.close(),
   lock: () => { toggleLock(viewed); showLock(); },
   like: () => { view.close(); moreLike(viewed); },
+  paper: ontoPaper,
   photo: () => saveHere(viewed),
   everything: () => saveHere(null),
   keep: keepMix,

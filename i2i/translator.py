@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from i2i.model_folder import ModelFolderError
 from i2i.serving import pictures
 from i2i.serving.bicyclegan import BicycleGANServer
 from i2i.serving.cyclegan import CycleGANServer
+from i2i.serving.devices import DTYPES, choose_device, faster_dtype
 from i2i.serving.pictures import DRAWING_SIZE, Picture
 from i2i.serving.pix2pix import Pix2PixServer
 from i2i.serving.starganv2 import StarGANv2Server
@@ -29,6 +29,8 @@ __all__ = ["DRAWING_SIZE", "Picture", "Translator", "choose_device"]
 
 Style = Any  # vector (S,), stack (n, S), a photo, or a sequence of photos
 
+JOB = {"x", "n", "seed", "seeds", "style"}  # what may differ from input to input in one call
+
 # Method in config.json -> how it answers.
 SERVERS = {
     "styled": StyledServer,
@@ -37,29 +39,6 @@ SERVERS = {
     "cyclegan": CycleGANServer,
     "starganv2": StarGANv2Server,
 }
-
-
-def choose_device(device: str = "auto") -> torch.device:
-    """ "auto": CUDA where there is one, else the CPU.
-
-    Raises:
-        ValueError: for an unknown device, or "cuda" without one.
-    """
-    if device not in ("auto", "cpu", "cuda") and not device.startswith("cuda:"):
-        raise ValueError(f"unknown device {device!r}: use auto, cpu or cuda")
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise ValueError(
-            "device cuda was asked for, but torch sees no CUDA GPU: use --device cpu, or install a CUDA torch"
-        )
-    return torch.device(device)
-
-
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-# bfloat16 must be this much faster before the CPU uses it: it costs a grey level of accuracy, and a check that is
-# close must not fall out differently the next time.
-WORTHWHILE = 0.75
 
 
 class Translator:
@@ -87,7 +66,7 @@ class Translator:
         self.input_kind: str = config["input"]["kind"]
         self.nets = nets.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
         self._server = SERVERS[config["method"]](name, config, self.nets, device)
-        self.dtype = DTYPES.get(dtype) or self._faster_dtype()
+        self.dtype = DTYPES.get(dtype) or faster_dtype(self._server.cast, self.warm_up, device, self.image_size)
         self._server.cast(self.dtype)
 
     @classmethod
@@ -163,25 +142,6 @@ class Translator:
             "data": self.config.get("data", {}),
         }
 
-    def _faster_dtype(self) -> torch.dtype:
-        """bfloat16 on CUDA; on the CPU whichever wins, by a margin, with pictures large enough to matter."""
-        if self.device.type == "cuda":
-            return torch.bfloat16
-        if self.image_size < 128:
-            return torch.float32
-        times = {}
-        for dtype in (torch.float32, torch.bfloat16):
-            self._server.cast(dtype)
-            self.warm_up()
-            rounds = []
-            for _ in range(3):
-                start = time.perf_counter()
-                self.warm_up()
-                rounds.append(time.perf_counter() - start)
-            times[dtype] = min(rounds)
-        faster = times[torch.bfloat16] < WORTHWHILE * times[torch.float32]
-        return torch.bfloat16 if faster else torch.float32
-
     def warm_up(self) -> None:
         """Run once on an empty page: the first call prepares kernels and takes several times as long as later ones."""
         domain = self.domains[0] if self.domains else None
@@ -252,18 +212,47 @@ class Translator:
             if seeds is not None or style is not None:
                 raise ValueError("plain gives the one answer without noise: leave seeds and style out")
             answers = self._server.answer(seen, [0], direction=direction, domain=domain, plain=True)
-        elif style is not None:
-            if seeds is not None:
-                raise ValueError("give seeds or style, not both")
-            vectors = self._given_styles(style, domain)
-            answers = self._server.answer_styles(seen, vectors, direction=direction)
         else:
-            if seeds is None:
-                if int(n) < 1:
-                    raise ValueError(f"n must be at least 1, got {n}")
-                seeds = range(int(seed), int(seed) + int(n))
-            answers = self._server.answer(seen, list(seeds), direction=direction, domain=domain)
+            noise = self._noise(n, seed, seeds, style, domain)
+            answers = self._server.answer_many([(seen, noise)], direction=direction, domain=domain)[0]
         return [pictures.write(y, self._server.output(direction), seen) for y in answers]
+
+    def sample_many(
+        self, jobs: Sequence[Mapping[str, Any]], *, direction: str | None = None, domain: str | None = None
+    ) -> list[list[Image.Image]]:
+        """Pictures for several inputs in one call, such as the drawings of several people: a list for each.
+
+        Where `rows_together` is above 1, all inputs are encoded in one batch and all their pictures decoded in batches
+        of at most so many; else they are answered one after another. A picture is the one that `sample` gives: the same
+        bytes on a CPU, at most two grey levels apart in float32 on a GPU.
+
+        Args:
+            jobs: for each input its own arguments of `sample`: {"x": input}, and with it "seeds", "style", "n" or
+                "seed".
+            direction, domain: as in `sample`, for all of them.
+
+        Raises:
+            ValueError: as in `sample`; if one job is at fault, none is answered.
+        """
+        self._server.check(direction, domain)
+        for k, job in enumerate(jobs):
+            if "x" not in job or not set(job) <= JOB:
+                held = ", ".join(job) or "nothing"
+                raise ValueError(f"job {k} has {held}: give x, and with it seeds, style, n or seed")
+        seen = [self.see(job["x"], direction=direction) for job in jobs]
+        own = [{name: value for name, value in job.items() if name != "x"} for job in jobs]
+        ready = [(x, self._noise(**noise, domain=domain)) for x, noise in zip(seen, own, strict=True)]
+        answers = self._server.answer_many(ready, direction=direction, domain=domain)
+        output = self._server.output(direction)
+        return [[pictures.write(y, output, x) for y in ys] for x, ys in zip(seen, answers, strict=True)]
+
+    @property
+    def rows_together(self) -> int:
+        """How many pictures of different inputs one pass holds at most; 1 where collecting inputs wins nothing.
+
+        That is on a CPU, which is no faster with a batch, and for methods that answer one input at a time.
+        """
+        return self._server.rows_together
 
     @property
     def directions(self) -> dict[str, str]:
@@ -332,6 +321,25 @@ class Translator:
         if size < stride or size % stride:
             raise ValueError(f"{self.name} answers at multiples of {stride} pixels, got size {size}")
         return size
+
+    def _noise(
+        self,
+        n: int = 4,
+        seed: int = 0,
+        seeds: Sequence[int] | None = None,
+        style: Style | None = None,
+        domain: str | None = None,
+    ) -> Tensor | list[int]:
+        """What makes the pictures of one input differ, as `sample` is told it: styles (n, S), or seeds."""
+        if style is not None:
+            if seeds is not None:
+                raise ValueError("give seeds or style, not both")
+            return self._given_styles(style, domain)
+        if seeds is not None:
+            return list(seeds)
+        if int(n) < 1:
+            raise ValueError(f"n must be at least 1, got {n}")
+        return list(range(int(seed), int(seed) + int(n)))
 
     def _given_styles(self, style: Style, domain: str | None = None) -> Tensor:
         length = self._server.style_length

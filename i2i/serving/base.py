@@ -11,6 +11,10 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+ROWS = 64  # answers in one pass of the net: what keeps a GPU busy, in a fraction of any GPU's memory
+
+Noise = Tensor | Sequence[int]  # styles (n, D), or n seeds
+
 
 def checked_seeds(seeds: Sequence[int]) -> list[int]:
     """Seeds as ints.
@@ -50,6 +54,8 @@ class Server:
         stride: sizes must be multiples of it; 0: only the model's own size.
         style_length: numbers in a style; 0: the model has no styles.
         directions: direction -> words for it; empty where the model translates one way only.
+        rows: answers that one pass makes at most; 1 on a CPU, where a batch is no faster and answers must not depend on
+            their batch-mates.
         generator: the net whose arithmetic is in `dtype`; `nets` keeps the weights as stored.
     """
 
@@ -59,6 +65,7 @@ class Server:
 
     def __init__(self, name: str, config: dict[str, Any], nets: nn.ModuleDict, device: torch.device):
         self.name, self.config, self.nets, self.device = name, config, nets, device
+        self.rows = 1 if device.type == "cpu" else ROWS
         self.cast(torch.float32)
 
     @classmethod
@@ -94,6 +101,7 @@ class Server:
         """The style (S,) of a photo, RGB and of any size."""
         raise ValueError(self._no_styles())
 
+    @torch.inference_mode()
     def answer(
         self,
         x: Tensor,
@@ -104,7 +112,11 @@ class Server:
         plain: bool = False,
     ) -> Tensor:
         """x (C, S, S) -> one answer a seed, (n, C', S, S) float32 on the CPU; `plain`: one answer without noise."""
-        self._refuse_direction(direction)
+        self.check(direction, domain)
+        return self._answer(x, checked_seeds(seeds), direction, domain, plain)
+
+    def _answer(self, x: Tensor, seeds: list[int], direction: str | None, domain: str | None, plain: bool) -> Tensor:
+        """`answer`, with its arguments checked: what a method without styles overrides."""
         if plain:
             raise ValueError(f"{self.name} has no plain mode: its noise is a style; give seeds or a style")
         return self.answer_styles(x, torch.from_numpy(self.styles(seeds, domain)))
@@ -112,6 +124,22 @@ class Server:
     def answer_styles(self, x: Tensor, styles: Tensor, *, direction: str | None = None) -> Tensor:
         """x (C, S, S) and styles (n, D) -> (n, C', S, S) float32 on the CPU."""
         raise ValueError(self._no_styles())
+
+    def answer_many(
+        self, jobs: Sequence[tuple[Tensor, Noise]], *, direction: str | None = None, domain: str | None = None
+    ) -> list[Tensor]:
+        """Inputs (C, S, S), each with its styles (n, D) or seeds -> answers (n, C', S, S) for each; here in turn."""
+        return [
+            self.answer_styles(x, noise, direction=direction)
+            if isinstance(noise, Tensor)
+            else self.answer(x, noise, direction=direction, domain=domain)
+            for x, noise in jobs
+        ]
+
+    @property
+    def rows_together(self) -> int:
+        """Answers to different inputs that one pass makes at most; 1: `answer_many` answers in turn."""
+        return 1
 
     def cycle(self, x: Tensor, direction: str | None = None) -> tuple[Tensor, Tensor]:
         """x (C, S, S) -> its answer (C', S, S), and the input again as the way back makes it from that answer."""

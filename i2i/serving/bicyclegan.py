@@ -54,8 +54,7 @@ class BicycleGANServer(Server):
     def answer_styles(self, x: Tensor, styles: Tensor, *, direction: str | None = None) -> Tensor:
         self._refuse_direction(direction)
         x = x[None].to(self.device, self.dtype).contiguous(memory_format=torch.channels_last)
-        step = 1 if self.device.type == "cpu" else len(styles)
-        parts = styles.to(self.device, self.dtype).split(step)
+        parts = styles.to(self.device, self.dtype).split(self.rows)
         with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
             answers = [self.generator(x.expand(len(part), -1, -1, -1), z=part) for part in parts]
         return torch.cat(answers).float().cpu()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -11,7 +10,7 @@ from torch import Tensor, nn
 
 from i2i.methods import cyclegan
 from i2i.methods.cyclegan import DIRECTIONS, OPPOSITE
-from i2i.serving.base import Server, checked_seeds, plain_arguments
+from i2i.serving.base import Server, plain_arguments
 
 
 class CycleGANServer(Server):
@@ -53,18 +52,8 @@ class CycleGANServer(Server):
     def blank(self, size: int) -> Tensor:
         return torch.ones(self.config["net"]["inputs" if self._way(None) == "AtoB" else "outputs"], size, size)
 
-    @torch.inference_mode()
-    def answer(
-        self,
-        x: Tensor,
-        seeds: Sequence[int],
-        *,
-        direction: str | None = None,
-        domain: str | None = None,
-        plain: bool = False,
-    ) -> Tensor:
-        self._refuse_domain(domain)
-        count = 1 if plain else len(checked_seeds(seeds))
+    def _answer(self, x: Tensor, seeds: list[int], direction: str | None, domain: str | None, plain: bool) -> Tensor:
+        count = 1 if plain else len(seeds)
         direction = self._way(direction)
         return self._translate(self._as_trained(x, direction), direction).float().cpu().repeat(count, 1, 1, 1)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -11,7 +10,7 @@ from torch import Tensor, nn
 
 from i2i.methods import pix2pix
 from i2i.nets.layers import use_own_statistics
-from i2i.serving.base import Server, checked_seeds, noise_of, plain_arguments
+from i2i.serving.base import Server, noise_of, plain_arguments
 
 
 class Pix2PixServer(Server):
@@ -31,31 +30,18 @@ class Pix2PixServer(Server):
         shared = {id(t): t for t in (*self.generator.parameters(), *self.generator.buffers())}
         self.noisy = use_own_statistics(copy.deepcopy(self.generator, shared))
 
-    @torch.inference_mode()
-    def answer(
-        self,
-        x: Tensor,
-        seeds: Sequence[int],
-        *,
-        direction: str | None = None,
-        domain: str | None = None,
-        plain: bool = False,
-    ) -> Tensor:
-        self._refuse_direction(direction)
-        self._refuse_domain(domain)
+    def _answer(self, x: Tensor, seeds: list[int], direction: str | None, domain: str | None, plain: bool) -> Tensor:
         width = self.config["net"].get("z", 0)
         x = x[None].to(self.device)
         # TF32 and kernels that add in any order would move pictures by more than rounding.
         with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
             if plain:
                 return self._run(self.generator, x, torch.zeros(1, width), None)
-            generators = [noise_of(seed) for seed in checked_seeds(seeds)]
+            generators = [noise_of(seed) for seed in seeds]
             z = torch.stack([torch.randn(width, generator=g) for g in generators])
-            # On a CPU a batch is no faster, and pictures cannot depend on batch-mates.
-            step = 1 if self.device.type == "cpu" else len(generators)
             parts = [
-                self._run(self.noisy, x, z[k : k + step], generators[k : k + step])
-                for k in range(0, len(generators), step)
+                self._run(self.noisy, x, z[k : k + self.rows], generators[k : k + self.rows])
+                for k in range(0, len(generators), self.rows)
             ]
         return torch.cat(parts)
 

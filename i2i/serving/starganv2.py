@@ -12,10 +12,11 @@ from torch import Tensor, nn
 
 from i2i.images import fit_square, photo_to_tensor
 from i2i.methods import starganv2
-from i2i.serving.base import Server, checked_seeds, noise_of, plain_arguments
+from i2i.serving.base import checked_seeds, noise_of, plain_arguments
+from i2i.serving.encoding import EncodingServer
 
 
-class StarGANv2Server(Server):
+class StarGANv2Server(EncodingServer):
     """A style belongs to a domain: seeds and reference photos become styles through that domain's heads."""
 
     def __init__(self, name: str, config: dict[str, Any], nets: nn.ModuleDict, device: torch.device):
@@ -69,15 +70,3 @@ class StarGANv2Server(Server):
         y = photo_to_tensor(fit_square(photo, self.config["size"]))
         number = self._number(domain)
         return starganv2.photo_code(self.nets, self.net, y[None].to(self.device), number)[0].float().cpu().numpy()
-
-    @torch.inference_mode()
-    def answer_styles(self, x: Tensor, styles: Tensor, *, direction: str | None = None) -> Tensor:
-        self._refuse_direction(direction)
-        x = x[None].to(self.device, self.dtype).contiguous(memory_format=torch.channels_last)
-        encoded = self.generator.encode(x)
-        answers = []
-        # One decoding for each style: on a CPU a batch is no faster, and pictures cannot depend on batch-mates.
-        step = 1 if self.device.type == "cpu" else len(styles)
-        for part in styles.to(self.device, self.dtype).split(step):
-            answers.append(self.generator.decode([f.expand(len(part), -1, -1, -1) for f in encoded], part))
-        return torch.cat(answers).float().cpu()

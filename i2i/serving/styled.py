@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import nn
 
 from i2i.images import fit_square, photo_to_tensor
 from i2i.methods import styled
-from i2i.serving.base import Server, checked_seeds, noise_of, plain_arguments
+from i2i.serving.base import checked_seeds, noise_of, plain_arguments
+from i2i.serving.encoding import EncodingServer
 
 
-class StyledServer(Server):
+class StyledServer(EncodingServer):
     """A style comes from a seed through the mapping network, or from a photo through the style encoder."""
 
     @classmethod
@@ -39,15 +40,3 @@ class StyledServer(Server):
         self._refuse_domain(domain)
         y = photo_to_tensor(fit_square(photo, self.config["size"]))
         return self.nets["style_encoder"](y[None].to(self.device))[0].float().cpu().numpy()
-
-    @torch.inference_mode()
-    def answer_styles(self, x: Tensor, styles: Tensor, *, direction: str | None = None) -> Tensor:
-        self._refuse_direction(direction)
-        x = x[None].to(self.device, self.dtype).contiguous(memory_format=torch.channels_last)
-        encoded = self.generator.encode(x)
-        photos = []
-        # One decoding for each style: on a CPU a batch is no faster, and pictures cannot depend on batch-mates.
-        step = 1 if self.device.type == "cpu" else len(styles)
-        for part in styles.to(self.device, self.dtype).split(step):
-            photos.append(self.generator.decode([f.expand(len(part), -1, -1, -1) for f in encoded], part))
-        return torch.cat(photos).float().cpu()

@@ -17,6 +17,7 @@ for folder in (HERE, ROOT):
 os.environ["GRADIO_RUN_HISTORY"] = "False"  # read when gradio is imported: events are not copied into the browser
 
 from fakes import FakeTranslator  # noqa: E402
+from page_user import HEAD, Page  # noqa: E402
 from PIL import Image, ImageDraw  # noqa: E402
 
 from demo.answers import Answers  # noqa: E402
@@ -86,3 +87,44 @@ def chromium():
         )
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def served():
+    """Address of a page with three stand-in models: edges, another edges, labels without styles."""
+    from demo import app  # gradio, which only the tests of the whole page need
+
+    translators = {
+        "edges2cats": FakeTranslator(),
+        "other": FakeTranslator("other", {}, "89abcdef"),
+        "facades": FakeTranslator("facades", {}, "76543210", kind="labels", has_styles=False),
+    }
+    answers = Answers(translators, Worker())
+    page = app.build_page(answers)
+    yield page.launch(prevent_thread_lock=True, quiet=True, **app.serving_options(answers))[1]
+    page.close()
+
+
+@pytest.fixture
+def open_page(chromium, served):
+    """A function that opens the page; when the test ends, the console must be free of errors."""
+    pages = []
+
+    def opened(fragment: str = "", **context) -> Page:
+        pages.append(Page(chromium, served, fragment, **context))
+        return pages[-1]
+
+    yield opened
+    problems = [problem for page in pages for problem in page.problems]
+    for page in pages:
+        page.context.close()
+    assert not problems
+
+
+@pytest.fixture
+def drawn(open_page):
+    """The page with a head on the paper, answered."""
+    page = open_page(permissions=["clipboard-read", "clipboard-write"])
+    page.draw(HEAD)
+    page.pictures()
+    return page

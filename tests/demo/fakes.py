@@ -20,6 +20,9 @@ class FakeTranslator:
     """
 
     image_size = 256
+    directions: dict = {}
+    domains: tuple = ()
+    rows_together = 1  # as on a CPU
 
     def __init__(
         self, name: str = "edges2cats", config: dict | None = None, weights_id: str = "0123abcd", kind: str = "edges",
@@ -31,8 +34,12 @@ class FakeTranslator:
             self.config["input"] = {"kind": "labels", "palette": LABELS}
         self.seconds = seconds  # a call takes
         self.calls: list[dict] = []
+        self.together: list[int] = []  # how many inputs came in each call for several
         self.threads: set[int] = set()
         self.warm = False
+
+    def sides(self, direction=None):
+        return self.config.get("input", {"kind": self.input_kind}), {"kind": "photo"}
 
     def warm_up(self):
         self.warm = True
@@ -50,7 +57,7 @@ class FakeTranslator:
         ink = np.asarray(x.convert("L").resize((64, 64))) < 200
         return torch.from_numpy(np.where(ink, -1.0, 1.0)[None].astype(np.float32))
 
-    def sample(self, x, n=4, seed=0, *, seeds=None, style=None):
+    def sample(self, x, n=4, seed=0, *, seeds=None, style=None, direction=None, domain=None):
         self.calls.append({"x": x, "n": n, "seed": seed, "seeds": seeds, "style": style})
         self.threads.add(threading.get_ident())
         time.sleep(self.seconds)
@@ -72,6 +79,10 @@ class FakeTranslator:
                 pixels = np.asarray(x) * 0.5 + colour / 2
             photos.append(Image.fromarray(pixels.astype(np.uint8)))
         return photos
+
+    def sample_many(self, jobs, *, direction=None, domain=None):
+        self.together.append(len(jobs))
+        return [self.sample(**job, direction=direction, domain=domain) for job in jobs]
 
 
 def coded(number: int) -> list[dict]:

@@ -207,9 +207,10 @@ def in_thread(work):
 
 
 def messages_of(answers, *asked) -> list[list[dict]]:
-    """All messages of requests that are made at once, a few milliseconds apart."""
+    """All messages of requests that are made at once: the first one runs, the others wait in their order."""
     async def one(k, this):
-        await asyncio.sleep(0.03 * k)
+        while k and not (answers.worker.served and answers.worker.served + answers.worker.waiting >= k):
+            await asyncio.sleep(0.005)
         return [message async for message in answers.answer(this)]
 
     async def every():
@@ -228,6 +229,14 @@ def test_who_waits_is_told_the_place_and_how_long(answers_of, monkeypatch):
     assert all(message["drawing"] == 2 for message in third)
     assert second[-1]["waited"] > 50
     assert {messages[-1]["state"] for messages in (first, second, third)} == {"pictures"}
+
+
+def test_a_slow_model_is_heard_of_while_it_answers(answers_of, monkeypatch):
+    monkeypatch.setattr("demo.answers._PATIENCE", 0.02)
+    monkeypatch.setattr("demo.answers._HEARTBEAT", 0.06)
+    (messages,) = messages_of(answers_of(FakeTranslator(seconds=0.4)), request(line()))
+    assert messages[-1]["state"] == "pictures" and len(messages) > 2
+    assert all(message == {"drawing": 7, "state": "working"} for message in messages[:-1])
 
 
 def test_a_newer_drawing_of_the_same_person_replaces_the_waiting_one(answers_of):

@@ -1,10 +1,11 @@
+import contextvars
 import threading
 import time
 from concurrent.futures import CancelledError
 
 import pytest
 
-from demo.batching import Busy, Superseded, Worker
+from demo.batching import Busy, Superseded, Together, Worker
 
 
 @pytest.fixture
@@ -130,3 +131,113 @@ def test_closing_refuses_those_who_wait():
 def test_a_line_needs_a_place():
     with pytest.raises(ValueError, match="got 0 places"):
         Worker(places=0)
+
+
+# --- jobs that share a call ------------------------------------------------------------------------------------------
+
+class Pot:
+    """A call for several jobs, numbers, that notes who was served with whom."""
+
+    def __init__(self, rows: int = 8):
+        self.calls: list[list[int]] = []
+        self.contexts: list[str] = []
+        self.together = Together(self._run, rows)
+
+    def _run(self, jobs):
+        self.calls.append(jobs)
+        self.contexts.append(WHO.get())
+        if 0 in jobs:
+            raise (ValueError if len(jobs) > 1 else ZeroDivisionError)("zero is impossible")
+        return [10 * job for job in jobs]
+
+
+WHO = contextvars.ContextVar("who", default="nobody")
+
+
+def results(tickets) -> list:
+    return [ticket.result.result(timeout=5) for ticket in tickets]
+
+
+def test_jobs_of_one_call_run_together_and_each_result_goes_to_its_own_ticket(worker):
+    gate, pot = Gate(worker), Pot()
+    tickets = [worker.submit(name, k, together=pot.together) for k, name in enumerate("abc", 1)]
+    assert [ticket.place for ticket in tickets] == [1, 2, 3]
+    gate.open()
+    assert results(tickets) == [10, 20, 30]
+    assert pot.calls == [[1, 2, 3]]
+    assert worker.served == 4
+    assert all(ticket.took == tickets[0].took for ticket in tickets)
+
+
+def test_a_call_holds_a_bounded_number_of_rows_and_nobody_overtakes_for_being_small(worker):
+    gate, pot = Gate(worker), Pot(rows=8)
+    sizes = {"a": 4, "b": 3, "c": 4, "d": 1, "e": 12, "f": 1}
+    tickets = [worker.submit(n, k, together=pot.together, rows=r) for k, (n, r) in enumerate(sizes.items(), 1)]
+    gate.open()
+    results(tickets)
+    assert pot.calls == [[1, 2], [3, 4], [5], [6]]  # one that is larger than a call runs by itself
+
+
+def test_on_a_cpu_everybody_is_served_alone_and_first_come(worker):
+    gate, pot = Gate(worker), Pot(rows=1)
+    tickets = [worker.submit(k, k, together=pot.together, rows=4) for k in (1, 2, 3)]
+    gate.open()
+    results(tickets)
+    assert pot.calls == [[1], [2], [3]]
+
+
+def test_other_calls_and_other_jobs_keep_their_places(worker):
+    gate, pot, other, order = Gate(worker), Pot(), Pot(), []
+    tickets = [
+        worker.submit("a", 1, together=pot.together),
+        worker.submit("b", 1, together=other.together),
+        worker.submit("c", lambda: order.append((len(pot.calls), len(other.calls)))),
+        worker.submit("d", 2, together=pot.together),
+        worker.submit("e", 2, together=other.together),
+    ]
+    gate.open()
+    results(tickets)
+    assert (pot.calls, other.calls) == ([[1, 2]], [[1, 2]])
+    assert order == [(1, 1)]
+
+
+def test_the_newest_job_of_a_session_is_the_one_that_is_shared(worker):
+    gate, pot = Gate(worker), Pot()
+    older, mate = (worker.submit(name, k, 0, pot.together) for k, name in ((1, "a"), (2, "b")))
+    newer = worker.submit("a", 3, 1, pot.together)
+    gate.open()
+    assert results([newer, mate]) == [30, 20] and pot.calls == [[3, 2]]
+    with pytest.raises(Superseded):
+        older.result.result(timeout=5)
+
+
+def test_one_that_fails_takes_nobody_along(worker):
+    gate, pot = Gate(worker), Pot()
+    tickets = [worker.submit(k, k, together=pot.together) for k in (1, 0, 2)]
+    gate.open()
+    assert results(tickets[::2]) == [10, 20]
+    with pytest.raises(ZeroDivisionError):
+        tickets[1].result.result(timeout=5)
+    assert pot.calls == [[1, 0, 2], [1], [0], [2]]
+    assert worker.run("a", lambda: 7) == 7
+
+
+def test_whoever_left_is_not_answered(worker):
+    gate, pot = Gate(worker), Pot()
+    tickets = [worker.submit(k, k, together=pot.together) for k in (1, 2, 3)]
+    tickets[1].result.cancel()
+    gate.open()
+    assert results(tickets[::2]) == [10, 30] and pot.calls == [[1, 3]]
+
+
+def test_alone_a_job_runs_in_the_context_of_whoever_asked(worker):
+    """Which on ZeroGPU says whose minutes are used; a shared call is nobody's."""
+    gate, pot, single = Gate(worker), Pot(), Pot(rows=1)
+    WHO.set("me")
+    try:
+        tickets = [worker.submit(k, k, together=p.together) for k, p in enumerate((pot, pot, single), 1)]
+    finally:
+        WHO.set("nobody")
+    gate.open()
+    results(tickets)
+    assert (pot.contexts, single.contexts) == (["nobody"], ["me"])

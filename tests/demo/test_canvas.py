@@ -30,7 +30,7 @@ def test_the_component_carries_what_the_script_needs():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"mode": "photo"}, "got the mode 'photo', expected one of edges, labels"),
+        ({"mode": "depth"}, "got the mode 'depth', expected one of edges, labels, photo"),
         ({"mode": "labels"}, "a canvas for label maps needs a palette"),
         ({"mode": "labels", "palette": []}, "needs a palette"),
     ],

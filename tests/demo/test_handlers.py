@@ -6,7 +6,7 @@ import pytest
 from fakes import FakeTranslator
 from PIL import Image
 
-from demo.handlers import Endpoints, check_drawable, facts, model_facts
+from demo.handlers import Endpoints, check_servable, facts, model_facts
 from demo.pictures import open_data_url
 
 
@@ -175,7 +175,8 @@ def test_what_the_page_s_script_knows_of_a_model(fake):
     assert facades["palette"][1] == {"name": "wall", "color": "#c83c00"}
 
 
-def test_models_for_which_nobody_can_draw():
-    check_drawable("a", FakeTranslator("a"))
-    with pytest.raises(ValueError, match="horse2zebra takes a photo as input, and the page draws edges or labels only"):
-        check_drawable("horse2zebra", FakeTranslator("horse2zebra", kind="photo"))
+def test_models_that_the_page_cannot_serve():
+    check_servable(FakeTranslator("a"))
+    check_servable(FakeTranslator("zebras", kind="photo"))
+    with pytest.raises(ValueError, match="depths takes depth as input, and the page makes edges, labels, photo"):
+        check_servable(FakeTranslator("depths", kind="depth"))

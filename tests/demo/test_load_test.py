@@ -34,8 +34,10 @@ def foreign(person: int, stroke: int, answer: dict) -> str | None:
 def serve():
     pages = []
 
-    def served(seconds: float, places: int = 64) -> str:
-        answers = Answers({"edges2cats": FakeTranslator(seconds=seconds)}, Worker(places))
+    def served(seconds: float, places: int = 64, rows_together: int = 1) -> str:
+        fake = FakeTranslator(seconds=seconds)
+        fake.rows_together = rows_together
+        answers = Answers({"edges2cats": fake}, Worker(places))
         page = app.build_page(answers)
         pages.append(page)
         return page.launch(prevent_thread_lock=True, quiet=True, **app.serving_options(answers))[1]
@@ -63,6 +65,13 @@ def test_everybody_s_newest_drawing_is_answered_in_turn_and_nobody_sees_another_
     assert numbers["busy"] == 0
     assert numbers["fewest_answers"] >= 0.4 * numbers["most_answers"] > 1  # in turn
     assert numbers["strokes"] > numbers["answers"]  # older drawings are dropped, that is the rule
+
+
+def test_in_calls_that_several_people_share_nobody_sees_another_s_drawing(serve):
+    numbers = summary(meet(serve(0.05, rows_together=24), PEOPLE, 3), [])
+    assert numbers["problems"] == []
+    assert numbers["newest_drawing_answered"] == PEOPLE
+    assert numbers["fewest_answers"] >= 0.4 * numbers["most_answers"] > 1
 
 
 def test_beyond_the_bound_people_are_told_and_asked_again(serve):

@@ -29,8 +29,12 @@ CROSS = [{"tool": "pen", "points": [[20, 20], [200, 220]]}, {"tool": "pen", "poi
 
 @pytest.fixture(scope="module")
 def served():
-    """(address, answers) of a page with two fake models."""
+    """(address, answers) of a page with two fake models of drawings and two of photos."""
     translators = {"edges2cats": FakeTranslator(), "other": FakeTranslator("other", {}, "89abcdef")}
+    translators["horse2zebra"] = FakeTranslator("horse2zebra", {}, kind="photo", has_styles=False)
+    translators["horse2zebra"].directions = {"AtoB": "horses to zebras", "BtoA": "zebras to horses"}
+    translators["coats"] = FakeTranslator("coats", {}, kind="photo")
+    translators["coats"].domains = ("grey", "orange")
     answers = Answers(translators, Worker())
     page = app.build_page(answers)
     _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **app.serving_options(answers))
@@ -81,7 +85,7 @@ def test_tools_are_posts_too(served):
     assert response.status_code == 400 and "Draw something" in response.json()["message"]
 
 
-@pytest.mark.parametrize("path", ["answer", "save", "style", "replay"])
+@pytest.mark.parametrize("path", ["answer", "save", "style", "replay", "clip", "matrix", "examples"])
 def test_what_is_no_request(served, path):
     url = served[0] + f"i2i/{path}"
     assert "not JSON" in httpx.post(url, content=b"{").json()["message"]
@@ -133,6 +137,8 @@ def test_sample_endpoint(client, cat):
         ({"model": "dogs"}, "Choose one of: edges2cats, other"),
         ({"n": 40}, "from 1 to 16"),
         ({"seed": -1}, "from 0 to"),
+        ({"direction": "AtoB"}, "edges2cats translates one way only"),
+        ({"domain": "orange"}, "edges2cats knows no domains"),
     ],
 )
 def test_sample_endpoint_says_what_is_wrong(client, cat, options, words):

@@ -1,23 +1,17 @@
-"""The folder of a Space: what is in it, that it runs by itself as on a Space, and how it reaches the Hub."""
+"""The folder of a Space: what is in it, and how it reaches the Hub."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import shutil
 import subprocess
 import sys
-import sysconfig
-import time
-import types
-import urllib.request
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 import yaml
-from PIL import Image
 
 sys.path.append(str(Path(__file__).parents[1]))
 
@@ -174,70 +168,6 @@ def test_by_default_every_bundled_model_goes_along():
     assert [one.name for one in choose(None)][0] == "edges2cats"
 
 
-# Running
-
-
-def on_a_space(home: Path, port: int) -> dict[str, str]:
-    """The environment of a Space. Site-packages come by PYTHONPATH, where .pth files, as those of an editable
-    installation, mean nothing; so this checkout is out of reach."""
-    paths = dict.fromkeys(sysconfig.get_paths()[name] for name in ("purelib", "platlib"))
-    return {
-        "PATH": os.environ["PATH"],
-        "HOME": str(home),
-        "PYTHONPATH": os.pathsep.join(paths),
-        "SYSTEM": "spaces",
-        "SPACE_ID": "someone/page",
-        "SPACE_HOST": "someone-page.hf.space",
-        "GRADIO_SERVER_NAME": "127.0.0.1",
-        "GRADIO_SERVER_PORT": str(port),
-        "OMP_NUM_THREADS": "1",
-        "no_proxy": "127.0.0.1",
-    }
-
-
-def test_the_folder_runs_by_itself_as_on_a_space(model, tmp_path, cat_drawing, free_port):
-    from gradio_client import Client, handle_file
-
-    out, port = tmp_path / "space", free_port()
-    build(out, [str(model)])
-    environment = on_a_space(tmp_path, port)
-    where = "from importlib.util import find_spec as f; import sys; print(f('i2i').origin, f('demo').origin, *sys.path)"
-    found = subprocess.run(
-        [sys.executable, "-S", "-c", where], cwd=out, env=environment, capture_output=True, text=True, check=True
-    ).stdout.split()
-    assert found[:2] == [str(out / "i2i" / "__init__.py"), str(out / "demo" / "__init__.py")]
-    assert str(ROOT) not in found
-
-    log = tmp_path / "log.txt"
-    with log.open("w") as output:
-        page = subprocess.Popen(
-            [sys.executable, "-S", "app.py"], cwd=out, env=environment, stdout=output, stderr=subprocess.STDOUT
-        )
-    try:
-        url = f"http://127.0.0.1:{port}/"
-        for _ in range(240):
-            assert page.poll() is None, log.read_text()
-            try:
-                html = urllib.request.urlopen(url, timeout=5).read().decode()
-                break
-            except OSError:
-                time.sleep(0.25)
-        else:
-            pytest.fail(f"no answer within a minute:\n{log.read_text()}")
-        assert "gradio" in html
-        Image.fromarray(cat_drawing).save(tmp_path / "cat.png")
-        client = Client(url, verbose=False, analytics_enabled=False)
-        answer = client.predict(
-            sketch=handle_file(tmp_path / "cat.png"), model="tiny", n=2, seed=5, api_name="/sample"
-        )
-        assert answer["model"] == "tiny" and answer["seeds"] == [5, 6]
-        assert len(answer["images"]) == 2 and answer["images"][0] != answer["images"][1]
-        assert answer["images"][0].startswith("data:image/")
-    finally:
-        page.terminate()
-        page.wait(timeout=20)
-
-
 # Publishing
 
 
@@ -303,58 +233,3 @@ def test_the_command_takes_hub_and_token_from_the_environment(hub, model, tmp_pa
     )
     assert ended.returncode == 0, ended.stderr
     assert f"{hub.url}/spaces/someone/page" in ended.stdout and ("space", "someone/page") in hub.repos
-
-
-# ZeroGPU
-
-
-@pytest.fixture
-def zero_gpu(monkeypatch):
-    """A function: demo/zero_gpu.py as it is where `spaces` is or is not, with an environment."""
-
-    def load(spaces=None, **environment):
-        monkeypatch.setitem(sys.modules, "spaces", spaces)  # None: importing it fails
-        monkeypatch.delenv("SPACES_ZERO_GPU", raising=False)
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)
-        spec = importlib.util.spec_from_file_location("zero_gpu_of_a_test", ROOT / "demo" / "zero_gpu.py")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
-
-    return load
-
-
-def fake_spaces():
-    """A stand-in for the package: its decorator notes what it was asked for."""
-    module = types.ModuleType("spaces")
-
-    def lend(duration):
-        def decorate(function):
-            def lent(*args):
-                return ("lent", duration, function(*args))
-
-            return lent
-
-        return decorate
-
-    module.GPU = lend
-    return module
-
-
-def test_without_spaces_functions_stay_as_they_are(zero_gpu):
-    module = zero_gpu()
-    assert module.gpu(len) is len and module.LIVE
-
-
-def test_on_zero_gpu_a_call_borrows_a_gpu_for_seconds_and_there_is_no_live_preview(zero_gpu):
-    module = zero_gpu(fake_spaces(), SPACES_ZERO_GPU="true")
-    what, seconds, result = module.gpu(len)("abc")
-    assert (what, result) == ("lent", 3) and 0 < seconds <= 15
-    assert module.gpu(len, duration=2)("")[1] == 2
-    assert not module.LIVE
-
-
-def test_a_space_without_zero_gpu_previews_live(zero_gpu):
-    """`spaces` is installed on every Space; it lends nothing on one with a CPU."""
-    assert zero_gpu(fake_spaces()).LIVE

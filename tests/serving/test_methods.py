@@ -251,3 +251,16 @@ def test_cuda_agrees_with_the_cpu(folders, models, cat_drawing, name):
     assert [p.tobytes() for p in both[0]] == [p.tobytes() for p in both[1]]
     for a, b in zip(models[name].sample(cat_drawing), both[0], strict=True):
         assert np.abs(pixels(a) - pixels(b)).max() <= 2
+
+
+@pytest.mark.parametrize("name", ["pix2pix", "bicyclegan"])
+def test_methods_without_a_batch_for_several_inputs_answer_in_turn(models, cat_drawing, name):
+    model = models[name]
+    model._server.rows = 3  # as on a GPU
+    try:
+        jobs = [{"x": cat_drawing, "seeds": [3, 9]}, {"x": cat_drawing[::-1].copy(), "n": 4}]
+        assert model.rows_together == 1
+        for pictures, job in zip(model.sample_many(jobs), jobs, strict=True):
+            assert [p.tobytes() for p in pictures] == [p.tobytes() for p in model.sample(**job)]
+    finally:
+        model._server.rows = 1

@@ -106,3 +106,20 @@ def test_a_folder_that_counts_wrong_is_refused(domain_model_folder, tmp_path):
     (folder / "config.json").write_text(json.dumps(config | {"domains": ["red", "green"]}))
     with pytest.raises(ModelFolderError, match="names 2 domains, its nets have 3"):
         Translator.from_pretrained(folder, device="cpu")
+
+
+def test_a_batch_of_several_photos(model, photos):
+    """What a GPU does: photos of several people encoded together, each decoded with its own styles."""
+    jobs = [{"x": photos[0], "seeds": [3, 9]}, {"x": photos[1], "style": model.styles([4], domain="red")}]
+    alone = model.sample_many(jobs, domain="blue")
+    assert [p.tobytes() for p in alone[0]] == [p.tobytes() for p in model.sample(**jobs[0], domain="blue")]
+    model._server.rows = 2
+    try:
+        together = model.sample_many(jobs, domain="blue")
+    finally:
+        model._server.rows = 1
+    for pictures, others in zip(together, alone, strict=True):
+        for one, other in zip(pictures, others, strict=True):
+            assert np.abs(pixels(one) - pixels(other)).max() <= 2
+    with pytest.raises(ValueError, match="domain"):
+        model.sample_many(jobs)

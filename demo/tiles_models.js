@@ -1,0 +1,154 @@
+// Models, the directions and domains that some have, and states that come back from links, files and the history.
+const HINTS = { edges: 'draw something …', labels: 'paint something …', photo: '' };
+
+// What the page knows and shows of a model; its tiles and what is asked stay as they are.
+function takeModel(model) {
+  page.model = model;
+  page.way = model.ways[0] || null;
+  page.domain = model.domains[0] || null;
+  find('[data-do="style"]').hidden = !model.styles;
+  const clip = model.styles && model.mode === 'photo';
+  find('[data-do="replay"] span').textContent = clip ? 'Clip' : 'Replay';
+  find('[data-do="replay"]').title = clip ? 'An animation: the styles pass into one another'
+    : 'An animation: the drawing grows, and the photos with it';
+  drawingPad().drawing.setSide(model.side);
+  renderWays();
+  loadShelf();
+}
+
+function chooseModel(name, asked = true) {
+  const model = props.models.find((one) => one.name === name);
+  if (!model || model === page.model && asked) return;
+  const before = page.model;
+  takeModel(model);
+  // Styles are a model's own, and so is what a model without noise shows.
+  if (model.fixed || before.fixed) page.tiles = firstTiles();
+  else page.tiles = page.tiles.map((tile) => (tile.seed === undefined ? freshTile() : { ...seeded(tile.seed), ...(tile.locked && { locked: true }) }));
+  find('.model select').value = name;
+  for (const [selector, words] of [['h1', model.title], ['p', model.invitation]]) {
+    const place = document.querySelector(`#title ${selector}`);
+    if (place) place.textContent = words;
+  }
+  const facts = document.querySelector('.facts');
+  if (facts) facts.innerHTML = model.facts;
+  const sent = changePaper(model.hint);
+  renderTiles();
+  renderReferences();
+  if (asked && !sent) askNow();
+}
+
+// The paper that model and direction need; true where it is another one: then the canvas sends what lies on it.
+function changePaper(hint) {
+  const { drawing } = drawingPad();
+  const { mode, palette } = needed();
+  drawing.setHint?.(hint);
+  return drawing.setMode(mode, palette);
+}
+
+// --- directions and domains ------------------------------------------------------------------------------------------
+
+function renderWays() {
+  const { ways, domains } = page.model;
+  const row = find('.ways');
+  const choices = ways.length > 1 ? ways.map((way) => [`${way.from} → ${way.to}`, way === page.way, () => chooseWay(way)])
+    : domains.map((name) => [name, name === page.domain, () => chooseDomain(name)]);
+  row.hidden = !choices.length;
+  row.classList.toggle('long', ways.length > 1);
+  row.setAttribute('aria-label', ways.length > 1 ? 'Direction' : 'What the photo becomes');
+  row.replaceChildren(...choices.map(([words, chosen, onChoose]) => {
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.textContent = words;
+    button.setAttribute('role', 'radio');
+    button.setAttribute('aria-checked', String(chosen));
+    button.tabIndex = chosen ? 0 : -1;
+    button.addEventListener('click', onChoose);
+    return button;
+  }));
+}
+
+element.querySelector('.ways').addEventListener('keydown', (event) => {
+  const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+  if (!by) return;
+  event.preventDefault();
+  const all = [...find('.ways').children];
+  all[(all.findIndex((one) => one.tabIndex === 0) + by + all.length) % all.length].click();
+  find('.ways [aria-checked="true"]').focus();
+});
+
+function chooseWay(way, asking = true) {
+  if (way === page.way) return;
+  page.way = way;
+  renderWays();
+  renderTiles();
+  loadShelf();
+  const sent = changePaper(way.mode === page.model.mode ? page.model.hint : HINTS[way.mode]);
+  if (asking && !sent) askNow();
+}
+
+// Locked photos keep their domain.
+function chooseDomain(name) {
+  page.domain = name;
+  page.tiles = page.tiles.map((tile) => (tile.locked ? tile : tile.seed === undefined ? freshTile() : seeded(tile.seed)));
+  renderWays();
+  renderTiles();
+  renderReferences();
+  askNow();
+}
+
+// --- example photos of the model's folder ----------------------------------------------------------------------------
+
+const shelves = new Map();     // model → promise of [{id, name, side, url}, …]
+let examplePhotos = [];        // of the model on the page
+
+async function loadShelf() {
+  const { model, way } = page;
+  if (needed().mode !== 'photo') return;
+  if (!shelves.has(model.name)) {
+    shelves.set(model.name, tool('examples', { model: model.name }).then(({ photos }) => photos).catch(() => []));
+  }
+  const photos = await shelves.get(model.name);
+  if (model !== page.model || way !== page.way) return;
+  examplePhotos = photos;
+  drawingPad().drawing.setShelf(way ? photos.filter(({ side }) => side === way.start) : photos);
+  renderReferences();
+}
+
+// --- states ----------------------------------------------------------------------------------------------------------
+
+const PHOTO_URL = /^data:image\/(jpeg|png|webp);base64,/;
+
+// A state from a link, a saved file or the history: what was on the paper, model, tiles.
+async function restore(state, source = '') {
+  const { strokes, photo = null, tiles: coming, direction } = state;
+  const sound = ({ seed, style, back } = {}) => back === true || (Number.isInteger(seed) && seed >= 0 && seed <= LARGEST_SEED) || typeof style === 'string';
+  if (!Array.isArray(strokes) || !Array.isArray(coming) || !coming.length || coming.length > MOST || !coming.every(sound) ||
+      (photo !== null && !PHOTO_URL.test(photo))) {
+    throw new Error(`${source || 'This'} holds no drawing of this page.`);
+  }
+  const facts = props.models.find((one) => one.name === state.model);
+  let words = '';
+  if (!facts && (photo !== null) !== (needed().mode === 'photo')) {
+    throw new Error(`${source} was made with the model ${state.model}, which is not here, and ${page.model.name} takes other pictures.`);
+  }
+  if (!facts) words = `${source} was made with the model ${state.model}, which is not here: ${page.model.name} answers instead.`;
+  else if (facts.weights !== state.weights) {
+    words = `${source} was made with other weights of ${facts.name} (${state.weights}, here ${facts.weights}): these photos differ from the ones it was made for.`;
+  }
+  if (facts && facts !== page.model) chooseModel(facts.name, false);
+  const way = page.model.ways.find(({ id }) => id === direction);
+  if (way) chooseWay(way, false);
+  page.fresh = Math.max(page.fresh, ...coming.map(({ seed }) => (seed ?? -1) + 1));
+  page.tiles = page.model.fixed ? firstTiles() : coming.filter(({ back }) => !back).map((tile) => ({
+    ...restoredTile(tile, facts), ...(tile.locked && { locked: true }),
+  }));
+  if (!page.tiles.length) page.tiles = firstTiles();
+  renderTiles();
+  drawingPad().drawing.set(strokes, { photo });      // the canvas sends it, and that asks
+  notice(words, Boolean(words));
+}
+
+function restoredTile(tile, facts) {
+  if (tile.style) return facts?.styles ? bare(tile) : freshTile();
+  return { seed: tile.seed, ...(page.domain && { domain: page.model.domains.includes(tile.domain) ? tile.domain : page.domain }) };
+}

@@ -1,0 +1,58 @@
+"""Where a model runs, and in which arithmetic."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import torch
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+# bfloat16 must be this much faster before the CPU uses it: it costs a grey level of accuracy, and a check that is
+# close must not fall out differently the next time.
+WORTHWHILE = 0.75
+
+
+def choose_device(device: str = "auto") -> torch.device:
+    """ "auto": CUDA where there is one, else the CPU.
+
+    Raises:
+        ValueError: for an unknown device, or "cuda" without one.
+    """
+    if device not in ("auto", "cpu", "cuda") and not device.startswith("cuda:"):
+        raise ValueError(f"unknown device {device!r}: use auto, cpu or cuda")
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise ValueError(
+            "device cuda was asked for, but torch sees no CUDA GPU: use --device cpu, or install a CUDA torch"
+        )
+    return torch.device(device)
+
+
+def faster_dtype(
+    cast: Callable[[torch.dtype], None], run: Callable[[], None], device: torch.device, size: int
+) -> torch.dtype:
+    """bfloat16 on CUDA; on the CPU whichever wins, by a margin, with pictures large enough to matter.
+
+    Args:
+        cast: makes the model compute in a dtype.
+        run: makes it answer once.
+        device: where it runs.
+        size: height and width of its pictures, pixels.
+    """
+    if device.type == "cuda":
+        return torch.bfloat16
+    if size < 128:
+        return torch.float32
+    times = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        cast(dtype)
+        run()
+        rounds = []
+        for _ in range(3):
+            start = time.perf_counter()
+            run()
+            rounds.append(time.perf_counter() - start)
+        times[dtype] = min(rounds)
+    return torch.bfloat16 if times[torch.bfloat16] < WORTHWHILE * times[torch.float32] else torch.float32

@@ -1,0 +1,171 @@
+"""Photos on the paper in a real browser, with a tiny CycleGAN: what people give, draw on, turn round and save."""
+
+import base64
+import io
+
+import numpy as np
+import pytest
+from fakes import FakeTranslator
+from photo_models import loaded, make_cyclegan, photo, png_bytes
+from PIL import Image
+
+from demo import app
+from demo.answers import Answers
+from demo.batching import Worker
+from demo.metadata import state_of
+
+pytestmark = pytest.mark.browser
+
+SPOTS = {"name": "spots.png", "mimeType": "image/png", "buffer": png_bytes(photo(5, 300, 200))}
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """Address of a page with a CycleGAN of photos, one that starts from label maps, and a stand-in for drawings."""
+    folder = tmp_path_factory.mktemp("models")
+    translators = {
+        "cats": loaded(make_cyclegan(folder / "cats")),
+        "houses": loaded(make_cyclegan(folder / "houses", labels=True)),
+        "edges2cats": FakeTranslator(),
+    }
+    page = app.build_page(answers := Answers(translators, Worker()))
+    yield page.launch(prevent_thread_lock=True, quiet=True, **app.serving_options(answers))[1]
+    page.close()
+
+
+@pytest.fixture
+def given(open_page):
+    """The page with a photo on the paper, answered."""
+    page = open_page()
+    page.page.set_input_files(".pad .picker", SPOTS)
+    page.pictures()
+    return page
+
+
+def captions(page) -> list[str]:
+    return page.page.eval_on_selector_all(".grid figcaption", "captions => captions.map(c => c.textContent)")
+
+
+def paper(page) -> np.ndarray:
+    """What the paper shows, as the script hands it out."""
+    url = page.page.evaluate("document.querySelector('.pad').drawing.image()")
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))).convert("RGB"), float)
+
+
+def test_a_photo_and_beside_its_translation_the_way_back(open_page):
+    page = open_page()
+    assert page.page.inner_text("h1") == "Red cats to grey cats, and back"
+    with page.page.expect_file_chooser() as chooser:
+        page.press("Choose a photo or drop or paste one here")
+    chooser.value.set_files([SPOTS])
+    assert len(set(page.pictures())) == 2
+    assert captions(page) == ["grey cats", "back to red cats"]
+    middle = np.asarray(photo(5, 300, 200).crop((50, 0, 250, 200)).resize((256, 256)), float)
+    assert np.abs(paper(page) - middle).mean() < 8
+    assert "middle of the photo" in page.page.inner_text(".pad .note")
+    for name in ("New samples", "Fewer photos"):  # there is no noise: nothing else could come
+        assert not page.page.get_by_role("button", name=name).is_visible()
+
+
+def test_photos_come_by_drop_and_from_the_shelf(open_page):
+    page = open_page()
+    page.drop(base64.b64encode(SPOTS["buffer"]).decode())
+    dropped = page.pictures()
+    page.page.click(".shelf button:nth-child(2)")
+    shelf = page.pictures()
+    assert shelf != dropped
+    page.press("Undo")
+    assert page.pictures() == dropped
+    page.drop(base64.b64encode(b"words").decode(), "words.txt", "text/plain")
+    page.page.wait_for_selector(".pad .note.alarm")
+    assert "words.txt is not a picture" in page.page.inner_text(".pad .note")
+
+
+def test_drawing_on_a_photo_and_taking_it_away_again(given):
+    plain, ground = given.pictures(), paper(given)
+    given.page.click('.swatches [aria-label="red"]')
+    given.draw([(0.2, 0.5), (0.8, 0.5)])
+    inked = given.pictures()
+    assert inked != plain and (np.abs(paper(given)[128, 128] - (192, 57, 43)) < 12).all()
+    given.press("Eraser")
+    given.draw([(0.1, 0.5), (0.9, 0.5)])
+    assert given.pictures() == plain and np.abs(paper(given) - ground).max() < 3
+    given.press("Undo")
+    assert given.pictures() == inked
+    given.press("Clear")
+    assert given.pictures() == plain
+    given.press("Clear")
+    given.wait(".tiles[data-state=empty]")
+    assert given.page.is_visible(".pad .choose") and "Choose a photo" in given.page.inner_text(".invite")
+    given.page.keyboard.press("Control+z")
+    assert given.pictures() == plain
+
+
+def test_a_colour_from_the_photo(given):
+    given.press("Pick")
+    given.page.mouse.click(*given.place(0.3, 0.3))
+    ink = given.page.input_value(".own input")
+    want = paper(given)[76, 76]
+    assert np.abs(np.array([int(ink[i : i + 2], 16) for i in (1, 3, 5)]) - want).max() < 10
+    given.draw([(0.6, 0.6), (0.9, 0.9)])
+    given.pictures()
+    assert given.strokes()[0]["color"] == ink
+
+
+def test_the_other_direction(given):
+    there = given.pictures()
+    shelf = given.page.locator(".shelf button").count()
+    given.page.get_by_role("radio", name="grey cats → red cats").click()
+    back = given.pictures()
+    assert not set(back) & set(there)
+    assert captions(given) == ["red cats", "back to grey cats"]
+    given.page.wait_for_function("count => document.querySelectorAll('.shelf button').length !== count", arg=shelf)
+    given.tile(1).click()
+    assert given.page.inner_text(".view .what") == "cats · grey cats to red cats"
+    given.press("Onto the paper")  # and round again
+    chosen = "document.querySelector('.ways [aria-checked=true]').textContent"
+    given.page.wait_for_function(f"{chosen} === 'red cats → grey cats'")
+    assert not set(given.pictures()) & set(back)
+
+
+def test_a_saved_file_brings_photo_drawing_and_direction_back(given, open_page):
+    given.page.get_by_role("radio", name="grey cats → red cats").click()
+    given.draw([(0.2, 0.3), (0.8, 0.6)])
+    shown = given.pictures()
+    given.press("Link")
+    assert "no photo" in given.notice() and "PNG" in given.notice()
+    with given.page.expect_download() as waiting:
+        given.press("Save")
+    with open(waiting.value.path(), "rb") as file:
+        saved = file.read()
+    assert state_of(saved)["photo"].startswith("data:image/jpeg")
+    other = open_page()
+    other.drop(base64.b64encode(saved).decode())
+    assert other.pictures() == shown
+    assert len(other.strokes()) == 1 and captions(other)[0] == "red cats"
+
+
+def test_a_direction_that_starts_from_a_label_map(given):
+    given.page.select_option(".model select", "houses")
+    given.wait(".tiles[data-state=empty]")
+    assert given.page.get_attribute(".pad", "data-mode") == "labels"
+    given.draw([(0.2, 0.5), (0.8, 0.5)])
+    painted = given.pictures()
+    given.page.click(".ways button:nth-child(2)")
+    assert given.page.get_attribute(".pad", "data-mode") == "photo"  # the photo is still there
+    assert given.pictures() != painted
+    given.page.select_option(".model select", "edges2cats")
+    given.wait(".tiles[data-state=empty]")
+    given.draw([(0.2, 0.5), (0.8, 0.5)])
+    assert len(given.pictures()) == 4
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_on_a_phone(open_page, scheme):
+    page = open_page(viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True, color_scheme=scheme)
+    page.page.set_input_files(".pad .picker", SPOTS)
+    page.pictures()
+    assert page.page.evaluate("document.documentElement.scrollWidth") <= 360
+    for selector in (".swatches button", ".shelf button", ".ways button", ".grid figure"):
+        boxes = [one.bounding_box() for one in page.page.locator(selector).all()]
+        assert boxes and all(box["width"] >= 24 and box["height"] >= 24 for box in boxes)
