@@ -95,7 +95,8 @@ _SHORTCUTS = [
     ("Ctrl+Shift+Z or Ctrl+Y", "Redo"), ("Delete", "Clear the paper"), ("Esc", "Give up the stroke under the pen"),
     ("+ and −", "Zoom; also Ctrl and wheel, or two fingers"), ("0", "All of the paper"),
     ("Space", "Hold and drag: move the paper; also the wheel"), ("V", "What the network sees"), ("X", "An example"),
-    ("Ctrl+V", "Paste a photo or a sketch"), ("?", "This list"),
+    ("Ctrl+V", "Paste a photo or a sketch"), ("N", "New samples"), ("C", "Link"), ("S", "Save everything"),
+    ("H", "History"), ("← → and 1 … 9", "In the large view: another photo"), ("?", "This list"),
 ]  # fmt: skip
 
 

@@ -16,6 +16,7 @@ function note(words, { alarm = false, action = null, onAction = null } = {}) {
   button.hidden = !action;
   button.textContent = action || '';
   button.onclick = onAction;
+  if (alarm) place.scrollIntoView({ block: 'nearest' });
 }
 
 // Is it lines on paper? Most of a sketch has one shade and hardly any colour.

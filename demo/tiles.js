@@ -314,6 +314,7 @@ const KEYS = { n: newSamples, s: saveAll, c: () => working('', copyLink), h: () 
 document.addEventListener('keydown', (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]')) return;
   if (event.target.closest('input, textarea, select, [contenteditable]')) return;
+  if (document.querySelector('.pad .letters')?.checked === false) return;      // single keys are switched off
   const action = KEYS[event.key.toLowerCase()];
   if (action) { event.preventDefault(); action(); }
 });

@@ -44,7 +44,7 @@ async function askRoute(request, onPlace) {
       }
     }
     if (text.trim()) message = JSON.parse(text);
-    if (!message || message.state === 'waiting') throw new Lost('The answer broke off.');
+    if (!message || message.state === 'waiting' || message.state === 'working') throw new Lost('The answer broke off.');
     return message;
   } catch (problem) {
     throw problem instanceof Lost ? problem : new Lost('The server does not answer.');

@@ -104,15 +104,10 @@ def test_without_a_model_all_bundled_ones_cats_first(loading):
     assert loading == [(name, "cpu") for name in names]  # each once
 
 
-def test_models_that_nobody_can_draw_for(loading, monkeypatch):
-    def photos(name, device):
-        return FakeTranslator(name, kind="photo" if name == "horse2zebra" else "edges")
-
-    monkeypatch.setattr(app.Translator, "from_pretrained", photos)
-    monkeypatch.setattr(app, "bundled_models", lambda: ["edges2cats", "horse2zebra"])
-    assert list(app.load_translators(None, "cpu")) == ["edges2cats"]  # left out of the page
-    with pytest.raises(ValueError, match="horse2zebra takes a photo as input"):
-        app.load_translators(["horse2zebra"], "cpu")  # asked for by name: told
+def test_models_whose_input_the_page_cannot_make(monkeypatch):
+    monkeypatch.setattr(app.Translator, "from_pretrained", lambda name, device: FakeTranslator(name, kind="depth"))
+    with pytest.raises(ValueError, match="depth2room takes depth as input, and the page makes edges, labels, photo"):
+        app.load_translators(["depth2room"], "cpu")
 
 
 def test_models_in_the_order_asked_and_equal_names_kept_apart(loading):
