@@ -234,7 +234,7 @@ function setState(state, drawing) {
 }
 
 function showEmpty() {
-  shown = sent;            // whatever is still on its way comes too late
+  shown = ++sent;          // whatever is still on its way, or being decoded, comes too late
   page.shown = null;
   stale = false;
   for (const image of find('.grid').querySelectorAll('img')) { image.hidden = true; image.removeAttribute('src'); }
