@@ -69,7 +69,7 @@ def example_photos(translator) -> list[tuple[dict, Image.Image]]:
     At most MOST of a subfolder; none for a model that takes drawings, or without a folder. A picture that cannot be
     read is left out, and the log says so: examples are no reason not to start.
     """
-    folder = getattr(translator, "_folder", None)
+    folder = translator.folder
     directions = list(translator.directions) or [None]
     if folder is None or all(mode_of(translator, direction) != "photo" for direction in directions):
         return []

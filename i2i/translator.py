@@ -52,6 +52,7 @@ class Translator:
         input_kind: "edges", "labels", "photo", "gray" (lightness alone) or "hole" (the centre is missing).
         device: where it runs.
         dtype: of the generator's arithmetic, float32 or bfloat16; styles are always computed in float32.
+        folder: the model folder that it was loaded from, or None.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class Translator:
         if dtype != "auto" and dtype not in DTYPES:
             raise ValueError(f"unknown dtype {dtype!r}: use auto, {' or '.join(DTYPES)}")
         self.name, self.config, self.device = name, config, device
-        self._folder: Path | None = None  # where it came from
+        self.folder: Path | None = None
         self.weights_id: str = config["sha256"][:8]
         self.image_size: int = config["size"]
         self.input_kind: str = config["input"]["kind"]
@@ -102,7 +103,7 @@ class Translator:
         model_folder.load_weights(folder, config, nets)
         name = Path(folder).resolve().name if "name" not in config else config["name"]
         translator = cls(name, config, nets, where, dtype)
-        translator._folder = Path(folder)
+        translator.folder = Path(folder)
         return translator
 
     def save_pretrained(self, folder: str | os.PathLike, card: str | None = None) -> None:
@@ -121,8 +122,8 @@ class Translator:
         Raises:
             ModelFolderError: if there is no token, or the Hub refuses; it says what to do.
         """
-        if self._folder is not None:
-            return hub.push(self._folder, repo_id, token=token, private=private)
+        if self.folder is not None:
+            return hub.push(self.folder, repo_id, token=token, private=private)
         with tempfile.TemporaryDirectory() as place:
             folder = Path(place) / "model"
             self.save_pretrained(folder)

@@ -23,6 +23,7 @@ class FakeTranslator:
     directions: dict = {}
     domains: tuple = ()
     rows_together = 1  # as on a CPU
+    folder = None
 
     def __init__(
         self, name: str = "edges2cats", config: dict | None = None, weights_id: str = "0123abcd", kind: str = "edges",
