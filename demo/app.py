@@ -26,6 +26,7 @@ os.environ.setdefault("GRADIO_RUN_HISTORY", "False")  # drawings are not kept in
 from demo.zero_gpu import LIVE  # noqa: E402  first: before torch
 
 import gradio as gr  # noqa: E402  # isort: skip
+import torch  # noqa: E402
 
 from demo.answers import Answers  # noqa: E402
 from demo.batching import Worker  # noqa: E402
@@ -273,12 +274,29 @@ def load_translators(models: list[str] | None, device: str) -> dict[str, Transla
     return translators
 
 
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def model_threads(host: str) -> int | None:
+    """Threads for the models where visitor and page share the machine: one less than its cores, which the browser gets.
+
+    On two cores an answer is on the screen sooner so (`demo/latency.py`), though the model alone takes longer. None,
+    for all cores, where others are served, and where OMP_NUM_THREADS says it.
+    """
+    if host not in LOOPBACK or os.environ.get("OMP_NUM_THREADS"):
+        return None
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores - 1)
+
+
 def main(argv: list[str] | None = None) -> int:
     """Serve the page until Ctrl-C. Returns the exit code: 0, or 2 after one line on stderr."""
     options = parse_options(argv)
     try:
         check_address(options.host, options.port)
         choose_device(options.device)
+        if threads := model_threads(options.host):
+            torch.set_num_threads(threads)
         answers = Answers(load_translators(options.model, options.device), Worker())
         page = build_page(answers, page_address(options.space_url))
         page.launch(

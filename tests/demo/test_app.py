@@ -115,6 +115,17 @@ def test_models_in_the_order_asked_and_equal_names_kept_apart(loading):
     assert list(translators) == ["model", "b", "model (00000003)"]
 
 
+def test_a_visitor_on_the_same_machine_keeps_a_core_for_the_browser(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(app.os, "sched_getaffinity", lambda process: {0, 1, 2, 3}, raising=False)
+    assert app.model_threads("127.0.0.1") == app.model_threads("localhost") == 3
+    assert app.model_threads("0.0.0.0") is None  # others are served: all cores
+    monkeypatch.setattr(app.os, "sched_getaffinity", lambda process: {0}, raising=False)
+    assert app.model_threads("::1") == 1
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
+    assert app.model_threads("127.0.0.1") is None
+
+
 # --- where links point to --------------------------------------------------------------------------------------------
 
 def test_links_point_to_the_space_or_to_what_is_given(monkeypatch):
