@@ -195,14 +195,14 @@ def _lines(ink: np.ndarray) -> np.ndarray:
     reach = 2 * round(min(1.4 * half_width, 0.6 * least)) + 1
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
     broad = cv2.morphologyEx(ink.astype(np.uint8), cv2.MORPH_OPEN, disc, borderValue=0)
-    lines = centre.copy()
     count, patches = cv2.connectedComponents(broad, connectivity=8)
-    for label in range(1, count):
-        patch = patches == label
-        radius = float(depth[patch].max())
-        if radius >= least and np.count_nonzero(patch) <= _COMPACT * (2 * radius) ** 2:
-            inside = cv2.erode(patch.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=0) > 0
-            lines = (lines & ~patch) | (patch & ~inside)
+    area, radius = np.bincount(patches.ravel(), minlength=count), np.zeros(count, np.float32)
+    np.maximum.at(radius, patches[broad > 0], depth[broad > 0])
+    filled = (radius >= least) & (area <= _COMPACT * (2 * radius) ** 2)
+    filled[0] = False
+    patch = filled[patches]
+    inside = cv2.erode(patch.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=0) > 0
+    lines = (centre & ~patch) | (patch & ~inside)
     return thin(lines)
 
 
