@@ -6,12 +6,17 @@ import base64
 import dataclasses
 import io
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
 
+from demo import app
+from demo.answers import Answers
+from demo.batching import Worker
 from i2i import Translator, model_folder
 from i2i.methods.cyclegan import CycleGANConfig
 from i2i.methods.cyclegan import serving_nets as cyclegan_nets
@@ -83,3 +88,11 @@ def make_starganv2(folder: Path) -> Path:
 
 def loaded(folder: Path) -> Translator:
     return Translator.from_pretrained(folder, "cpu", "float32")
+
+
+@contextmanager
+def page_of(translators: dict) -> Iterator[str]:
+    """Address of a page with these models, closed afterwards."""
+    page = app.build_page(answers := Answers(translators, Worker()))
+    yield page.launch(prevent_thread_lock=True, quiet=True, **app.serving_options(answers))[1]
+    page.close()

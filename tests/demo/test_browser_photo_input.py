@@ -6,12 +6,9 @@ import io
 import numpy as np
 import pytest
 from fakes import FakeTranslator
-from photo_models import loaded, make_cyclegan, photo, png_bytes
+from photo_models import loaded, make_cyclegan, page_of, photo, png_bytes
 from PIL import Image
 
-from demo import app
-from demo.answers import Answers
-from demo.batching import Worker
 from demo.metadata import state_of
 
 pytestmark = pytest.mark.browser
@@ -28,9 +25,8 @@ def served(tmp_path_factory):
         "houses": loaded(make_cyclegan(folder / "houses", labels=True)),
         "edges2cats": FakeTranslator(),
     }
-    page = app.build_page(answers := Answers(translators, Worker()))
-    yield page.launch(prevent_thread_lock=True, quiet=True, **app.serving_options(answers))[1]
-    page.close()
+    with page_of(translators) as address:
+        yield address
 
 
 @pytest.fixture

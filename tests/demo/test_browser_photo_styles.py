@@ -4,12 +4,8 @@ import base64
 import io
 
 import pytest
-from photo_models import loaded, make_starganv2, photo, png_bytes
+from photo_models import loaded, make_starganv2, page_of, photo, png_bytes
 from PIL import Image
-
-from demo import app
-from demo.answers import Answers
-from demo.batching import Worker
 
 pytestmark = pytest.mark.browser
 
@@ -22,9 +18,8 @@ def file(seed: int) -> dict:
 def served(tmp_path_factory):
     """Address of a page with a StarGAN v2 of the domains red, green and blue."""
     translators = {"discs": loaded(make_starganv2(tmp_path_factory.mktemp("models") / "discs"))}
-    page = app.build_page(answers := Answers(translators, Worker()))
-    yield page.launch(prevent_thread_lock=True, quiet=True, **app.serving_options(answers))[1]
-    page.close()
+    with page_of(translators) as address:
+        yield address
 
 
 @pytest.fixture
