@@ -105,13 +105,23 @@ def features_or_none(source: str, use: str, say: Callable[[str], None] = tell) -
         return None
 
 
-def begin_with(method: Any, source: str) -> None:
-    """Take the weights of a model folder for the served nets."""
+def begin_with(
+    method: Any, source: str, weights: Callable[[Translator], dict[str, Tensor]] = lambda start: start.nets.state_dict()
+) -> None:
+    """Take the weights of a model folder for the served nets; `weights` may put them in the method's own order."""
     start = Translator.from_pretrained(source, "cpu", "float32")
-    try:
-        nn.ModuleDict({k: method.nets[k] for k in method.served}).load_state_dict(start.nets.state_dict())
-    except RuntimeError as error:
-        raise ValueError(f"--init {source} has another architecture: {str(error).splitlines()[0]}") from error
+    if start.config["method"] != method.method:
+        raise ValueError(
+            f"--init {source} is a {start.config['method']} model and this script trains {method.method}: "
+            "give a model that this script made, or start without --init"
+        )
+    given, nets = weights(start), nn.ModuleDict({k: method.nets[k] for k in method.served})
+    if differs := model_folder.difference(given, nets.state_dict()):
+        raise ValueError(
+            f"--init {source} has another architecture: {differs}; give the options that the model was trained with "
+            "(its README.md shows the command), or start without --init"
+        )
+    nets.load_state_dict(given)
 
 
 def begin_run(accelerator: Accelerator, args: argparse.Namespace, *sources: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from i2i.methods.starganv2_recipes import RECIPES, find_recipe
 from i2i.nets.cost import multiply_adds
 from i2i.training.loop import TrainConfig
 from i2i.training.state import StateFolder
+from i2i.translator import Translator
 
 # The paper's length, and no warm-up.
 PAPER = {"steps": 100_000, "batch": 8, "warmup": 0}
@@ -70,15 +72,43 @@ def resolve(args: argparse.Namespace) -> tuple[StarGANv2Config, TrainConfig, Dom
         how = previous["train"] | {"minutes": 0.0}
     else:
         recipe = find_recipe(args.recipe) if args.recipe else None
-        net, domains, how = (dict(recipe.net) if recipe else {}), {}, PAPER | (recipe.training if recipe else {})
+        net = recipe.at(args.size, args.fold) if recipe else {}
+        domains, how = {}, PAPER | (recipe.training if recipe else {})
     size = args.size or net.get("size", StarGANv2Config.size)
     chosen = collect(DomainConfig, args, **domains)
     data = DomainDataset(args.root, "train", size, chosen, cache=False if args.dry_run else None)
+    if args.resume and list(data.domains) != list(domains["domains"]):
+        raise ValueError(
+            f"the run in {args.out} learns the domains {' '.join(domains['domains'])}, in this order, and --resume got "
+            f"{' '.join(data.domains)}: leave --domains out"
+        )
     val = DomainDataset(args.root, "val", size, data.config, cache=False)
     # The nets count the domains that the data name.
     given = argparse.Namespace(**vars(args) | {"domains": None})
     config = collect(StarGANv2Config, given, **net | {"domains": len(data.domains)})
     return config, collect(TrainConfig, args, **how), data, val
+
+
+def weights_by_name(start: Translator, config: StarGANv2Config, domains: Sequence[str]) -> dict[str, Tensor]:
+    """A model's weights, its domains' heads in the order of `domains`; ValueError where these are not the same."""
+    if sorted(start.domains) != sorted(domains):
+        raise ValueError(
+            f"--init {start.name} has the domains {' '.join(start.domains)}, this run has "
+            f"{' '.join(domains)}: they must be the same; choose photos with --domains, or start without --init"
+        )
+    if tuple(start.domains) != tuple(domains) and config.condition != "style":
+        raise ValueError(
+            f"the generator of --init {start.name} is given its domains by number: use its order, "
+            f"--domains {' '.join(start.domains)}"
+        )
+    weights = {}
+    for name, value in start.nets.state_dict().items():
+        before, heads, rest = name.partition(".heads.")
+        if heads:
+            number, _, rest = rest.partition(".")
+            rest = f"{domains.index(start.domains[int(number)])}.{rest}"
+        weights[before + heads + rest] = value
+    return weights
 
 
 def held_out_batch(val: DomainDataset, rows: int = 6) -> dict[str, Tensor]:
@@ -111,7 +141,7 @@ def cost(method: StarGANv2) -> dict[str, str]:
     read = multiply_adds(_Given(nets["style_encoder"], domain), *shape) if c.read else 0
     # A pass back costs two forwards. G: the fake, its cycle, and the decoder once more for the diversity loss. D: a
     # real photo, a fake with learning and without, and R1's second derivative. E: the fake and the photo itself.
-    turn = (6 + 0.5 * (c.lambda_ds > 0)) * answer + (8 + 4 / c.r1_every) * judge + 6 * read
+    turn = (6 + 0.5 * c.ds_until * (c.lambda_ds > 0)) * answer + (8 + 4 / c.r1_every) * judge + 6 * read
     served = sum(p.numel() for name in method.served for p in nets[name].parameters())
     return {
         "model folder": f"{2 * served / 1e6:.1f} MB, half precision",
@@ -125,6 +155,7 @@ def card(config: dict[str, Any]) -> str:
     data, training = config["data"], config["training"]
     counts = ", ".join(f"{name} {count}" for name, count in data["train"].items())
     held = ", ".join(f"{name} {count}" for name, count in data["val"].items())
+    note = f"- Note: {config['note']}\n" if "note" in config else ""
     return f"""# {config["name"]}
 
 StarGAN v2: a photo becomes one of {", ".join(config["domains"])}, in the style of a seed or of a reference photo.
@@ -132,7 +163,7 @@ StarGAN v2: a photo becomes one of {", ".join(config["domains"])}, in the style 
 - Data: {data["name"]}. Training photos: {counts}; for validation: {held}.
 - Which photo is in which domain: {data["labels"]}.
 - Licence of the data: {data["licence"]}.
-- Command: `{training["command"]}`
+{note}- Command: `{training["command"]}`
 - Trained for {training["steps"]} of {training["of_steps"]} steps of {training["batch"]} photos, {training["hours"]}
   hours on {training["device"]}. Features in the losses: {training["features"]}.
 
@@ -152,7 +183,7 @@ def main(argv: list[str] | None) -> int:
     torch.manual_seed(how.seed)
     method = StarGANv2(config, features)
     if args.init and not args.resume:
-        begin_with(method, args.init)
+        begin_with(method, args.init, lambda start: weights_by_name(start, config, data.domains))
     name = args.name or args.root.resolve().name
     if args.dry_run:
         facts = {

@@ -2,15 +2,14 @@
 
 One generator G(x, s) translates a photo x into every domain; the style s comes from a latent, s = F(z), or from a
 reference photo, s = E(y), through the head of the target domain. A step takes a turn guided by latents and one guided
-by references. Every choice of the paper's component ablation (table 1) is a field of `StarGANv2Config`;
-`i2i.methods.starganv2_recipes` names its settings.
+by references. Every choice of the paper's component ablation (table 1) is a field of `StarGANv2Config`, which
+`i2i.methods.starganv2_recipes` holds with its settings.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -19,7 +18,8 @@ from torch import Tensor, nn
 
 from i2i import losses
 from i2i.grids import tile
-from i2i.methods.adversarial import check_choice
+from i2i.methods.adversarial import falling_rate
+from i2i.methods.starganv2_recipes import StarGANv2Config
 from i2i.nets.starganv2 import PlanesGenerator, StarGANv2Generator, paper_widths
 from i2i.nets.starganv2_heads import (
     ClassifyingDiscriminator,
@@ -29,93 +29,6 @@ from i2i.nets.starganv2_heads import (
     paper_trunk_widths,
 )
 from i2i.nets.style import MappingNetwork, StyleEncoder
-
-CHOICES = {
-    "style_nets": ("paper", "lean"),
-    "condition": ("style", "latent", "domain", "planes"),
-    "judge": ("branches", "classifier"),
-    "objective": ("logistic", "wgan-gp"),
-    "turns": ("both", "alternate"),
-}
-
-
-@dataclass(frozen=True)
-class StarGANv2Config:
-    """Recipe of StarGAN v2; the defaults are the paper's without the high-pass path.
-
-    Attributes:
-        size: height and width of the photos, pixels.
-        domains: how many.
-        style, latent: dimensions of the style s and of the latent z.
-        style_nets: paper (eight layers of 512; residual style encoder) or lean (those of styled pix2pix: four layers of
-            128, the photo at 64 pixels, styles of unit length).
-        widths: channels of the generator at size, size/2, ... (from size/fold on); none for the paper's.
-        judge_widths: the same of the discriminator and the residual style encoder, down to 4 pixels.
-        blocks: residual blocks at the coarsest size, in each half of the generator.
-        fold: squares of so many pixels are channels inside the nets; 1 in the paper.
-        high_pass: gain of the high-pass path, 1 in the paper's setting for faces; 0 for none.
-        condition: what the generator is given, style (as StarGAN v2), latent (z and the domain), domain (all three
-            through AdaIN), or planes (the domain as planes beside the photo, as StarGAN).
-        judge: branches (one a domain) or classifier (one critic and a classifier, as StarGAN).
-        objective: logistic (non-saturating, with R1) or wgan-gp.
-        turns: both, latents and references in each step, or alternate, one of the two in each.
-        lr: Adam's learning rate.
-        mapping_lr: that of the mapping network.
-        beta1, beta2, weight_decay: Adam's.
-        lambda_sty, lambda_cyc: weights of the style reconstruction and of the cycle consistency.
-        lambda_ds: weight of the diversity loss at the start; it falls linearly to zero over the run.
-        lambda_r1: weight gamma of R1.
-        r1_every: steps from one R1 to the next, which counts so many times more; 1 in the paper.
-        lambda_gp, lambda_class: weights of WGAN-GP's penalty and of the classifier.
-    """
-
-    size: int = 256
-    domains: int = 2
-    style: int = 64
-    latent: int = 16
-    style_nets: str = "paper"
-    widths: tuple[int, ...] = ()
-    judge_widths: tuple[int, ...] = ()
-    blocks: int = 2
-    fold: int = 1
-    high_pass: float = 0.0
-    condition: str = "style"
-    judge: str = "branches"
-    objective: str = "logistic"
-    turns: str = "both"
-    lr: float = 1e-4
-    mapping_lr: float = 1e-6
-    beta1: float = 0.0
-    beta2: float = 0.99
-    weight_decay: float = 1e-4
-    lambda_sty: float = 1.0
-    lambda_cyc: float = 1.0
-    lambda_ds: float = 1.0
-    lambda_r1: float = 1.0
-    r1_every: int = 1
-    lambda_gp: float = 10.0
-    lambda_class: float = 1.0
-
-    def __post_init__(self) -> None:
-        for name, known in CHOICES.items():
-            check_choice(name, getattr(self, name), known)
-        for name, least in {"domains": 2, "fold": 1, "blocks": 1, "r1_every": 1, "style": 1, "latent": 1}.items():
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
-        if self.size < 16 or self.size & (self.size - 1):
-            raise ValueError(f"size must be a power of two from 16 on, got {self.size}")
-        if self.high_pass and self.condition == "planes":
-            raise ValueError("condition planes is StarGAN's, which has no high-pass path: leave high_pass at 0")
-
-    @property
-    def code(self) -> int:
-        """Length of what the generator is given beside the photo."""
-        return {"style": self.style, "latent": self.latent + self.domains}.get(self.condition, self.domains)
-
-    @property
-    def read(self) -> int:
-        """How many of these numbers E reads back from a photo."""
-        return {"style": self.style, "latent": self.latent}.get(self.condition, 0)
 
 
 def serving_nets(config: StarGANv2Config) -> nn.ModuleDict:
@@ -128,7 +41,10 @@ def serving_nets(config: StarGANv2Config) -> nn.ModuleDict:
     levels = max(1, (c.size // c.fold).bit_length() - 5) + bool(c.high_pass)
     widths = tuple(c.widths) or paper_widths(c.size, levels)
     if c.size % (c.fold * 2 ** len(widths[1:])) or c.size // c.fold >> len(widths[1:]) < 4:
-        raise ValueError(f"photos of {c.size} pixels cannot be folded by {c.fold} and halved {len(widths) - 1} times")
+        raise ValueError(
+            f"photos of {c.size} pixels cannot be folded by {c.fold} and halved {len(widths) - 1} times: "
+            "give fewer widths"
+        )
     if c.condition == "planes":
         nets = {"generator": PlanesGenerator(c.code, widths, c.blocks, c.fold)}
     else:
@@ -148,7 +64,13 @@ def serving_nets(config: StarGANv2Config) -> nn.ModuleDict:
 
 
 def _judge_widths(c: StarGANv2Config) -> tuple[int, ...]:
-    return tuple(c.judge_widths) or paper_trunk_widths(c.size // c.fold)
+    fitting = paper_trunk_widths(c.size // c.fold)
+    if c.judge_widths and len(c.judge_widths) != len(fitting):
+        raise ValueError(
+            f"judge_widths has {len(c.judge_widths)} numbers; photos of {c.size} pixels folded by {c.fold} need "
+            f"{len(fitting)}, for {c.size // c.fold} pixels and each halving down to 4"
+        )
+    return tuple(c.judge_widths) or fitting
 
 
 def _one_hot(config: StarGANv2Config, domain: Tensor) -> Tensor:
@@ -193,6 +115,11 @@ class StarGANv2(nn.Module):
         self._features = (features,)  # in a tuple: neither saved, nor averaged, nor optimised
         self.judges = tuple(name for name in self.nets if name not in self.served)
         self.register_buffer("count", torch.zeros((), dtype=torch.long))
+        self.register_buffer("last_r1", torch.zeros(()))  # for the logs of steps that have none of their own
+
+    def load_state_dict(self, state_dict: Mapping[str, Tensor], *args, **options):
+        """As of any module; runs of earlier versions did not keep their last R1."""
+        return super().load_state_dict({"last_r1": self.last_r1, **state_dict}, *args, **options)
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         c = self.config
@@ -209,8 +136,8 @@ class StarGANv2(nn.Module):
         }
 
     def rate(self, progress: float) -> float:
-        """Factor of the learning rates: constant."""
-        return 1.0
+        """Factor of the learning rates: constant, in the lean recipe with a linear fall at the end."""
+        return falling_rate(progress, self.config.decay_from)
 
     @torch.no_grad()
     def grid(self, nets: nn.ModuleDict, batch: dict[str, Tensor]) -> Image.Image:
@@ -280,7 +207,7 @@ class StarGANv2(nn.Module):
             fake = generator.decode(encoded, code)
             seen = self._see(fake)
 
-            loss_d, logs = self._discriminator_loss(x, domain, fake.detach(), [f.detach() for f in seen], target)
+            loss_d, logs = self._discriminator_loss(batch, fake.detach(), [f.detach() for f in seen])
             update("discriminator", loss_d)
 
             with self._frozen(self.judges):
@@ -289,13 +216,25 @@ class StarGANv2(nn.Module):
                 found = photo_code(self.nets, c, fake, target)[:, : c.read]
                 terms["style"] = c.lambda_sty * F.l1_loss(found, code[:, : c.read])  # equation 2
                 if c.lambda_ds:
-                    with torch.no_grad():  # one of the two pictures is moved away from the other
-                        other = generator.decode(encoded, second)
-                    terms["diversity"] = -c.lambda_ds * (1 - progress) * losses.style_difference(fake, other)
+                    terms["diversity"] = self._diversity(fake, encoded, second, progress)
+            if c.lambda_range:
+                terms["range"] = c.lambda_range * F.relu(fake.abs() - 1).square().mean()
             own = photo_code(self.nets, c, x, domain)
             terms["cycle"] = c.lambda_cyc * F.l1_loss(generator(fake, own), x)  # equation 4
             update("generator", sum(terms.values()))
         return terms | logs
+
+    def _diversity(self, fake: Tensor, encoded: list[Tensor], second: Tensor, progress: float) -> Tensor:
+        """Equation 3: the picture is moved away from one in a second style, which has no gradient."""
+        c = self.config
+        weight = c.lambda_ds * max(0.0, 1 - progress / c.ds_until)
+        if not weight:
+            return fake.new_zeros(())
+        with torch.no_grad():
+            other = self.nets["generator"].decode(encoded, second)
+        if c.lambda_range:
+            fake, other = fake.clamp(-1, 1), other.clamp(-1, 1)
+        return -weight * losses.style_difference(fake, other, c.ds_cell)
 
     def _see(self, photo: Tensor) -> list[Tensor]:
         return [] if self._features[0] is None else self._features[0](photo)
@@ -320,10 +259,10 @@ class StarGANv2(nn.Module):
         return terms
 
     def _discriminator_loss(
-        self, x: Tensor, domain: Tensor, fake: Tensor, seen: list[Tensor], target: Tensor
+        self, batch: dict[str, Tensor], fake: Tensor, seen: list[Tensor]
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Equation 1 with R1, or WGAN-GP with the classifier."""
-        c = self.config
+        c, x, domain, target = self.config, batch["x"], batch["domain"], batch["target"]
         logistic = c.objective == "logistic"
         r1 = logistic and c.lambda_r1 > 0 and int(self.count) % c.r1_every == 0
         with torch.no_grad():
@@ -334,13 +273,20 @@ class StarGANv2(nn.Module):
         loss = losses.logistic_discriminator if logistic else losses.wasserstein_discriminator
         total = sum(loss(r, f) for r, f in zip(real, faked, strict=True)) / len(real)
         logs = {"discriminator": total, "real": real[0].mean(), "fake": faked[0].mean()}
+        alone = []  # what D has beside its adversarial loss
         if r1:
-            logs["r1"] = losses.r1_penalty(real[0], real_x)
-            total = total + c.lambda_r1 * c.r1_every * logs["r1"]
+            penalty = losses.r1_penalty(real[0], real_x)
+            self.last_r1.copy_(penalty.detach())
+            alone.append(c.lambda_r1 * c.r1_every * penalty)
+        if logistic and c.lambda_r1 > 0:
+            logs["r1"] = self.last_r1
         if not logistic:
             share = torch.rand(len(x), 1, 1, 1, device=x.device)
-            between = torch.lerp(x, fake, share).requires_grad_(True)
-            total = total + c.lambda_gp * losses.gradient_penalty(self._judge(between, [], target)[0][0], between)
+            # A branch judges one domain: both ends are of that one.
+            begin = batch["reference"] if c.judge == "branches" else x
+            between = torch.lerp(begin, fake, share).requires_grad_(True)
+            alone.append(c.lambda_gp * losses.gradient_penalty(self._judge(between, [], target)[0][0], between))
         if classes is not None:
-            total = total + c.lambda_class * F.cross_entropy(classes, domain)
-        return total, logs
+            alone.append(c.lambda_class * F.cross_entropy(classes, domain))
+        # D's adversarial loss is one of several in the mean: the rest keeps its weight beside it.
+        return total + sum(alone) / len(real), logs

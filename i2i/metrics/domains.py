@@ -4,7 +4,7 @@ every ordered pair of domains, guided by latents and by references.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ from i2i.data.domains import DomainDataset
 from i2i.images import tensor_to_photo
 from i2i.metrics.diversity import mean_pairwise_distance
 from i2i.metrics.features import device_of, name_of, pooled
-from i2i.metrics.frechet import FRECHET_MINIMUM, frechet_distance, kernel_distance
+from i2i.metrics.frechet import FRECHET_MINIMUM, frechet_distance
 from i2i.metrics.scores import Score
 from i2i.translator import Translator
 
@@ -30,10 +30,12 @@ class DomainProtocol:
     """How much is measured.
 
     Attributes:
-        outputs: answers to each photo, for each other domain (10 in the paper).
+        outputs: answers to each photo, for each other domain (10 in the paper, where all of them count).
         repeats: everything is measured so often, with other seeds and other references, and averaged (10 in the paper).
-        sources: held-out photos of each domain that are translated, at most; 0 for all, as in the paper.
-        reals: training photos of each domain that answers are compared with, at most; 0 for all, as in the paper.
+        sources: held-out photos of each domain that are translated, at most; 0 for all, as in the paper. The Fréchet
+            distance needs 400.
+        reals: training photos of each domain that answers are compared with, at most; 0 for all, as in the paper. The
+            Fréchet distance needs 400.
         guide: latent, reference, or both.
     """
 
@@ -47,12 +49,38 @@ class DomainProtocol:
         for name, least in {"outputs": 2, "repeats": 1, "sources": 0, "reals": 0}.items():
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        for name in ("sources", "reals"):
+            if getattr(self, name) == 1:
+                raise ValueError(f"{name} must be 0 (all), or at least 2: a kernel distance compares different photos")
         if self.guide not in ("both", *GUIDES):
             raise ValueError(f"unknown guide {self.guide!r}: use both, {' or '.join(GUIDES)}")
 
     @property
     def guides(self) -> tuple[str, ...]:
         return GUIDES if self.guide == "both" else (self.guide,)
+
+
+def grouped_kernel_distance(reals: np.ndarray, fakes: np.ndarray) -> float:
+    """`i2i.metrics.frechet.kernel_distance` for several answers to each photo.
+
+    Answers to one photo are no independent draws, so pairs of them are left out of the fakes' own mean: it is one over
+    pairs of answers to different photos, and the estimate stays unbiased. With one answer a photo it is the same.
+
+    Args:
+        reals: features (N, D), N >= 2.
+        fakes: features (M, K, D) of K answers to each of M photos, M >= 2.
+    """
+    reals, fakes = reals.astype(np.float64), fakes.astype(np.float64)
+
+    def kernel(p: np.ndarray, q: np.ndarray) -> np.ndarray:
+        return (p @ q.T / p.shape[1] + 1) ** 3
+
+    n, (m, k, width) = len(reals), fakes.shape
+    flat, own = fakes.reshape(m * k, width), kernel(reals, reals)
+    # A photo's answers at a time: all pairs of 20,000 answers would take 3 GB.
+    others = sum(kernel(group, flat).sum() - kernel(group, group).sum() for group in fakes)
+    within = (own.sum() - np.trace(own)) / (n * (n - 1)) + others / (m * (m - 1) * k**2)
+    return float(within - 2 * kernel(reals, flat).mean())
 
 
 class DomainMeasures:
@@ -97,12 +125,28 @@ class DomainMeasures:
         return len(p.guides) * p.repeats * p.outputs * sum(self.sources) * (len(self.domains) - 1)
 
     def describe(self) -> str:
-        """The counts, the distances' minimum, and the network, in words."""
+        """How many answers to how many photos are compared with how many, and by which network, in words."""
         p = self.protocol
-        counts = zip(self.domains, self.sources, self._reals, strict=True)
-        text = f"{self.val.root.resolve().name}, {self.val.size} px; held-out photos and, to compare with, training "
-        text += f"photos: {', '.join(f'{name} {n} and {len(real)}' for name, n, real in counts)}; "
-        return text + f"{p.outputs} outputs a photo, {p.repeats} repeats; {name_of(self.features)}"
+        counts = zip(self.domains, self.sources, strict=True)
+        made = (f"{name} {n * p.outputs} answers to {n} photos" for name, n in counts)
+        text = f"for each other domain {', '.join(made)}; {p.outputs} outputs a photo, {p.repeats} repeats; "
+        return text + self._against(self.sources)
+
+    def _against(self, sources: Sequence[int]) -> str:
+        """What is compared with, by which network; and why a Fréchet distance is missing, where one is.
+
+        Args:
+            sources: how many photos each domain has on the other side, answered or as they are.
+        """
+        begins, ends = (dict(zip(self.domains, counts, strict=True)) for counts in (sources, map(len, self._reals)))
+        text = f"{self.val.root.resolve().name}, {self.val.size} px; compared with training photos: "
+        text += f"{', '.join(f'{name} {n}' for name, n in ends.items())}; {name_of(self.features)}"
+        few = [f"from {name} ({n} held-out photos)" for name, n in begins.items() if n < FRECHET_MINIMUM]
+        few += [f"to {name} ({n} training photos)" for name, n in ends.items() if n < FRECHET_MINIMUM]
+        if few:
+            text += f"; no Fréchet distance {', '.join(few)}, and so no mean of all pairs: it needs {FRECHET_MINIMUM} "
+            text += "different photos a side"
+        return text
 
     @torch.inference_mode()
     def model(self, translator: Translator) -> list[Score]:
@@ -127,8 +171,9 @@ class DomainMeasures:
         values = {}
         for k, name in enumerate(self.domains):
             held = self._pooled(self.val.photo(k, i) for i in range(len(self.val.files[k])))
-            values[f"* → {name}"] = self._distances(held, k)
-        text = f"held-out photos against training photos of their domain; {self.describe()}"
+            values[f"* → {name}"] = self._distances(held[:, None], k)
+        counts = [len(files) for files in self.val.files]
+        text = f"held-out photos: {self.val.describe()}; each domain's with its own; {self._against(counts)}"
         found = []
         for guide in self.protocol.guides:  # in the rows of both, so that they stand side by side
             found += [Score(f"{guide}: {m}, {MEAN}", v, text, BETTER[m]) for m, v in _means(values).items()]
@@ -163,7 +208,7 @@ class DomainMeasures:
                     pooled_fakes.append(pooled(fakes, self.features))
                     spread.append(mean_pairwise_distance(fakes.to(device_of(self.features)), self.features))
                     self.report(len(fakes))
-                found = self._distances(np.concatenate(pooled_fakes), target)
+                found = self._distances(np.stack(pooled_fakes), target)
                 values[f"{self.domains[source]} → {name}"] = found | {"diversity": float(np.mean(spread))}
         return values
 
@@ -184,17 +229,19 @@ class DomainMeasures:
         return known[rng.choice(len(known), count, replace=len(known) < count)]
 
     def _distances(self, fakes: np.ndarray, domain: int) -> dict[str, float]:
+        """Of features (photos, answers to each, D) to those of a domain's training photos."""
         reals = self._reals[domain]
         found = {}
-        if min(len(fakes), len(reals)) >= FRECHET_MINIMUM:
-            found["Fréchet distance"] = frechet_distance(reals, fakes)
-        return found | {"kernel distance": kernel_distance(reals, fakes)}
+        if min(len(fakes), len(reals)) >= FRECHET_MINIMUM:  # answers to one photo are no further photos
+            found["Fréchet distance"] = frechet_distance(reals, fakes.reshape(-1, fakes.shape[-1]))
+        return found | {"kernel distance": grouped_kernel_distance(reals, fakes)}
 
     def _pooled(self, photos: Iterator[Tensor]) -> np.ndarray:
         return np.concatenate([pooled(photo[None], self.features) for photo in photos])
 
 
 def _means(values: dict[str, dict[str, float]]) -> dict[str, float]:
-    """Measure -> mean over the pairs; one that some pair has not is left out, or it would be a mean of other pairs."""
+    """Measure -> mean over the pairs; one that some pair has not is left out, or it would be a mean of other pairs (the
+    protocol says so)."""
     shared = [m for m in BETTER if all(m in found for found in values.values())]
     return {m: float(np.mean([found[m] for found in values.values()])) for m in shared}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from i2i.methods.starganv2 import StarGANv2, StarGANv2Config
 from i2i.methods.starganv2_recipes import RECIPES
@@ -79,6 +80,91 @@ def test_blocks_without_their_convolutions_are_their_shortcut():
     for parameter in bare.conv2.parameters():
         parameter.zero_()
     assert bare(torch.randn(2, 4, 8, 8), torch.randn(2, 3)).abs().max() == 0
+
+
+def normed(h: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
+    """Instance norm, then scale and shift (C,) or (B, C)."""
+    mean, spread = h.mean((2, 3), keepdim=True), h.var((2, 3), correction=0, keepdim=True)
+    return (h - mean) / (spread + 1e-5).sqrt() * scale[..., None, None] + shift[..., None, None]
+
+
+def leaky(h: torch.Tensor) -> torch.Tensor:
+    return torch.where(h > 0, h, 0.2 * h)
+
+
+def convolved(h: torch.Tensor, conv: nn.Conv2d) -> torch.Tensor:
+    return F.conv2d(h, conv.weight, conv.bias, padding=conv.padding)
+
+
+def averaged(h: torch.Tensor) -> torch.Tensor:
+    return h.unflatten(2, (-1, 2)).unflatten(4, (-1, 2)).mean((3, 5))
+
+
+def doubled(h: torch.Tensor) -> torch.Tensor:
+    return h.repeat_interleave(2, 2).repeat_interleave(2, 3)
+
+
+def shaken(net: nn.Module) -> nn.Module:
+    """With parameters that are all different, the norms' and biases too."""
+    for p in net.parameters():
+        p.copy_(torch.randn_like(p) * 0.5)
+    return net
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("norm", [True, False])
+@pytest.mark.parametrize("down", [True, False])
+def test_a_shrinking_block_by_hand(norm, down):
+    torch.manual_seed(0)
+    block, x = shaken(ShrinkingBlock(4, 6, norm, down)), torch.randn(2, 4, 8, 8)
+    answer = block(x)
+    h = normed(x, block.norm1.weight, block.norm1.bias) if norm else x
+    h = convolved(leaky(h), block.conv1)
+    h, x = (averaged(h), averaged(x)) if down else (h, x)
+    h = normed(h, block.norm2.weight, block.norm2.bias) if norm else h
+    wanted = (convolved(leaky(h), block.conv2) + convolved(x, block.shortcut)) / 2**0.5
+    assert (answer - wanted).abs().max() < 1e-4 * wanted.abs().max()
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("up, residual", [(True, True), (False, True), (True, False)])
+def test_a_growing_block_by_hand(up, residual):
+    torch.manual_seed(0)
+    block, x, s = shaken(GrowingBlock(4, 6, 3, up, residual)), torch.randn(2, 4, 8, 8), torch.randn(2, 3)
+
+    def styled(h: torch.Tensor, norm: AdaIN) -> torch.Tensor:
+        scale, shift = (s @ norm.affine.weight.T + norm.affine.bias).chunk(2, 1)
+        return normed(h, 1 + scale, shift)
+
+    grown = doubled if up else lambda h: h
+    h = convolved(grown(leaky(styled(x, block.norm1))), block.conv1)
+    h = convolved(leaky(styled(h, block.norm2)), block.conv2)
+    wanted = (h + grown(convolved(x, block.shortcut))) / 2**0.5 if residual else h
+    assert (block(x, s) - wanted).abs().max() < 1e-3 * wanted.abs().max()
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("fold", [1, 2])
+def test_the_trunk_by_hand(fold):
+    torch.manual_seed(0)
+    trunk, y = shaken(ResidualTrunk(8 * fold, (4, 6), fold)), torch.randn(2, 3, 8 * fold, 8 * fold)
+    # Channel by channel, the pixels of a square in reading order.
+    folded = y.unflatten(2, (-1, fold)).unflatten(4, (-1, fold)).permute(0, 1, 3, 5, 2, 4).flatten(1, 3)
+    h = trunk.blocks[0](convolved(folded, trunk.entry))
+    h = torch.einsum("bchw,ochw->bo", leaky(h), trunk.last.weight) + trunk.last.bias
+    assert (h < 0).any() and (trunk(y) - leaky(h)).abs().max() < 1e-4 * h.abs().max()
+
+
+@torch.inference_mode()
+def test_the_generator_ends_by_hand():
+    """Norm, leaky rectifier and a convolution, of one pixel where nothing is folded; no squashing function."""
+    torch.manual_seed(0)
+    net = shaken(StarGANv2Generator(3, (4, 6), 1))
+    x, s, seen = torch.randn(2, 3, 16, 16), torch.randn(2, 3), []
+    net.decoder[-1].register_forward_hook(lambda block, given, h: seen.append(h))
+    y = net(x, s)
+    wanted = convolved(leaky(normed(seen[0], net.exit_norm.weight, net.exit_norm.bias)), net.exit)
+    assert (y - wanted).abs().max() < 1e-4 * wanted.abs().max()
 
 
 @torch.inference_mode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 
 import pytest
@@ -10,7 +11,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from i2i import Translator
+from i2i import Translator, model_folder
 from i2i.methods.starganv2_recipes import COMPONENTS
 
 TINY = (
@@ -85,6 +86,89 @@ def test_an_index_and_a_dry_run(script, domain_photos, tmp_path, capsys):
         script.main(words(domain_photos, "--out", domain_photos / "run", *QUICK))
 
 
+def test_a_run_keeps_its_domains(script, domain_photos, tmp_path):
+    """Heads are kept by number: another order would swap them, so --resume refuses it."""
+    run = words(domain_photos, "--out", tmp_path / "run")
+    chosen = words("--domains", "blue", "green", "red")
+    assert script.main([*run, *chosen, "--steps", "2", "--minutes", "1e-9", *QUICK]) == 0
+    for others in (("red", "green", "blue"), ("blue", "green")):
+        says = f"learns the domains blue green red, in this order, and --resume got {' '.join(others)}: leave"
+        with pytest.raises(ValueError, match=says):
+            script.main([*run, "--resume", "--cpu", "--domains", *others])
+    assert script.main([*run, "--resume", "--cpu", *chosen]) == 0
+
+
+def test_a_start_from_another_model_goes_by_the_domains_names(
+    script, domain_photos, domain_model_folder, tmp_path, monkeypatch
+):
+    begun = []
+    monkeypatch.setattr(script, "begin_run", lambda *rest: None)
+    monkeypatch.setattr(script, "train_model", lambda method, *rest, **named: begun.append(method.nets) or 0)
+    command = words(domain_photos, "--out", tmp_path / "run", "--init", domain_model_folder, *QUICK)
+    assert script.main([*command, "--domains", "green", "blue", "red"]) == 0
+    (nets,), model = begun, Translator.from_pretrained(domain_model_folder, "cpu", "float32").nets
+    assert torch.equal(nets["generator"].entry.weight, model["generator"].entry.weight)
+    for net in ("mapping", "style_encoder"):
+        # The model's are red, green, blue.
+        for place, before in enumerate((1, 2, 0)):
+            new, old = (nets_[net].heads[k].state_dict() for nets_, k in ((nets, place), (model, before)))
+            assert new.keys() == old.keys() and all(torch.equal(new[name], old[name]) for name in new)
+    given = {"mapping": torch.randn(1, 4), "style_encoder": torch.rand(1, 3, 32, 32)}
+    with torch.inference_mode():
+        for net, x in given.items():
+            red, green = (
+                nets[net](x, torch.tensor([k])) - model[net](x, torch.tensor([b])) for k, b in ((2, 0), (0, 1))
+            )
+            assert max(red.abs().max(), green.abs().max()) < 1e-5
+    says = "--init discs has the domains red green blue, this run has green blue: they must be the same"
+    with pytest.raises(ValueError, match=says):
+        script.main([*command, "--domains", "green", "blue"])
+
+
+def test_codes_that_number_the_domains_keep_their_order(script, domain_photos, tmp_path):
+    first = words(domain_photos, "--out", tmp_path / "first", "--condition", "latent", "--steps", 1, *QUICK)
+    assert script.main(first) == 0
+    second = words(domain_photos, "--out", tmp_path / "run", "--init", tmp_path / "first" / "model", "--dry-run")
+    second += words("--condition", "latent", *QUICK)
+    assert script.main([*second, "--domains", "blue", "green", "red"]) == 0
+    with pytest.raises(ValueError, match="use its order, --domains blue green red"):
+        script.main([*second, "--domains", "red", "green", "blue"])
+
+
+def test_lean_at_any_size_and_small_photos_first(script, domain_photos, tmp_path, capsys, monkeypatch):
+    common = words(domain_photos, "--recipe", "lean", "--cpu", "--out", tmp_path / "run")
+    assert script.main([*common, "--size", "64", "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert "judge_widths: (32, 64, 128, 128)" in said and "  size: 64" in said
+    with pytest.raises(ValueError, match="judge_widths has 2 numbers; photos of 64 pixels folded by 2 need 4"):
+        script.main([*common, "--size", "64", "--judge-widths", "8", "8", "--dry-run"])
+    begun = []
+    monkeypatch.setattr(script, "begin_run", lambda *rest: None)
+    monkeypatch.setattr(script, "train_model", lambda method, *rest, **named: begun.append(method) or 0)
+    assert script.main([*common, "--size", "64"]) == 0
+    small = begun[0]
+    config = {
+        "kind": "translator", "method": "starganv2", "name": "small", "net": dataclasses.asdict(small.config),
+        "input": {"kind": "photo"}, "size": 64, "domains": ["blue", "green", "red"],
+        "data": {"name": "random weights", "licence": "none"},
+    }  # fmt: skip
+    nets = torch.nn.ModuleDict({name: small.nets[name] for name in small.served})
+    model_folder.save(tmp_path / "small", config, nets, "# small\n")
+    assert script.main([*common, "--init", str(tmp_path / "small"), "--seed", "1"]) == 0
+    larger = begun[1]
+    assert (small.config.size, larger.config.size) == (64, 128)
+    for name, weights in nets.state_dict().items():
+        assert torch.equal(larger.nets.state_dict()[name], weights.half().float()), name
+
+
+def test_a_note_stands_on_the_card(script, domain_photos, tmp_path):
+    command = words(domain_photos, "--out", tmp_path / "run", "--steps", 1, "--note", "Rough labels.", *QUICK)
+    assert script.main(command) == 0
+    config = json.loads((tmp_path / "run" / "model" / "config.json").read_text())
+    assert config["note"] == "Rough labels."
+    assert "\n- Note: Rough labels.\n" in (tmp_path / "run" / "model" / "README.md").read_text()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("recipe, domains", [("celeba_hq", ["red", "blue"]), ("afhq", ["red", "green", "blue"])])
 def test_twenty_steps_of_the_papers_recipes(script, domain_photos, tmp_path, recipe, domains):
@@ -130,7 +214,7 @@ def features(tmp_path_factory):
 def test_domains_are_measured(load_script, domain_photos, domain_model_folder, features, tmp_path, capsys):
     evaluate = load_script("evaluate")
     command = words("domains", domain_model_folder, "--root", domain_photos, "--out", tmp_path, "--device", "cpu")
-    assert evaluate.main([*command, *words("--features", features, "--outputs", 2, "--sources", 1)]) == 0
+    assert evaluate.main([*command, *words("--features", features, "--outputs", 2)]) == 0
     scores = json.loads((tmp_path / "scores.json").read_text())["scores"]
     assert set(scores) == {"discs", "real photos"}
     assert scores["discs"]["latent: diversity, mean of all pairs"]["value"] > 0
@@ -140,11 +224,19 @@ def test_domains_are_measured(load_script, domain_photos, domain_model_folder, f
         evaluate.main([*command, "--features", "none"])
 
 
+def test_the_ablation_of_a_recipe_with_a_high_pass_path(load_script, domain_photos, tmp_path, capsys):
+    """StarGAN's generator has no such path; C to F keep the recipe's."""
+    command = words("components", domain_photos, "--out", tmp_path / "run", "--cpu", *TINY, "--recipe", "celeba_hq")
+    assert load_script("reproduce").main([*command, "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert [line.split()[1] for line in said.splitlines() if "high_pass:" in line] == ["0.0"] * 2 + ["1.0"] * 4
+
+
 @pytest.mark.slow
 def test_the_ablation_beside_the_papers_numbers(load_script, domain_photos, features, tmp_path, capsys):
     reproduce = load_script("reproduce")
     command = words("components", domain_photos, "--out", tmp_path / "run", "--cpu", "--measure-features", features)
-    command += words("--outputs", 2, "--sources", 1, *TINY, "--save-minutes", 1000)
+    command += words("--outputs", 2, *TINY, "--save-minutes", 1000)
     assert reproduce.main([*command, "--steps", "2", "--dry-run"]) == 0
     assert not (tmp_path / "run").exists() and capsys.readouterr().out.count("StarGANv2Config") == 6
     assert reproduce.main([*command, "--steps", "2", "--configs", "A", "F", "--minutes", "1e-9"]) == 0
@@ -158,6 +250,7 @@ def test_the_ablation_beside_the_papers_numbers(load_script, domain_photos, feat
         assert all(config["net"][name] == value for name, value in component.net.items())
         assert f"*{component.frechet}*" in rows[key]
     assert "the paper: CelebA-HQ" in text and "only the order can be compared" in text
+    assert "no Fréchet distance from blue (2 held-out photos)" in text
     results = json.loads((tmp_path / "run" / "results.json").read_text())
     assert results["A"]["latent: diversity, mean of all pairs"]["value"] == 0  # one photo has one answer
     assert results["F"]["latent: diversity, mean of all pairs"]["value"] > 0
