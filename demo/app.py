@@ -124,7 +124,7 @@ def _endpoints(endpoints: Endpoints, model: str) -> None:
         return gr.Textbox(None, label=label, visible=False)
 
     def number(label: str, value: int):
-        return gr.Number(value, label=label, precision=0, visible=False)
+        return gr.Number(value, label=label, visible=False)  # unrounded: 1.7 gets an error in words
 
     endpoint(
         "sample",

@@ -28,7 +28,9 @@ def open_picture(source, what: str = "picture", most: int = MAX_SIDE) -> Image.I
                 image.load()
                 return image.copy()
     except _UNREADABLE as problem:
-        raise ValueError(f"The {what} could not be read as a picture. Send a whole PNG, JPEG or WebP.") from problem
+        raise ValueError(
+            f"The {what} could not be read as a picture. Send a whole PNG, JPEG, WebP, GIF or BMP."
+        ) from problem
     raise ValueError(f"The {what} is {size[0]} × {size[1]} pixels; at most {most} on a side. Shrink it.")
 
 

@@ -20,6 +20,7 @@ from i2i.serving import pictures
 from i2i.serving.bicyclegan import BicycleGANServer
 from i2i.serving.cyclegan import CycleGANServer
 from i2i.serving.devices import DTYPES, choose_device, faster_dtype
+from i2i.serving.given import checked_seeds, split_styles, whole
 from i2i.serving.pictures import DRAWING_SIZE, Picture
 from i2i.serving.pix2pix import Pix2PixServer
 from i2i.serving.starganv2 import StarGANv2Server
@@ -27,7 +28,7 @@ from i2i.serving.styled import StyledServer
 
 __all__ = ["DRAWING_SIZE", "Picture", "Translator", "choose_device"]
 
-Style = Any  # vector (S,), stack (n, S), a photo, or a sequence of photos
+Style = Any  # vector (S,), stack (n, S), a photo, or a sequence of vectors and photos
 
 JOB = {"x", "n", "seed", "seeds", "style"}  # what may differ from input to input in one call
 
@@ -193,7 +194,7 @@ class Translator:
                 in [0, 1], or path.
             n, seed: short for `seeds=[seed, ..., seed + n - 1]`.
             seeds: one picture for each.
-            style: instead of seeds: a style vector (S,), a stack (n, S), a photo, or a list of photos.
+            style: instead of seeds: a style vector (S,), a stack (n, S), a photo, or a list of vectors and photos.
             direction, domain: for methods that have them; an error where the method has none.
             size: height and width of the answers where they shall differ from `image_size`: the nets of pix2pix and
                 BicycleGAN take any multiple of their coarsest step (256 for U-Net-256, 4 for ResNets).
@@ -337,29 +338,18 @@ class Translator:
                 raise ValueError("give seeds or style, not both")
             return self._given_styles(style, domain)
         if seeds is not None:
-            return list(seeds)
-        if int(n) < 1:
+            return checked_seeds(seeds)
+        n, seed = whole(n, "n"), whole(seed, "seed")
+        if n < 1:
             raise ValueError(f"n must be at least 1, got {n}")
-        return list(range(int(seed), int(seed) + int(n)))
+        return checked_seeds(range(seed, seed + n))
 
     def _given_styles(self, style: Style, domain: str | None = None) -> Tensor:
         length = self._server.style_length
         if not length:
             self.styles([0])  # says that there are none
-        if isinstance(style, Tensor):
-            style = style.detach().cpu().float().numpy()
-        if isinstance(style, np.ndarray) and np.issubdtype(style.dtype, np.floating) and style.shape[-1:] == (length,):
-            if style.ndim in (1, 2):
-                if not np.isfinite(style).all():
-                    raise ValueError("the style holds NaN or infinite values")
-                return torch.from_numpy(np.atleast_2d(style).astype(np.float32))
-        if isinstance(style, np.ndarray) and style.ndim < 2:
-            raise ValueError(f"a style of this model has {length} numbers, got shape {style.shape}")
-        photos = list(style) if isinstance(style, (list, tuple)) else [style]
-        if not photos:
-            raise ValueError("style is an empty list: give at least one vector or photo")
         rows = [
-            p if isinstance(p, np.ndarray) and p.shape == (length,) else self.style_of(p, domain)  # vectors or photos
-            for p in photos
+            item if isinstance(item, np.ndarray) and item.ndim == 1 else self.style_of(item, domain)
+            for item in split_styles(style, length)
         ]
         return torch.from_numpy(np.stack(rows).astype(np.float32))

@@ -83,6 +83,60 @@ def test_a_photo_gives_its_style(translator, cat_drawing):
     assert len({p.tobytes() for p in several}) == 1 and len(several) == 3
 
 
+def test_vectors_may_come_as_lists_and_mix_with_photos(translator, cat_drawing):
+    photo = np.random.default_rng(1).integers(0, 255, (40, 40, 3), dtype=np.uint8)
+    first, second = translator.styles([3, 9])
+    wanted = [translator.sample(cat_drawing, style=s)[0].tobytes() for s in (first, second, photo)]
+    for style in ([first, second, photo], [first.tolist(), second.tolist(), Image.fromarray(photo)]):
+        assert [p.tobytes() for p in translator.sample(cat_drawing, style=style)] == wanted
+    assert [p.tobytes() for p in translator.sample(cat_drawing, style=[first.tolist(), second.tolist()])] == wanted[:2]
+    assert translator.sample(cat_drawing, style=first.tolist())[0].tobytes() == wanted[0]
+
+
+@pytest.mark.parametrize(
+    ("style", "words"),
+    [
+        (np.zeros((2, 7), np.float32), r"8 numbers, got an array of shape \(2, 7\)"),
+        ([[0.1, 0.2]], r"8 numbers, got an array of shape \(1, 2\)"),
+        ([0.1] * 9, "8 numbers"),
+        (np.full(8, np.nan, np.float32), "NaN"),
+        (np.zeros((0, 8), np.float32), "empty stack"),
+        ([], "empty list"),
+    ],
+)
+def test_styles_that_do_not_fit_are_told(translator, cat_drawing, style, words):
+    with pytest.raises(ValueError, match=words):
+        translator.sample(cat_drawing, style=style)
+
+
+@pytest.mark.parametrize(
+    ("noise", "words"),
+    [
+        ({"seeds": 3}, "seeds are a list"),
+        ({"seeds": "12"}, "seeds are a list"),
+        ({"seeds": [1.5]}, "each seed must be a whole number, got 1.5"),
+        ({"seeds": [True]}, "each seed must be a whole number"),
+        ({"seeds": []}, "empty"),
+        ({"n": 1.7}, "n must be a whole number"),
+        ({"n": "a"}, "n must be a whole number"),
+        ({"seed": None}, "seed must be a whole number"),
+        ({"seed": 2**63 - 1, "n": 2}, "from 0 to"),
+    ],
+)
+def test_seeds_and_counts_that_are_none_are_told(translator, cat_drawing, noise, words):
+    with pytest.raises(ValueError, match=words):
+        translator.sample(cat_drawing, **noise)
+    if "seeds" in noise:
+        with pytest.raises(ValueError, match=words):
+            translator.styles(noise["seeds"])
+
+
+def test_numpy_integers_and_whole_floats_are_seeds(translator, cat_drawing):
+    wanted = translator.sample(cat_drawing, seeds=[3])[0].tobytes()
+    for seeds in (np.array([3]), [np.int32(3)], [3.0]):
+        assert translator.sample(cat_drawing, seeds=seeds)[0].tobytes() == wanted
+
+
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P", "1", "CMYK"])
 @pytest.mark.parametrize("size", [(64, 64), (300, 200), (31, 77)])
 def test_any_size_and_mode_is_welcome(translator, cat_drawing, mode, size):
@@ -140,7 +194,7 @@ def test_unknown_devices_are_refused(tiny_model_folder):
 
 def test_cuda_without_a_gpu_is_refused(tiny_model_folder, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(ValueError, match="--device cpu"):
+    with pytest.raises(ValueError, match="choose the device cpu"):
         Translator.from_pretrained(tiny_model_folder, device="cuda")
 
 

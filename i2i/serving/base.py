@@ -11,24 +11,11 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from i2i.serving.given import checked_seeds
+
 ROWS = 64  # answers in one pass of the net: what keeps a GPU busy, in a fraction of any GPU's memory
 
 Noise = Tensor | Sequence[int]  # styles (n, D), or n seeds
-
-
-def checked_seeds(seeds: Sequence[int]) -> list[int]:
-    """Seeds as ints.
-
-    Raises:
-        ValueError: if there is none, or one is no whole number from 0 to 2**63 - 1.
-    """
-    seeds = [int(seed) for seed in seeds]
-    if not seeds:
-        raise ValueError("seeds is empty: give at least one")
-    for seed in seeds:
-        if not 0 <= seed < 2**63:
-            raise ValueError(f"seeds are whole numbers from 0 to 2**63 - 1, got {seed}")
-    return seeds
 
 
 def noise_of(seed: int) -> torch.Generator:

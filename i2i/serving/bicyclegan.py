@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from i2i.images import fit_square, photo_to_tensor
 from i2i.methods import bicyclegan
 from i2i.nets.layers import use_own_statistics
-from i2i.serving.base import Server, checked_seeds, noise_of, plain_arguments
+from i2i.serving.base import Server, noise_of, plain_arguments
+from i2i.serving.given import checked_seeds
 
 
 class BicycleGANServer(Server):

@@ -12,8 +12,9 @@ from torch import nn
 
 from i2i.images import fit_square, photo_to_tensor
 from i2i.methods import styled
-from i2i.serving.base import checked_seeds, noise_of, plain_arguments
+from i2i.serving.base import noise_of, plain_arguments
 from i2i.serving.encoding import EncodingServer
+from i2i.serving.given import checked_seeds
 
 
 class StyledServer(EncodingServer):

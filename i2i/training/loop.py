@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -36,6 +38,9 @@ class Method(Protocol):
     def grid(self, nets: nn.ModuleDict, batch: dict[str, Tensor]) -> Image.Image: ...
 
 
+PRECISIONS = ("no", "bf16")
+
+
 @dataclass(frozen=True)
 class TrainConfig:
     """How long and how a run trains.
@@ -51,7 +56,7 @@ class TrainConfig:
         grid_every: steps between sample grids.
         log_every: steps between log lines.
         workers: loader processes.
-        mixed_precision: "no" or "bf16" (CUDA).
+        mixed_precision: "no" or "bf16", on CUDA and on the CPU; what it gains depends on device and method.
     """
 
     steps: int = 20000
@@ -65,6 +70,18 @@ class TrainConfig:
     log_every: int = 20
     workers: int = 1
     mixed_precision: str = "no"
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "grid_every", "log_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"--{name.replace('_', '-')} must be at least 1, got {getattr(self, name)}")
+        for name in ("warmup", "minutes", "save_minutes", "workers"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"--{name.replace('_', '-')} must be 0 or more, got {getattr(self, name)}")
+        if not 0 <= self.ema < 1:
+            raise ValueError(f"--ema must lie in [0, 1), got {self.ema}")
+        if self.mixed_precision not in PRECISIONS:
+            raise ValueError(f"--mixed-precision must be {' or '.join(PRECISIONS)}, got {self.mixed_precision!r}")
 
 
 class EpochSampler(Sampler):
@@ -101,13 +118,26 @@ class Outcome:
 
 
 @contextlib.contextmanager
-def _stop_request() -> Iterator[threading.Event]:
-    """An event that Ctrl-C or SIGTERM sets, so that a run stops between two steps and never inside one."""
-    asked = threading.Event()
+def _stop_request(main: bool = True) -> Iterator[threading.Event]:
+    """An event that Ctrl-C or SIGTERM sets, so that a run stops between two steps and never inside one.
+
+    The main process says so, since a step may take long; a second signal stops at once (KeyboardInterrupt).
+    """
+    asked, process = threading.Event(), os.getpid()
     if threading.current_thread() is not threading.main_thread():
         yield asked
         return
-    before = {s: signal.signal(s, lambda *_: asked.set()) for s in (signal.SIGINT, signal.SIGTERM)}
+
+    def ask(*_) -> None:
+        if os.getpid() != process:
+            return  # a loader process, which inherits this handler
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+        if main:
+            print("\nstopping after this step; once more stops at once, without saving it", file=sys.stderr)
+
+    before = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield asked
     finally:
@@ -218,7 +248,7 @@ def train(
 
     begin = saved = time.monotonic()
     reason = "finished"
-    with _stop_request() as asked:
+    with _stop_request(main) as asked:
         batches = iter(loader) if step < config.steps else iter(())
         for batch in _until_asked(batches, asked):
             progress = step / config.steps
@@ -232,10 +262,10 @@ def train(
             }
             with accelerator.autocast():
                 logs = method.step(batch, progress, update)
-            if not all(math.isfinite(v) for v in logs.values()):
-                raise FloatingPointError(
-                    f"step {step}: {logs} is not finite; the last saved state is whole: resume it with a lower --lr"
-                )
+            broken = [name for name, value in logs.items() if not math.isfinite(value)]
+            if broken:
+                kept = "the last saved state is whole: resume it" if folder.exists() else "start again"
+                raise FloatingPointError(f"step {step}: {', '.join(broken)} not finite; {kept} with a lower --lr")
             step += 1
             ema.update(nn.ModuleDict({name: method.nets[name] for name in method.served}), step)
             if main:

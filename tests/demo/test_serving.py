@@ -69,6 +69,7 @@ def last(response: httpx.Response) -> dict:
 
 # --- the page's own routes -------------------------------------------------------------------------------------------
 
+
 def test_an_answer_is_one_post(served):
     url, answers = served
     response = httpx.post(url + "i2i/answer", json=asked())
@@ -110,6 +111,7 @@ def test_no_picture_reaches_another_person(served):
 
 # --- endpoints -------------------------------------------------------------------------------------------------------
 
+
 def test_three_public_endpoints(client):
     told = client.view_api(return_format="dict")
     assert set(told["named_endpoints"]) == {"/sample", "/edges", "/styles"}
@@ -136,6 +138,8 @@ def test_sample_endpoint(client, cat):
     [
         ({"model": "dogs"}, "Choose one of: edges2cats, other"),
         ({"n": 40}, "from 1 to 16"),
+        ({"n": "three"}, "number of pictures must be a whole number from 1 to 16, not 'three'"),
+        ({"n": 1.7}, "whole number from 1 to 16, not 1.7"),
         ({"seed": -1}, "from 0 to"),
         ({"direction": "AtoB"}, "edges2cats translates one way only"),
         ({"domain": "orange"}, "edges2cats knows no domains"),
@@ -204,6 +208,7 @@ def test_the_documentation_has_every_endpoint_in_every_language():
 
 
 # --- what is not handed out ------------------------------------------------------------------------------------------
+
 
 @pytest.mark.parametrize(
     "path",

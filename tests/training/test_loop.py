@@ -16,7 +16,7 @@ from accelerate import Accelerator
 from torch.utils.data import Dataset
 
 from i2i.methods.styled import StyledConfig, StyledPix2Pix
-from i2i.training.loop import EpochSampler, TrainConfig, train
+from i2i.training.loop import EpochSampler, TrainConfig, _stop_request, train
 from i2i.training.state import StateError, StateFolder
 
 TINY = StyledConfig(size=64, style=8, latent=4, widths=(8, 8, 8))
@@ -129,8 +129,15 @@ def test_a_kill_between_the_renames_loses_nothing(tmp_path):
 
 def test_states_of_another_version_or_shape_are_refused(tmp_path):
     run(tmp_path / "run", dataclasses.replace(HOW, steps=1))
-    with pytest.raises(StateError, match="does not fit"):
+    differs = r"nets.generator.\S+ is [\dx]+ there and [\dx]+ here; resume with the options"
+    with pytest.raises(StateError, match=f"does not fit this configuration: {differs}"):
         run(tmp_path / "run", resume=True, config=dataclasses.replace(TINY, widths=(8, 8, 16)))
+    optimizers = tmp_path / "run" / "state" / "optimizers.pt"
+    whole = optimizers.read_bytes()
+    torch.save({"generator": {}}, optimizers)
+    with pytest.raises(StateError, match="does not fit this configuration: its optimizers are of other nets .*resume"):
+        run(tmp_path / "run", resume=True)
+    optimizers.write_bytes(whole)
     path = tmp_path / "run" / "state" / "meta.pt"
     meta = torch.load(path, weights_only=True)
     torch.save(meta | {"format": 99}, path)
@@ -178,5 +185,37 @@ def test_numbers_that_are_not_finite_stop_the_run(tmp_path):
     method = Broken(TINY)
     held_out = {k: v[None] for k, v in Shapes()[(0, 0)].items()}
     (tmp_path / "run").mkdir()
-    with pytest.raises(FloatingPointError, match="step 0"):
+    with pytest.raises(FloatingPointError, match="step 0: l1 not finite; start again with a lower --lr"):
         train(method, Shapes(), held_out, tmp_path / "run", HOW, accelerator=Accelerator(cpu=True))
+
+
+def test_the_first_signal_is_answered_and_the_second_obeyed(capsys):
+    handlers = [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)]
+    with pytest.raises(KeyboardInterrupt), _stop_request() as asked:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert asked.is_set()
+        assert "stopping after this step" in capsys.readouterr().err
+        os.kill(os.getpid(), signal.SIGINT)
+        pytest.fail("the second signal was swallowed")
+    assert [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)] == handlers
+
+
+@pytest.mark.parametrize(
+    ("wrong", "option"),
+    [
+        ({"steps": 0}, "--steps"),
+        ({"batch": -1}, "--batch"),
+        ({"grid_every": 0}, "--grid-every"),
+        ({"log_every": 0}, "--log-every"),
+        ({"warmup": -1}, "--warmup"),
+        ({"minutes": -1.0}, "--minutes"),
+        ({"minutes": float("nan")}, "--minutes"),
+        ({"save_minutes": float("inf")}, "--save-minutes"),
+        ({"workers": -1}, "--workers"),
+        ({"ema": 1.0}, "--ema"),
+        ({"mixed_precision": "fp16"}, "--mixed-precision"),
+    ],
+)
+def test_numbers_that_would_train_nothing_are_refused(wrong, option):
+    with pytest.raises(ValueError, match=option):
+        TrainConfig(**wrong)
