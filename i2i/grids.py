@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
 
-def draw_input(x: Tensor) -> Tensor:
+def draw_input(x: Tensor, colours: Sequence[Sequence[int]] | None = None) -> Tensor:
     """A network's input as something to look at, (B, 3, H, W) in [-1, 1]: a drawing in grey, labels in colours.
 
     Args:
-        x: (B, 1, H, W) drawings in [-1, 1], or (B, C, H, W) one-hot label maps.
+        x: (B, 1, H, W) drawings in [-1, 1], or (B, C, H, W) label maps, the largest channel being the class.
+        colours: red, green and blue of each of the C classes, 0 to 255; None: hues all around, and one channel is a
+            drawing.
     """
+    if colours is not None:
+        table = torch.tensor(colours, dtype=x.dtype, device=x.device) / 127.5 - 1
+        return table[x.argmax(1)].permute(0, 3, 1, 2)
     if x.shape[1] == 1:
         return x.expand(-1, 3, -1, -1)
     hue = torch.linspace(0, 2 * torch.pi, x.shape[1] + 1, device=x.device)[:-1]
-    colours = torch.stack([hue.cos(), (hue + 2.1).cos(), (hue + 4.2).cos()], 1)
-    return colours[x.argmax(1)].permute(0, 3, 1, 2)
+    table = torch.stack([hue.cos(), (hue + 2.1).cos(), (hue + 4.2).cos()], 1)
+    return table[x.argmax(1)].permute(0, 3, 1, 2)
 
 
 def tile(pictures: Tensor, gap: int = 2) -> Image.Image:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,21 @@ def weights_digest(folder: Path) -> str:
     return hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
 
 
+def difference(saved: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> str:
+    """What first tells a file's tensors from a net's, in words; empty where they fit.
+
+    Args:
+        saved, wanted: `state_dict` of the file and of the net.
+    """
+    for name, tensor in wanted.items():
+        if name not in saved:
+            return f"it has no {name}"
+        if saved[name].shape != tensor.shape:
+            there, here = ("x".join(map(str, t.shape)) or "one number" for t in (saved[name], tensor))
+            return f"{name} is {there} there and {here} here"
+    return next((f"its {name} has no place here" for name in saved if name not in wanted), "")
+
+
 def load_weights(folder: Path, config: dict[str, Any], nets: nn.Module) -> None:
     """Fill `nets` from the folder's weights, after comparing their hash with the config's.
 
@@ -114,9 +130,15 @@ def load_weights(folder: Path, config: dict[str, Any], nets: nn.Module) -> None:
         )
     try:
         tensors: dict[str, Tensor] = load_file(path)
-        nets.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
-    except (SafetensorError, RuntimeError) as error:
-        raise ModelFolderError(f"{path} does not fit its {CONFIG}: {str(error).splitlines()[0]}") from error
+    except SafetensorError as error:
+        raise ModelFolderError(
+            f"{path} does not fit its {CONFIG}: it is no safetensors file ({error}); copy the model folder again"
+        ) from error
+    if differs := difference(tensors, nets.state_dict()):
+        raise ModelFolderError(
+            f"{path} does not fit its {CONFIG}: {differs}; undo the changes in {CONFIG}, or copy the model folder again"
+        )
+    nets.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
 
 
 def save(folder: Path, config: dict[str, Any], nets: nn.Module, card: str) -> None:

@@ -63,3 +63,12 @@ def test_each_label_has_a_colour_of_its_own():
     assert torch.cdist(colours, colours).fill_diagonal_(9).min() > 0.3
     flipped = draw_input(one_hot.flip(3))
     assert torch.equal(flipped, shown.flip(3))  # a colour follows its label, not its place
+
+
+@pytest.mark.parametrize("classes", [1, 2, 3])
+def test_labels_come_in_the_colours_that_are_given(classes):
+    colours = [[0, 0, 222], [255, 128, 0], [10, 200, 30]][:classes]
+    labels = torch.arange(12).view(1, 3, 4) % classes
+    scores = torch.nn.functional.one_hot(labels, classes).permute(0, 3, 1, 2) * 1.2 - 0.9  # as a net answers
+    pixels = np.asarray(tile(draw_input(scores, colours)[None]))
+    assert np.array_equal(pixels, np.array(colours)[labels[0].numpy()])

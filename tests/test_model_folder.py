@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from i2i import model_folder
-from i2i.model_folder import ModelFolderError, bundled_models, load_weights, read_config, resolve, save
+from i2i.model_folder import ModelFolderError, bundled_models, difference, load_weights, read_config, resolve, save
 
 CONFIG = {"method": "test", "kind": "translator", "note": "Fréchet"}
 
@@ -119,15 +119,30 @@ def test_other_weights_than_the_configs_are_refused(folder):
 
 
 def test_a_net_of_another_shape_is_refused(folder):
-    nets = nn.Sequential(nn.Conv2d(3, 5, 3))
-    with pytest.raises(ModelFolderError, match="does not fit its config.json"):
-        load_weights(folder, read_config(folder), nets)
+    wider = nn.Sequential(nn.Conv2d(3, 5, 3))
+    before = [p.clone() for p in wider.parameters()]
+    message = r"fit its config.json: 0.weight is 4x3x3x3 there and 5x3x3x3 here; undo the changes in config.json"
+    with pytest.raises(ModelFolderError, match=message):
+        load_weights(folder, read_config(folder), wider)
+    assert all(torch.equal(a, b) for a, b in zip(before, wider.parameters(), strict=True))
+
+
+def test_what_differs_in_words():
+    net = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+    saved = net.state_dict()
+    assert difference(saved, net.state_dict()) == ""
+    assert difference({k: v for k, v in saved.items() if k != "1.bias"}, saved) == "it has no 1.bias"
+    assert difference(saved | {"2.bias": torch.ones(3)}, saved) == "its 2.bias has no place here"
+    wider = saved | {"0.weight": torch.ones(4, 2)}
+    assert difference(wider, saved) == "0.weight is 4x2 there and 3x2 here"
+    counts = saved | {"1.num_batches_tracked": torch.ones(2)}
+    assert difference(counts, saved) == "1.num_batches_tracked is 2 there and one number here"
 
 
 def test_weights_that_are_not_safetensors_are_refused(folder):
     (folder / "model.safetensors").write_bytes(b"\x80\x04 a pickle, say")
     config = read_config(folder) | {"sha256": model_folder.weights_digest(folder)}
-    with pytest.raises(ModelFolderError, match="does not fit"):
+    with pytest.raises(ModelFolderError, match="does not fit .* no safetensors file .*copy the model folder again"):
         load_weights(folder, config, make_nets())
     (folder / "model.safetensors").unlink()
     with pytest.raises(ModelFolderError, match="has no model.safetensors; copy the whole"):

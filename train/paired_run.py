@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
+import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +27,21 @@ from recipes import RECIPES, find_recipe
 
 from i2i.data.paired import PairedConfig, PairedDataset
 from i2i.grids import tile
-from i2i.methods.pix2pix import visible
+from i2i.methods.pix2pix import check_ranges, visible
 from i2i.training.loop import Outcome, TrainConfig
 from i2i.training.state import StateFolder
 from i2i.translator import Translator
 
 # Kept with the run, so that --resume needs none of them again.
-KEPT = ("name", "data", "licence", "note", "recipe", "epochs")
+KEPT = ("name", "data", "licence", "note", "recipe")
 
 
 @dataclasses.dataclass(frozen=True)
 class Script:
-    """A script: its docstring, its method (class), its configuration (class), and what differs from TrainConfig."""
+    """A script: its docstring, its method (class), its configuration (class), and what differs from TrainConfig.
+
+    `unused` tells for a method which options mean nothing to it and why; `resnet`, whether it takes a ResNet.
+    """
 
     name: str
     about: str
@@ -43,6 +49,8 @@ class Script:
     config: type
     title: str
     training: dict[str, Any]
+    unused: Callable[[Any], dict[str, str]] = lambda method: {}
+    resnet: bool = False
 
 
 def parse(script: Script, argv: list[str] | None) -> argparse.Namespace:
@@ -59,35 +67,81 @@ def parse(script: Script, argv: list[str] | None) -> argparse.Namespace:
     add_options(parser, script.config, skip=("inputs", "outputs"))
     add_options(parser, PairedConfig)
     add_options(parser, TrainConfig)
-    return parse_run(parser, argv, ("pairs",))
+    now = parser.parse_args(argv)  # before --resume adds what the run has kept
+    if now.epochs is not None and now.steps is not None:
+        raise ValueError("--epochs and --steps both say how long the run is: give one of them")
+    if now.epochs is not None and not 0 < now.epochs < math.inf:
+        raise ValueError(f"--epochs must be above 0, got {now.epochs:g}")
+    args = parse_run(parser, argv, ("pairs",))
+    args.epochs = now.epochs  # runs of old versions kept theirs
+    # The command in the card tells the length that holds: the later call's.
+    args.given.pop("steps" if now.epochs is not None else "epochs" if "steps" in args.given else "", None)
+    return args
 
 
-def resolve(script: Script, args: argparse.Namespace) -> tuple[Any, TrainConfig, PairedDataset, PairedDataset]:
+def fitting_unet(size: int, resnet: bool) -> str:
+    """Name of the U-Net that shrinks pictures of `size` pixels as far as they can be halved; to one, as the paper's.
+
+    Raises:
+        ValueError: for sizes that cannot be halved five times; it names the nearest that can, and a ResNet where the
+            script has them.
+    """
+    factor = size & -size
+    if size > 0 and factor >= 32:
+        return f"unet_{factor}"
+    low = max(0, size) // 32 * 32
+    message = f"no U-Net fits pictures of {size} pixels, which cannot be halved five times: choose --size "
+    message += f"{low} or {low + 32}" if low else "32"
+    if resnet and size >= 4:
+        message += ", or --generator resnet_9" + (f" with --size {size // 4 * 4}" if size % 4 else "")
+    raise ValueError(message)
+
+
+def resolve(
+    script: Script, args: argparse.Namespace, defaults: dict[str, Any]
+) -> tuple[Any, TrainConfig, PairedDataset, PairedDataset]:
     """Configurations and data: what was given, over the run that goes on, over the recipe, over the defaults."""
     previous = StateFolder(args.out).meta() if args.resume else None
     if previous:
         kept = previous["recipe"]
+        begun = kept["options"].get("recipe")
+        if args.recipe != begun:
+            raise ValueError(
+                f"the run in {args.out} began with {f'--recipe {begun}' if begun else 'no recipe'} and keeps to it: "
+                "leave --recipe out, or begin another run with another --out"
+            )
         net, pairs, how = dict(kept["config"]), dict(kept["pairs"]), previous["train"] | {"minutes": 0.0}
     else:
         recipe = find_recipe(args.recipe) if args.recipe else None
         net, pairs = (dict(recipe.net), dict(recipe.pairs)) if recipe else ({}, {})
+        net = defaults | net
         how = dict(script.training)
         if recipe:
             how["batch"] = max(recipe.batch, how["batch"])
         if recipe and args.epochs is None and args.steps is None:
             args.epochs = recipe.epochs
-    size = args.size or net.get("size", script.config.size)
+    size = args.size if args.size is not None else net.get("size", script.config.size)
     if not previous and args.generator is None and "generator" not in net:
-        # The net that shrinks the picture to one pixel, as the paper's does.
-        net["generator"] = f"unet_{size & -size}"
+        net["generator"] = fitting_unet(size, script.resnet)
     pairs = collect(PairedConfig, args, **pairs)
     data = PairedDataset(args.pairs, "train", size, pairs, cache=False if args.dry_run else None)
     val = PairedDataset(args.pairs, "val", size, data.config, cache=False)
     config = collect(script.config, args, **net | {"size": size, "inputs": data.inputs, "outputs": data.outputs})
-    if args.epochs is not None and not previous:
-        batch = args.batch or how.get("batch", TrainConfig.batch)
-        how = how | {"steps": max(1, round(args.epochs * len(data) / batch))}
-    return config, collect(TrainConfig, args, **how), data, val
+    check_ranges(config)
+    if args.palette and data.palette is None:
+        raise ValueError(
+            f"{args.pairs} is taken for {data.config.a} and {data.config.b}, which need no palette: leave --palette "
+            "out, or say which side holds label maps with --a labels or --b labels"
+        )
+    how = collect(TrainConfig, args, **how)
+    if args.epochs is not None:
+        how = dataclasses.replace(how, steps=max(1, round(args.epochs * len(data) / how.batch)))
+    if previous and how.steps < previous["step"]:
+        raise ValueError(
+            f"{args.out} has done {previous['step']} steps and cannot end at {how.steps}: give --steps "
+            f"{previous['step']} to end the run where it is, or more to go on"
+        )
+    return config, how, data, val
 
 
 def card(script: Script, config: dict[str, Any]) -> str:
@@ -110,21 +164,32 @@ Measures: `python train/evaluate.py` on the validation pairs.
 
 def samples_picture(translator: Translator, pairs: PairedDataset, rows: int = 8):
     """Inputs of the validation split and four seeds of each; no photo is an answer, since licences may forbid it."""
+    given, wanted = (translator.config[side] for side in ("input", "output"))
     table = []
     for i in range(min(rows, len(pairs))):
-        x = pairs[i]["x"]
-        answers = translator.answer(x, range(4))
-        table.append(torch.cat([visible(x[None], x[None]), visible(answers, x.expand(4, -1, -1, -1))]))
+        x = pairs[i]["x"][None]
+        answers = translator.answer(x[0], range(4))
+        table.append(torch.cat([visible(x, x, given), visible(answers, x.expand(4, -1, -1, -1), wanted)]))
     return tile(torch.stack(table))
 
 
-def run(script: Script, argv: list[str] | None) -> int:
-    """Train, or print the plan; see the scripts."""
+def run(script: Script, argv: list[str] | None, defaults: dict[str, Any] | None = None) -> int:
+    """Train, or print the plan; see the scripts.
+
+    Args:
+        defaults: fields of the script's configuration for a new run; recipe and options come before them.
+    """
     args = parse(script, argv)
-    config, how, data, val = resolve(script, args)
+    config, how, data, val = resolve(script, args, defaults or {})
     accelerator = find_accelerator(args, how)
     torch.manual_seed(how.seed)
-    method = script.method(config)
+    # A plan needs no weights, and to draw 54 million takes seconds; those of --init are held against real ones.
+    with torch.device("meta") if args.dry_run and not args.init else contextlib.nullcontext():
+        method = script.method(config)
+    for option, why in script.unused(method).items():
+        if getattr(args, option) is not None:
+            raise ValueError(f"--{option.replace('_', '-')} {why}")
+    method.sides = data.input, data.output
     if args.init and not args.resume:
         begin_with(method, args.init)
     if how.batch % script.training["batch"]:
@@ -151,7 +216,8 @@ def run(script: Script, argv: list[str] | None) -> int:
             "preprocessing": f"pairs: {data.config.fit}, {config.size} pixels (i2i.data.paired)",
             "data": {
                 "name": args.data or name, "train": len(data), "val": len(val), "licence": args.licence,
-                "direction": data.config.direction,
+                "a": data.config.a, "b": data.config.b, "direction": data.config.direction,
+                "fit": data.config.fit, "val_fraction": data.config.val_fraction,
             },
             "training": training_facts(accelerator, how, step, seconds, command),
             "metrics": {},

@@ -7,17 +7,36 @@ names its tasks. Leaves a model folder: python demo/app.py --model RUN/model
 
 from __future__ import annotations
 
+from typing import Any
+
 from cli import run_script
 from paired_run import Script, run
 
 from i2i.methods.pix2pix import Pix2Pix, Pix2PixConfig
 
+
+def unused(method: Pix2Pix) -> dict[str, str]:
+    """Options that mean nothing to this method -> why, and what to do."""
+    c, net, why = method.config, method.nets["generator"], {}
+    lacks = f"which --objective {c.objective} has not: leave it out, or choose --objective "
+    if not c.adversarial:
+        why |= dict.fromkeys(("gan", "patch", "patch_width"), f"is of the discriminator, {lacks}{c.objective}+cgan")
+    if not c.objective.startswith(("l1", "l2")):
+        why["lambda_l1"] = f"is of the L1 term, {lacks}l1+{c.objective}"
+    if c.generator.startswith("resnet"):
+        why["noisy"] = f"is of U-Nets, and {c.generator} has noise in every block: leave it out"
+    elif net.noisy != c.noisy:
+        why["noisy"] = f"names layers where {c.generator} has no noise: choose from 0 to {len(net.up) - 2}"
+    return why
+
+
 # The paper's batch, and no warm-up.
-SCRIPT = Script("pix2pix.py", __doc__, Pix2Pix, Pix2PixConfig, "pix2pix", {"batch": 1, "warmup": 0})
+SCRIPT = Script("pix2pix.py", __doc__, Pix2Pix, Pix2PixConfig, "pix2pix", {"batch": 1, "warmup": 0}, unused, True)
 
 
-def main(argv: list[str] | None) -> int:
-    return run(SCRIPT, argv)
+def main(argv: list[str] | None, defaults: dict[str, Any] | None = None) -> int:
+    """See `paired_run.run`."""
+    return run(SCRIPT, argv, defaults)
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ class Setup:
     width: int = 16
     epochs: float = 40
     seed: int = 0
-    judge_steps: int = 2000
+    judge_steps: int = 1000
 
     def __post_init__(self) -> None:
         for name in ("size", "width", "epochs", "judge_steps"):
@@ -266,10 +266,11 @@ class _Work:
         c = self.setup.config(variant, self.data.inputs, self.data.outputs)
         own = [str(self.args.root), "--name", self.setup.name(variant), "--epochs", str(self.setup.epochs)]
         own += ["--seed", str(self.setup.seed)]
-        for key in ("size", "generator", "width", "objective", "patch", "patch_width"):
+        patches = {"patch": c.patch, "patch_width": c.patch_width}
+        for key in ("size", "generator", "width", "objective", *(patches if c.adversarial else ())):
             own += ["--" + key.replace("_", "-"), str(getattr(c, key))]
-        # Raw weights, as the paper has them.
-        pix2pix.main([*own, "--ema", "0", *words])
+        # Raw weights, as the paper has them. The config of a run without a discriminator tells these two all the same.
+        pix2pix.main([*own, "--ema", "0", *words], patches)
 
     def measure(self, variant: Variant, judge) -> dict[str, Any]:
         """Scores of a finished variant, and what it took."""

@@ -64,6 +64,8 @@ class PairedDataset(Dataset):
         self.kinds = (c.a, c.b) if c.direction == "AtoB" else (c.b, c.a)
         if self.kinds[0] == "ab":
             raise ValueError("colour alone (ab) is only translated to: reverse it with --direction")
+        if self.kinds[1] == "hole":
+            raise ValueError("a photo with a hole is only translated from: reverse it with --direction")
         self.input, self.output = (self._describe(kind) for kind in self.kinds)
         self.inputs, self.outputs = (channels_of(d) for d in (self.input, self.output))
         self._augmented = split == "train"

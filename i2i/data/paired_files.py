@@ -55,6 +55,10 @@ class PairedConfig:
                 raise ValueError(f"unknown {name} {getattr(self, name)!r}: use one of {', '.join(known)}")
         if not 1 <= self.jitter <= 2:
             raise ValueError(f"got jitter {self.jitter}, expected a factor from 1 (none) to 2")
+        if not 0 <= self.flip <= 1:
+            raise ValueError(f"got flip {self.flip}, expected a share from 0 to 1")
+        if not 0 <= self.val_fraction < 1:
+            raise ValueError(f"got val_fraction {self.val_fraction}, expected a share from 0 to below 1")
 
     @property
     def one_photo(self) -> bool:
@@ -142,6 +146,8 @@ def _in_folder(folder: Path, config: PairedConfig) -> tuple[list[Example], Paire
         files = _pictures(photos)
         if not files:
             raise PrepareError(f"{photos} holds no photos: looked for {' '.join(SUFFIXES)}")
+        if photos == folder:
+            _refuse_pairs(folder, list(files.values()), config)
         return [Example(stem, path, path) for stem, path in files.items()], config
     sides = _two_folders(below, config)
     if sides is not None:
@@ -175,23 +181,42 @@ def _in_folder(folder: Path, config: PairedConfig) -> tuple[list[Example], Paire
     return examples, _look(examples, config)
 
 
+def _refuse_pairs(folder: Path, files: list[Path], config: PairedConfig) -> None:
+    """PrepareError where nearly all of the photos have the shape of pairs A|B, whose seam would be learned."""
+    some = files[:: max(1, len(files) // 64)]
+    wide = 0
+    for path in some:
+        with Image.open(path) as picture:
+            wide += picture.width == 2 * picture.height
+    if wide > 0.9 * len(some):
+        raise PrepareError(
+            f"{folder} holds pictures twice as wide as high, as pairs A|B are, but {config.a} and {config.b} are both "
+            "made from one photo: take the right halves with train/prepare.py split-pairs PAIRS --names other photo "
+            "--out OUT (--direction BtoA: the left ones) and give OUT; if these are wide photos, put them into a "
+            "folder called photo"
+        )
+
+
 def _two_folders(below: dict[str, Path], config: PairedConfig) -> tuple[tuple[str, str], tuple[str, str]] | None:
     """((kind, folder) of A, the same of B), or None where there are no two such folders."""
     if "A" in below and "B" in below:
         return (config.a, "A"), (config.b, "B")
     named = {kind: next((n for n in names if n in below), None) for kind, names in FOLDERS.items()}
     found = {kind: name for kind, name in named.items() if name is not None}
+    # As the published archives order them: drawing|shoe, but facade|labels.
+    published = ["photo", "labels"] if "labels" in found else ["edges", "photo"]
     wanted = [config.a, config.b]
     if wanted == ["auto", "auto"]:
-        # As the published archives order them: drawing|shoe, but facade|labels.
-        wanted = ["photo", "labels"] if "labels" in found else ["edges", "photo"]
+        wanted = published
     elif "auto" in wanted:
         known = KINDS[next(k for k in wanted if k != "auto")]
         rest = next((k for k in found if k != known), "photo")
         wanted = [rest if k == "auto" else k for k in wanted]
-    if any(KINDS[k] not in found for k in wanted) or KINDS[wanted[0]] == KINDS[wanted[1]]:
+    # Two photos: the maps or drawings of the other folder are taken as plain pictures.
+    folders = published if wanted == ["photo", "photo"] else [KINDS[k] for k in wanted]
+    if any(f not in found for f in folders) or folders[0] == folders[1]:
         return None
-    return (wanted[0], found[KINDS[wanted[0]]]), (wanted[1], found[KINDS[wanted[1]]])
+    return (wanted[0], found[folders[0]]), (wanted[1], found[folders[1]])
 
 
 def _look(examples: list[Example], config: PairedConfig) -> PairedConfig:

@@ -7,6 +7,7 @@ the encoder's z must rebuild the photo; and cLR-GAN, z -> y -> z, where a random
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from i2i import losses
 from i2i.grids import tile
 from i2i.methods.adversarial import adam, check_choice, falling_rate
-from i2i.methods.pix2pix import check_patch, make_generator, visible
+from i2i.methods.pix2pix import check_patch, check_ranges, make_generator, visible
 from i2i.nets.discriminators import MultiScaleDiscriminator
 from i2i.nets.layers import use_own_statistics
 from i2i.nets.resnet import ResNetEncoder
@@ -25,6 +26,9 @@ from i2i.nets.resnet import ResNetEncoder
 @dataclass(frozen=True)
 class BicycleGANConfig:
     """Recipe of BicycleGAN; the defaults are the paper's.
+
+    One thing differs: the discriminators see the pair (x, y), as in the paper's equations and in pix2pix. For its
+    results the paper left x out (section 4, training details).
 
     Attributes:
         size: height and width of the training pictures, pixels.
@@ -69,6 +73,7 @@ class BicycleGANConfig:
 
     def __post_init__(self) -> None:
         check_choice("gan", self.gan, losses.GAN_LOSSES)
+        check_ranges(self)
         if self.latent < 1:
             raise ValueError(f"got latent {self.latent}, expected at least 1: without one this is pix2pix")
         if self.size < 32:
@@ -88,9 +93,10 @@ def serving_nets(config: BicycleGANConfig) -> nn.ModuleDict:
 
 
 class BicycleGAN(nn.Module):
-    """Nets, optimizers and one training step."""
+    """Nets, optimizers and one training step; `sides` as in `Pix2Pix`."""
 
     method = "bicyclegan"
+    sides: tuple[dict[str, Any] | None, dict[str, Any] | None] = (None, None)
 
     def __init__(self, config: BicycleGANConfig):
         super().__init__()
@@ -128,13 +134,18 @@ class BicycleGAN(nn.Module):
         latents = torch.randn(4, self.config.latent, generator=torch.Generator().manual_seed(0)).to(x.device)
         columns = [x, y, nets["generator"](x, z=nets["encoder"](y)[0])]
         columns += [nets["generator"](x, z=z.expand(len(x), -1)) for z in latents]
-        return tile(torch.stack([visible(c, x) for c in columns], 1))
+        given, wanted = self.sides
+        shown = [visible(columns[0], x, given)] + [visible(c, x, wanted) for c in columns[1:]]
+        return tile(torch.stack(shown, 1))
 
     def _judge(self, name: str, x: Tensor, y: Tensor) -> list[Tensor]:
         return self.nets[name](torch.cat([x, y], 1))
 
     def step(self, batch: dict[str, Tensor], progress: float, update) -> dict[str, float]:
         """One step of the discriminators, then one of generator and encoder (section 3.4).
+
+        As in pix2pix the discriminators' loss is halved, which the authors' code does not do; that code also gives the
+        generator an update of its own for the reconstruction of z, which joins its other terms here.
 
         Args:
             batch: `x` (B, inputs, S, S) and `y` (B, outputs, S, S), in [-1, 1]; B even: the first half is encoded, and

@@ -6,8 +6,10 @@ the patch that the discriminator judges (4.4), and the noise (3.1).
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -24,6 +26,27 @@ from i2i.nets.resnet import ResNetGenerator
 from i2i.nets.unet import UNet
 
 OBJECTIVES = ("l1", "gan", "cgan", "l1+gan", "l1+cgan", "l2", "l2+gan", "l2+cgan")
+
+# Numbers of a recipe: fields -> (whether a value can be, in words), for pix2pix and BicycleGAN alike.
+RANGES = {
+    ("size", "width", "patch_width", "scales"): (lambda v: v >= 1, "at least 1"),
+    ("z",): (lambda v: v >= 0, "0 (none) or more"),
+    ("lambda_l1", "lambda_z", "lambda_kl"): (lambda v: 0 <= v < math.inf, "0 or more"),
+    ("lr",): (lambda v: 0 < v < math.inf, "a rate above 0"),
+    ("dropout", "beta1"): (lambda v: 0 <= v < 1, "a share from 0 to below 1"),
+    ("decay_from",): (lambda v: 0 <= v <= 1, "a share from 0 to 1"),
+    ("noisy",): (lambda v: all(k >= 0 for k in v), "layers from 0, the innermost, upwards"),
+}
+
+
+def check_ranges(config: Any) -> None:
+    """ValueError that names the first field of a recipe whose number cannot be; fields it lacks are left out."""
+    for names, (can_be, words) in RANGES.items():
+        for name in names:
+            value = getattr(config, name, None)
+            if value is not None and not can_be(value):
+                shown = " ".join(map(str, value)) if isinstance(value, tuple) else f"{value:g}"
+                raise ValueError(f"got {name} {shown}, expected {words}")
 
 
 @dataclass(frozen=True)
@@ -70,6 +93,7 @@ class Pix2PixConfig:
     def __post_init__(self) -> None:
         check_choice("objective", self.objective, OBJECTIVES)
         check_choice("gan", self.gan, losses.GAN_LOSSES)
+        check_ranges(self)
 
     @property
     def conditional(self) -> bool:
@@ -139,24 +163,42 @@ def with_z(x: Tensor, z: Tensor | None) -> Tensor:
     return x if z is None else torch.cat([x, z[:, :, None, None].expand(-1, -1, *x.shape[2:])], 1)
 
 
-def visible(picture: Tensor, lightness: Tensor) -> Tensor:
+def visible(picture: Tensor, lightness: Tensor, described: dict[str, Any] | None = None) -> Tensor:
     """A net's input or output as something to look at: (B, C, H, W) -> (B, 3, H, W) in [-1, 1].
 
-    One channel is grey; two are Lab's ab, shown on the `lightness` (B, 1, H, W); three are RGB unless they are one-hot;
-    more are classes.
+    Args:
+        picture: x, y, or an answer.
+        lightness: x of the same rows, (B, 1, H, W) where `picture` is colour alone (ab).
+        described: what it is, as `input` or `output` of config.json: labels come in the colours of their palette,
+            colour alone on its lightness, all else as it is. None: as its channels, and those of x, suggest.
     """
-    channels = picture.shape[1]
-    if channels == 2:
+    described = described or {"kind": _guessed(picture, lightness)}
+    if described["kind"] == "labels":
+        return draw_input(picture, described.get("palette", {}).get("colours"))
+    if described["kind"] == "ab":
         parts = zip(lightness.cpu(), picture.cpu(), strict=True)
         return torch.stack([lab_to_photo(light, ab) for light, ab in parts]).to(picture.device)
-    one_hot = channels == 3 and bool((picture.amin() >= 0) & (picture.sum(1) == 1).all())
-    return picture if channels == 3 and not one_hot else draw_input(picture)
+    return picture.expand(-1, 3, -1, -1)
+
+
+def _guessed(picture: Tensor, x: Tensor) -> str:
+    channels = picture.shape[1]
+    if channels == 2 and x.shape[1] == 1:
+        return "ab"
+    one_hot = bool((picture.amin() >= 0) & (picture.sum(1) == 1).all())
+    return "photo" if channels == 1 or (channels == 3 and not one_hot) else "labels"
 
 
 class Pix2Pix(nn.Module):
-    """Nets, optimizers and one training step."""
+    """Nets, optimizers and one training step.
+
+    Attributes:
+        sides: what x and y are, as `input` and `output` of config.json; (None, None): as their channels suggest. Only
+            the sample grids look at it.
+    """
 
     method = "pix2pix"
+    sides: tuple[dict[str, Any] | None, dict[str, Any] | None] = (None, None)
 
     def __init__(self, config: Pix2PixConfig):
         super().__init__()
@@ -186,12 +228,13 @@ class Pix2Pix(nn.Module):
         """A row for each pair: x, y, and the answers to two seeds, as they are served."""
         x, y = batch["x"], batch["y"]
         generator = use_own_statistics(nets["generator"])
-        columns = [x, y]
+        answers = []
         for seed in range(2):
             noise = [torch.Generator().manual_seed(seed) for _ in x]
             z = torch.stack([torch.randn(self.config.z, generator=g) for g in noise]).to(x.device)
-            columns.append(generator(with_z(x, z), noise))
-        return tile(torch.stack([visible(c, x) for c in columns], 1))
+            answers.append(generator(with_z(x, z), noise))
+        given, wanted = self.sides
+        return tile(torch.stack([visible(x, x, given), *(visible(c, x, wanted) for c in (y, *answers))], 1))
 
     def _judge(self, x: Tensor, y: Tensor) -> Tensor:
         return self.nets["discriminator"](torch.cat([x, y], 1) if self.config.conditional else y)

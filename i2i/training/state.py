@@ -16,6 +16,8 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
+from i2i.model_folder import difference
+
 FORMAT = 1
 
 
@@ -118,21 +120,29 @@ class StateFolder:
             )
         return meta
 
+    def _misfit(self, differs: str) -> str:
+        return (
+            f"{self.path} does not fit this configuration: {differs}; resume with the options that the run was started "
+            "with, or start a new run in another folder"
+        )
+
     def load(self, accelerator, method, ema, optimizers) -> dict[str, Any]:
         meta = self.meta()
         as_before = meta["processes"] == accelerator.num_processes
         own = self.path / f"process_{accelerator.process_index}.safetensors"
+        tensors, averages = (load_file(self.path / f"{name}.safetensors") for name in ("nets", "ema"))
+        if as_before and own.exists():  # the main process has none, nor have states of earlier versions
+            tensors |= load_file(own)
+        for saved, wanted in ((tensors, method), (averages, ema.nets)):
+            if differs := difference(saved, wanted.state_dict()):
+                raise StateError(self._misfit(differs))
+            wanted.load_state_dict(saved)
         try:
-            tensors = load_file(self.path / "nets.safetensors")
-            if as_before and own.exists():  # the main process has none, nor have states of earlier versions
-                tensors |= load_file(own)
-            method.load_state_dict(tensors)
-            ema.nets.load_state_dict(load_file(self.path / "ema.safetensors"))
             saved = torch.load(self.path / "optimizers.pt", map_location="cpu", weights_only=True)
             for name, optimizer in optimizers.items():
                 optimizer.load_state_dict(saved[name])
         except (RuntimeError, KeyError, ValueError) as error:
-            raise StateError(f"{self.path} does not fit this configuration: {str(error).splitlines()[0]}") from error
+            raise StateError(self._misfit(f"its optimizers are of other nets ({error})")) from error
         generators = self.path / f"random_{accelerator.process_index}.pt"
         if as_before and generators.exists():
             set_random_state(torch.load(generators, map_location="cpu", weights_only=True))

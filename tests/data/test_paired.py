@@ -163,6 +163,37 @@ def test_a_folder_test_serves_as_validation(tmp_path):
     assert [len(PairedDataset(tmp_path, s, 32, PairedConfig("photo", "photo"))) for s in ("train", "val")] == [3, 2]
 
 
+@pytest.mark.parametrize("names", [("photo", "labels"), ("edges", "photo")])
+def test_maps_and_drawings_as_plain_pictures(tmp_path, names):
+    """Two photos are wanted: the other folder's pictures come in RGB, on the side that they have otherwise."""
+    for folder, level in zip(names, (40, 200), strict=True):
+        (tmp_path / folder).mkdir()
+        for i in range(3):
+            Image.new("RGB", (32, 32), (level, 0, 0)).quantize(2).save(tmp_path / folder / f"{i}.png")
+    data = PairedDataset(tmp_path, "train", 32, PairedConfig("photo", "photo", direction="BtoA"))
+    assert (data.config.a, data.config.b, data.palette) == ("photo", "photo", None)
+    item = data[0]
+    assert item["x"].shape == item["y"].shape == (3, 32, 32)
+    assert item["x"][0].min() > 0.4 and item["y"][0].max() < -0.6  # x is the second folder, in its colours
+
+
+def test_pairs_are_not_taken_for_single_photos(side_by_side, tmp_path_factory):
+    """Colour and holes are made from one photo each; from A|B the nets would learn the seam."""
+    for pair in (("gray", "ab"), ("hole", "photo")):
+        with pytest.raises(PrepareError, match="twice as wide as high.*split-pairs PAIRS --names other photo"):
+            PairedDataset(side_by_side, "train", 32, PairedConfig(*pair))
+    # What the message advises: a folder of that name holds photos, be they as wide as they are.
+    apart = tmp_path_factory.mktemp("apart")
+    (apart / "photo").mkdir()
+    for path in side_by_side.glob("*.png"):
+        Image.open(path).save(apart / "photo" / path.name)
+    assert len(PairedDataset(apart, "train", 32, PairedConfig("gray", "ab"))) == 3
+    # A few wide pictures among others are photos.
+    for i in range(4, 8):
+        Image.new("RGB", (40, 32)).save(side_by_side / f"{i}.png")
+    assert len(PairedDataset(side_by_side, "train", 32, PairedConfig("gray", "ab", val_fraction=0))) == 8
+
+
 def test_stretching(tmp_path):
     wide = np.zeros((16, 64, 3), np.uint8)
     wide[:, 32:] = 200
@@ -198,8 +229,14 @@ def test_what_is_wrong_is_said(tmp_path, label_pairs, side_by_side):
         PairedConfig(a="video")
     with pytest.raises(ValueError, match="jitter 0.9"):
         PairedConfig(jitter=0.9)
-    with pytest.raises(ValueError, match="only translated to"):
-        PairedDataset(side_by_side, "train", 32, PairedConfig("gray", "ab", direction="BtoA"))
+    for field, value in (("flip", 3), ("flip", -0.1), ("val_fraction", 1.0), ("val_fraction", -0.1)):
+        with pytest.raises(ValueError, match=f"got {field} {value}, expected a share"):
+            PairedConfig(**{field: value})
+    photos = side_by_side / "c" / "photo"
+    with pytest.raises(ValueError, match="only translated to: reverse it with --direction"):
+        PairedDataset(photos, "train", 32, PairedConfig("gray", "ab", direction="BtoA"))
+    with pytest.raises(ValueError, match="only translated from: reverse it with --direction"):
+        PairedDataset(photos, "train", 32, PairedConfig("hole", "photo", direction="BtoA"))
     with pytest.raises(PrepareError, match="unknown split 'all'"):
         PairedDataset(side_by_side, "all")
     with pytest.raises(IndexError, match="holds 3 pairs"):

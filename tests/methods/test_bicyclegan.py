@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
 
 from i2i.methods.bicyclegan import BicycleGAN, BicycleGANConfig
 
@@ -33,6 +35,87 @@ def gradients(config: BicycleGANConfig) -> tuple[dict[str, float], dict[str, dic
 
     torch.manual_seed(2)
     return method.step(batch(), 0.0, update), found
+
+
+def loud(config: BicycleGANConfig) -> BicycleGAN:
+    """A method whose answers tell latents apart, and whose encoder is surer of some photos than of others."""
+    torch.manual_seed(1)
+    method = BicycleGAN(config)
+    with torch.no_grad():
+        for net, factor in (("generator", 8), ("encoder", 6)):
+            for p in method.nets[net].parameters():
+                p.mul_(factor)
+        method.nets["encoder"].log_variance.bias.copy_(torch.tensor([-1.0, 0.5, 1.0]))
+    return method
+
+
+def halved(picture: torch.Tensor) -> torch.Tensor:
+    return sum(picture[..., i::2, j::2] for i in (0, 1) for j in (0, 1)) / 4
+
+
+@pytest.mark.parametrize("scales", [1, 2])
+def test_every_loss_by_hand(scales):
+    """The terms of section 3, with least squares, computed again from the nets; no update in between."""
+    # Every weight another, so that no term can stand in for one of its neighbours.
+    method = loud(replace(TINY, scales=scales, lambda_l1=7.0, lambda_z=3.0, lambda_kl=2.0))
+    data, losses, nets = batch(), {}, method.nets
+    torch.manual_seed(2)
+    logs = method.step(data, 0.0, lambda player, loss: losses.setdefault(player, float(loss.detach())))
+    (x, x2), (y, y2) = (data[k].split(2) for k in ("x", "y"))
+    torch.manual_seed(2)
+    noise, z = torch.randn(2, 3), torch.randn(2, 3)
+
+    with torch.no_grad():
+        mean, log_variance = nets["encoder"](y)
+        deviation = log_variance.exp().sqrt()
+        rebuilt, invented = nets["generator"](x, z=mean + deviation * noise), nets["generator"](x, z=z)
+        found = nets["encoder"](invented)[0]
+
+        def verdicts(judge, x, y):
+            sizes = [(x, y), (halved(x), halved(y))][:scales]
+            return [net(torch.cat(pair, 1)) for net, pair in zip(nets[judge].nets, sizes, strict=True)]
+
+        def fooled(fakes):
+            return sum((f - 1).square().mean() for f in fakes)
+
+        def told_apart(reals, fakes):
+            return sum(0.5 * ((r - 1).square().mean() + f.square().mean()) for r, f in zip(reals, fakes, strict=True))
+
+        fakes = verdicts("encoded_discriminator", x, rebuilt), verdicts("random_discriminator", x, invented)
+        reals = verdicts("encoded_discriminator", x, y), verdicts("random_discriminator", x2, y2)
+        # Of one dimension (s^2 + m^2 - 1) / 2 - log s, summed over dimensions, averaged over pictures.
+        divergence = (deviation**2 + mean**2 - 1) / 2 - deviation.log()
+        wanted = {
+            "encoded_adversarial": fooled(fakes[0]),
+            "random_adversarial": fooled(fakes[1]),
+            "l1": 7 * (rebuilt - y).abs().mean(),
+            "kl": 2 * divergence.sum(1).mean(),
+            "z": 3 * (found - z).abs().mean(),
+        }
+        discriminator = sum(told_apart(r, f) for r, f in zip(reals, fakes, strict=True))
+        # What the test is to tell apart is apart.
+        assert (deviation - deviation**2).abs().min() > 0.1
+        assert (rebuilt - nets["generator"](x, z=mean + deviation**2 * noise)).abs().mean() > 0.01
+    assert logs.keys() == wanted.keys() | {"discriminator"}
+    for name, value in wanted.items():
+        assert logs[name] == pytest.approx(value.item(), rel=1e-4), name
+    assert logs["discriminator"] == pytest.approx(discriminator.item(), rel=1e-4)
+    assert losses == {
+        "discriminator": pytest.approx(discriminator.item(), rel=1e-4),
+        "generator": pytest.approx(sum(wanted.values()).item(), rel=1e-4),
+    }
+
+
+def test_the_divergence_by_hand():
+    """KL of N(0, e) from N(0, 1) is (e - 2) / 2 a dimension; a standard normal distribution has none."""
+    method = BicycleGAN(replace(TINY, lambda_kl=1.0))
+    encoder = method.nets["encoder"]
+    for log_variance, wanted in ((1.0, 3 * (math.e - 2) / 2), (0.0, 0.0)):
+        for head, value in ((encoder.mean, 0.0), (encoder.log_variance, log_variance)):
+            nn.init.zeros_(head.weight)
+            nn.init.constant_(head.bias, value)
+        logs = method.step(batch(), 0.0, lambda player, loss: None)
+        assert logs["kl"] == pytest.approx(wanted, rel=1e-5, abs=1e-6)
 
 
 def test_each_player_moves_its_own_nets():

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
+from i2i.colour import lab_to_photo
 from i2i.data.paired import PairedConfig, PairedDataset
 from i2i.methods.bicyclegan import BicycleGAN, BicycleGANConfig
-from i2i.methods.pix2pix import OBJECTIVES, Pix2Pix, Pix2PixConfig, visible
+from i2i.methods.pix2pix import OBJECTIVES, Pix2Pix, Pix2PixConfig, check_ranges, visible
 from i2i.nets.resnet import ResNetGenerator
 
 TINY = Pix2PixConfig(size=32, inputs=2, generator="unet_32", width=4, patch=16, patch_width=4)
@@ -116,15 +118,77 @@ def test_configurations_that_cannot_be(change, message):
         Pix2Pix(replace(TINY, **change))
 
 
+@pytest.mark.parametrize(
+    "field, bad, good",
+    [
+        ("size", (0, -32), (4,)),
+        ("width", (0,), (1,)),
+        ("patch_width", (0, -1), (1,)),
+        ("z", (-1,), (0, 3)),
+        ("lambda_l1", (-5.0, float("nan"), float("inf")), (0.0, 7.0)),
+        ("lr", (0.0, -1.0, float("nan")), (1e-9,)),
+        ("dropout", (-0.1, 1.0, 1.5), (0.0, 0.99)),
+        ("beta1", (-0.1, 1.0), (0.0, 0.9)),
+        ("decay_from", (-0.1, 1.1), (0.0, 1.0)),
+        ("noisy", ((-1,), (0, -2)), ((), (0, 5))),
+    ],
+)
+def test_numbers_that_cannot_be(field, bad, good):
+    for value in bad:
+        with pytest.raises(ValueError, match=f"got {field} .*, expected"):
+            replace(TINY, **{field: value})
+    for value in good:
+        assert getattr(replace(TINY, **{field: value}), field) == value
+
+
+def test_the_ranges_hold_for_bicyclegan_too():
+    for change in ({"scales": 0}, {"lambda_kl": -1.0}, {"width": 0}):
+        with pytest.raises(ValueError, match=f"got {next(iter(change))} .*, expected"):
+            check_ranges(replace(BICYCLE, **change))
+    check_ranges(BICYCLE)
+
+
 def test_the_receptive_field_in_words():
     assert Pix2Pix(TINY).receptive_field() == "16 pixels"
     assert Pix2Pix(replace(TINY, objective="l1")).receptive_field() == "no discriminator"
 
 
-def test_pictures_of_every_kind_can_be_looked_at():
-    grey, photo = torch.rand(2, 1, 4, 4), torch.rand(2, 3, 4, 4)
+COLOURS = [[0, 0, 222], [255, 128, 0], [10, 200, 30], [255, 255, 255]]
+
+
+def palette(classes: int) -> dict:
+    return {"kind": "labels", "palette": {"names": list("abcd"[:classes]), "colours": COLOURS[:classes]}}
+
+
+def levels(shown: torch.Tensor) -> np.ndarray:
+    """(B, 3, H, W) in [-1, 1] -> (B, H, W, 3) grey levels."""
+    return ((shown + 1) * 127.5).round().numpy().astype(int).transpose(0, 2, 3, 1)
+
+
+@pytest.mark.parametrize("classes", [1, 2, 3, 4])
+def test_label_maps_are_seen_in_their_palette(classes):
+    labels = torch.randint(classes, (2, 4, 4))
+    one_hot = torch.eye(classes)[labels].permute(0, 3, 1, 2)
+    answer = one_hot * 1.5 - 0.8 + 0.1 * torch.rand(2, classes, 4, 4)  # as tanh leaves it
+    for picture in (one_hot, one_hot * 2 - 1, answer):
+        for x in (one_hot, torch.rand(2, 3, 4, 4), torch.rand(2, 1, 4, 4)):
+            shown = visible(picture, x, palette(classes))
+            assert np.array_equal(levels(shown), np.array(COLOURS)[labels.numpy()])
+
+
+def test_what_is_no_label_map_is_seen_as_it_is():
+    grey, photo, ab = torch.rand(2, 1, 4, 4), torch.rand(2, 3, 4, 4) * 2 - 1, torch.rand(2, 2, 4, 4) - 0.5
+    for kind, picture in (("edges", grey), ("gray", grey), ("photo", photo), ("hole", photo)):
+        assert torch.equal(visible(picture, photo, {"kind": kind}), picture.expand(-1, 3, -1, -1))
+    coloured = torch.stack([lab_to_photo(light, c) for light, c in zip(grey, ab, strict=True)])
+    assert torch.equal(visible(ab, grey, {"kind": "ab"}), coloured)
+
+
+def test_pictures_of_unknown_kind_are_guessed():
+    grey, photo, ab = torch.rand(2, 1, 4, 4), torch.rand(2, 3, 4, 4), torch.rand(2, 2, 4, 4) - 0.5
     assert torch.equal(visible(grey, grey), grey.expand(-1, 3, -1, -1)) and torch.equal(visible(photo, photo), photo)
-    assert visible(torch.zeros(2, 2, 4, 4), grey).shape == (2, 3, 4, 4)
+    assert torch.equal(visible(ab, grey), visible(ab, grey, {"kind": "ab"}))
+    assert visible(ab, photo).shape == visible(ab, ab).shape == (2, 3, 4, 4)  # two classes
     one_hot = torch.eye(3)[torch.randint(3, (2, 4, 4))].permute(0, 3, 1, 2)
     assert visible(one_hot, one_hot).shape == (2, 3, 4, 4) and not torch.equal(visible(one_hot, one_hot), one_hot)
 

@@ -14,7 +14,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from i2i import Translator
 
@@ -124,6 +126,26 @@ def test_ready_pairs_side_by_side(tmp_path):
     assert config["data"]["drawings"] == "ready pairs"
 
 
+def test_a_run_starts_from_a_model(load_script, tiny_model_folder, label_pairs, tmp_path):
+    """After one step that hardly moves, the weights and their average are the model's; the judges are new."""
+    source, run = tmp_path / "pairs", tmp_path / "run"
+    source.mkdir()
+    for path in (label_pairs / "photo").iterdir():
+        page = np.full((64, 64, 3), 255, np.uint8)
+        cv2.circle(page, (32, 32), 10 + len(list(source.iterdir())), (0, 0, 0), 1)
+        Image.fromarray(np.hstack([page, np.asarray(Image.open(path))])).save(source / path.name)
+    words = [source, "--out", run, "--init", tiny_model_folder, "--steps", 1, "--lr", 1e-12, *QUICK]
+    assert load_script("edges2photo").main([*map(str, words)]) == 0
+    model = load_file(tiny_model_folder / "model.safetensors")
+    begun = load_file(run / "model" / "model.safetensors")
+    assert begun.keys() == model.keys() and all(torch.equal(begun[k], v) for k, v in model.items())
+    state = load_file(run / "state" / "nets.safetensors")
+    assert all(torch.allclose(state[f"nets.{k}"], v.float(), atol=1e-9) for k, v in model.items())
+    assert any(name.startswith("nets.patch.") for name in state) and int(state["queue_filled"]) == 2
+    config = json.loads((run / "model" / "config.json").read_text())
+    assert "--init MODEL" in config["training"]["command"] and config["training"]["steps"] == 1
+
+
 def test_dry_run_prints_and_writes_nothing(photos, tmp_path):
     done = script("edges2photo.py", photos, "--out", tmp_path / "run", "--dry-run", "--features", "none", "--cpu")
     assert done.returncode == 0, done.stderr
@@ -143,6 +165,7 @@ def test_dry_run_prints_and_writes_nothing(photos, tmp_path):
         (["{photos}", "--out", "{photos}/run"], "lies inside"),
         (["{photos}", "--features", "{nowhere}"], "do not exist"),
         (["{photos}", "--init", "no-such-model"], "no-such-model"),
+        (["{photos}", "--init", "edges2cats", "--style", "8"], "another architecture: generator.levels.0.conv1.scale"),
         (["{photos}", "--detector", "{empty}"], "config.json"),
     ],
 )

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 
+from i2i.methods.styled import StyledConfig, StyledPix2Pix
 from i2i.training.state import FORMAT
+from i2i.translator import Translator
 
 
 @pytest.fixture
@@ -88,3 +91,32 @@ def test_torchvision_may_be_out_of_reach(model_run, monkeypatch, capsys):
     monkeypatch.setattr(model_run, "load_features", unreachable)
     assert model_run.features_or_none("torchvision", "measure") is None
     assert capsys.readouterr().err == "without measures on features: no network\n"
+
+
+def test_a_model_starts_a_run_of_another_size(model_run, tiny_model_folder):
+    """The nets are the same at every size; the discriminators do not come from the model."""
+    torch.manual_seed(3)
+    method = StyledPix2Pix(StyledConfig(size=128, style=8, latent=4, widths=(8, 8, 8)))
+    patch = {k: v.clone() for k, v in method.nets["patch"].state_dict().items()}
+    model_run.begin_with(method, str(tiny_model_folder))
+    wanted = Translator.from_pretrained(tiny_model_folder, "cpu", "float32").nets.state_dict()
+    found = method.nets.state_dict()
+    assert all(torch.equal(found[k], v) for k, v in wanted.items())
+    assert all(torch.equal(method.nets["patch"].state_dict()[k], v) for k, v in patch.items())
+
+
+def test_a_model_of_other_nets_is_no_start(model_run, tiny_model_folder, domain_model_folder):
+    """The message says what differs, and nothing has been taken over."""
+    config = StyledConfig(size=64, style=8, latent=4, widths=(8, 8, 8))
+    tiny, domains = tiny_model_folder, domain_model_folder
+    for change, source, says in (
+        ({"inputs": 3}, tiny, "generator.stem.weight is 4x4x3x3 there and 4x12x3x3 here; give the options"),
+        ({"widths": (8, 8)}, tiny, "its generator.down.1.weight has no place here"),
+        ({"widths": (8, 8, 8, 8)}, tiny, "it has no generator.down.2.weight"),
+        ({}, domains, "is a starganv2 model and this script trains styled: give a model that this script made"),
+    ):
+        method = StyledPix2Pix(dataclasses.replace(config, **change))
+        before = {k: v.clone() for k, v in method.state_dict().items()}
+        with pytest.raises(ValueError, match=f"--init {source}.*{says}"):
+            model_run.begin_with(method, str(source))
+        assert all(torch.equal(v, before[k]) for k, v in method.state_dict().items())
