@@ -1,22 +1,21 @@
-"""Real or generated? The perceptual study of the pix2pix paper (section 3.4) as a page.
+"""Real or generated? The perceptual study of the pix2pix paper (arXiv v3, section 4.1) as a page.
 
     python demo/real_or_fake.py serve MODEL [MODEL ...] PAIRS --votes votes.sqlite
     python demo/real_or_fake.py serve RUN/model RUN/data --host 0.0.0.0       for a class: everyone opens this address
     python demo/real_or_fake.py results votes.sqlite --csv votes.csv          any time, also while the page is open
 
-A real picture and the answer to its own drawing (or label map, ...) are seen side by side for one second; then the
-person says which was generated. 10 trials of practice with feedback, then 40 that count. Each person sees one model.
+A real picture and the answer to its own drawing (or label map, ...; with --unpaired to another's) are seen side by side
+for one second; then the person says which was generated. 10 trials of practice with feedback, then 40 that count. Each
+person sees one model.
 """
 
 from __future__ import annotations
 
 import argparse
-import io
 import random
 import secrets
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -25,7 +24,6 @@ if __package__ in (None, ""):  # started as a script: the clone itself is the pa
 
 import orjson  # noqa: E402
 import uvicorn  # noqa: E402
-from PIL import Image  # noqa: E402
 from starlette.applications import Starlette  # noqa: E402
 from starlette.concurrency import run_in_threadpool  # noqa: E402
 from starlette.exceptions import HTTPException  # noqa: E402
@@ -33,48 +31,24 @@ from starlette.requests import Request  # noqa: E402
 from starlette.responses import HTMLResponse, JSONResponse, Response  # noqa: E402
 from starlette.routing import Route  # noqa: E402
 
+from demo.study_models import Contestant, make_contestant  # noqa: E402
 from demo.study_store import Store, Trial  # noqa: E402
-from i2i.data.paired import PairedConfig  # noqa: E402
 from i2i.metrics.fooling import PRACTICE, SECONDS, TRIALS, fooling_rate  # noqa: E402
-from i2i.metrics.held_out import HeldOut, held_out_for  # noqa: E402
-from i2i.serving.pictures import write  # noqa: E402
+from i2i.metrics.held_out import contradictions, held_out_for  # noqa: E402
 from i2i.translator import Translator  # noqa: E402
 
 PAGE = Path(__file__).with_suffix(".html")
 HIDDEN = {"Cache-Control": "no-store"}
 SLOWEST = 600_000  # ms: whatever is beyond was left lying
-
-
-@dataclass(frozen=True)
-class Contestant:
-    """One model's answers.
-
-    Attributes:
-        name: for people who read the results; those who vote do not see it.
-        protocol: what was shown, for the results.
-        pictures: pair -> PNG of the real and of the generated picture, of one size.
-    """
-
-    name: str
-    protocol: str
-    pictures: dict[str, tuple[bytes, bytes]]
-
-
-def as_png(picture: Image.Image) -> bytes:
-    data = io.BytesIO()
-    picture.convert("RGB").save(data, "PNG")  # without loss: a codec's traces on one side would tell
-    return data.getvalue()
-
-
-def make_contestant(translator: Translator, held: HeldOut, count: int) -> Contestant:
-    """Answers (seed = index) to the first `count` held-out pairs beside their real pictures."""
-    size, pictures = translator.image_size, {}
-    for i in range(min(count, len(held))):
-        x = held.x(i, size)
-        answer = write(translator.answer(x, [i])[0], translator.config.get("output", {"kind": "photo"}), x)
-        pictures[str(i)] = as_png(held.photo(i, size)), as_png(answer)
-    protocol = f"{held.describe()}; {len(pictures)} pairs at {size} px, seed = index; seen for {SECONDS:g} s"
-    return Contestant(f"{translator.name} {translator.weights_id}", protocol, pictures)
+# Options that say what the folder of pairs holds, as those of evaluate.py: name, type, what for.
+PAIR_OPTIONS = (
+    ("a", str, "what left halves (or folder A) hold: edges, labels, photo, gray, ab or hole"),
+    ("b", str, "what right halves (or folder B) hold"),
+    ("direction", str, "AtoB or BtoA"),
+    ("palette", str, "JSON file of the labels' names and colours, if it is not palette.json beside the pairs"),
+    ("fit", str, "how pictures become square: crop or stretch"),
+    ("val_fraction", float, "share of the pairs kept for validation where there is no folder val or test"),
+)
 
 
 class Study:
@@ -84,33 +58,61 @@ class Study:
         contestants: each session is given to the one with the fewest.
         store: the votes.
         practice, trials: of each session.
+        unpaired: whether a real picture stands beside the answer to another one's input, as in the paper for aerial
+            photos and maps; what is the same in both gives nothing away then.
 
     Raises:
         ValueError: if a contestant has fewer pairs than a session takes.
     """
 
-    def __init__(self, contestants: Sequence[Contestant], store: Store, practice: int = PRACTICE, trials: int = TRIALS):
+    def __init__(
+        self, contestants: Sequence[Contestant], store: Store, practice: int = PRACTICE, trials: int = TRIALS,
+        unpaired: bool = False,
+    ):  # fmt: skip
         self.contestants = {c.name: c for c in contestants}
-        self.store, self.practice, self.trials = store, practice, trials
+        self.store, self.practice, self.trials, self.unpaired = store, practice, trials, unpaired
         if trials < 1 or practice < 0:
             raise ValueError(f"at least 1 trial and 0 of practice are needed, got {trials} and {practice}")
         for contestant in contestants:
-            if len(contestant.pictures) < practice + trials:
+            ready, drill, name = len(contestant.pictures), len(contestant.practice), contestant.name
+            if drill and (drill < practice or ready < trials):
                 raise ValueError(
-                    f"a session takes {practice} + {trials} different pairs, but {contestant.name} has "
-                    f"{len(contestant.pictures)}: give more held-out pairs, or a smaller --trials"
+                    f"a session takes {practice} training pairs and {trials} others, but {name} has {drill} and "
+                    f"{ready}: give --practice {min(practice, drill)} --trials {min(trials, ready)}"
                 )
+            if not drill and ready < practice + trials:
+                raise ValueError(
+                    f"a session takes {practice} + {trials} different pairs, but {name} has {ready}: give a smaller "
+                    "--trials or --practice"
+                )
+            if unpaired and 1 in (ready, drill):
+                raise ValueError(f"--unpaired takes at least 2 pairs of each split, but {name} has 1: leave it out")
 
     def start(self) -> str:
         """Begin a session."""
         begun = self.store.sessions()
         # Whoever is behind; among equals, any.
         contestant = min(self.contestants.values(), key=lambda c: (begun.get(c.name, 0), secrets.randbelow(1 << 30)))
-        chance = random.SystemRandom()
-        pairs = chance.sample(sorted(contestant.pictures), self.practice + self.trials)
-        plan = [(pair, chance.random() < 0.5) for pair in pairs]
+        if contestant.practice:
+            shown = self._draw(contestant.practice, self.practice) + self._draw(contestant.pictures, self.trials)
+        else:
+            shown = self._draw(contestant.pictures, self.practice + self.trials)
+        plan = [(pair, random.SystemRandom().random() < 0.5) for pair in shown]
         protocol = f"{contestant.protocol}; {self.practice} + {self.trials} trials"
+        if self.practice and contestant.practice:
+            protocol += ", practice on training pairs"
+        if self.unpaired:
+            protocol += ", photo and answer of different inputs"
         return self.store.start(contestant.name, protocol, plan, self.practice)
+
+    def _draw(self, pictures: Mapping[str, Any], count: int) -> list[str]:
+        """So many pairs by chance, no picture twice; unpaired ones as "real/generated"."""
+        order = random.SystemRandom().sample(sorted(pictures), len(pictures))
+        if not self.unpaired:
+            return order[:count]
+        # As far apart as it goes: with twice as many pairs as trials, nothing is seen in both ways.
+        shift = min(count, len(order) // 2)
+        return [f"{order[(k + shift) % len(order)]}/{order[k]}" for k in range(count)]
 
     def state(self, session: str) -> dict[str, Any]:
         """What the page needs to go on: the next trial, or how it went."""
@@ -131,10 +133,10 @@ class Study:
             raise KeyError(number)
         trial = trials[number]
         contestant = self.contestants.get(self.store.model(session))
-        if contestant is None or trial.pair not in contestant.pictures:
+        if contestant is None:
             raise KeyError(session)  # a session of an earlier start with other models
-        real, generated = contestant.pictures[trial.pair]
-        return generated if trial.fake_left == (side == "left") else real
+        known, (real, _, generated) = contestant.practice | contestant.pictures, trial.pair.partition("/")
+        return known[generated or real][1] if trial.fake_left == (side == "left") else known[real][0]
 
     def answer(self, session: str, number: int, said_left: bool, ms: int) -> dict[str, Any]:
         """Keep an answer to the trial that is due; `right` is told in practice alone."""
@@ -228,8 +230,12 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     serve.add_argument("--votes", type=Path, default=Path("votes.sqlite"), help="file of the votes; more are added")
     serve.add_argument("--pictures", type=int, default=200, help="pairs that are answered, at most (default: 200)")
     serve.add_argument("--practice", type=int, default=PRACTICE, help=f"trials with feedback (default: {PRACTICE})")
-    serve.add_argument("--trials", type=int, default=TRIALS, help=f"trials that count (default: {TRIALS})")
-    serve.add_argument("--palette", default="", help="JSON file of the labels' names and colours")
+    serve.add_argument("--trials", type=int, help=f"trials that count (default: {TRIALS}, or a trial a pair if fewer)")
+    serve.add_argument("--unpaired", action="store_true", help="photo and answer of different inputs")
+    serve.add_argument("--split", choices=("val", "train"), default="val", help="which pairs (default: val)")
+    pairs = serve.add_argument_group("what PAIRS holds, where it differs from what the models were trained on")
+    for name, kind, text in PAIR_OPTIONS:
+        pairs.add_argument(f"--{name.replace('_', '-')}", type=kind, help=text)
     serve.add_argument("--host", default="127.0.0.1", help="0.0.0.0: reachable from other machines")
     serve.add_argument("--port", type=int, default=7861)
     serve.add_argument("--device", default="auto", help="auto, cpu, cuda, ...")
@@ -243,18 +249,33 @@ def prepare(args: argparse.Namespace) -> Study:
     *names, root = args.paths
     if not names:
         raise ValueError(f"give one or more models and then the folder of pairs; got {root} alone")
-    contestants = []
-    for name in names:
-        translator = Translator.from_pretrained(name, args.device)
-        held = held_out_for(translator.config, root, pairs=PairedConfig(palette=args.palette))
-        contestants.append(make_contestant(translator, held, args.pictures))
-    return Study(contestants, Store(args.votes), args.practice, args.trials)
+    if args.pictures < 1 or args.practice < 0:
+        raise ValueError("--pictures must be at least 1 and --practice at least 0")
+    given = {name: getattr(args, name) for name, *_ in PAIR_OPTIONS if getattr(args, name) is not None}
+    loaded = [Translator.from_pretrained(name, args.device) for name in names]
+    for line in [line for t in loaded for line in contradictions(t.config, given)]:
+        print(f"note: {line}", file=sys.stderr)
+    held = [held_out_for(t.config, root, args.split, given) for t in loaded]
+    store = Store(args.votes)
+    ready, trials = min(args.pictures, *map(len, held)), args.trials
+    # Held-out pairs are for the trials that count: where they are too few for both, practice takes training pairs.
+    apart = args.practice > 0 and args.split == "val" and ready < args.practice + (trials or TRIALS)
+    drill = [held_out_for(t.config, root, "train", given) if apart else None for t in loaded]
+    if trials is None:
+        trials = min(TRIALS, ready if apart else max(1, ready - args.practice))
+        if trials < TRIALS:
+            print(f"note: {trials} trials that count, not {TRIALS}, as there are {ready} pairs", file=sys.stderr)
+    contestants = [
+        make_contestant(t, pairs, args.pictures, more, args.practice)
+        for t, pairs, more in zip(loaded, held, drill, strict=True)
+    ]
+    return Study(contestants, store, args.practice, trials, args.unpaired)
 
 
 def main(argv: list[str] | None = None) -> int:
     args = parse(argv)
     if args.task == "results":
-        store = Store(args.votes, must_exist=True)
+        store = Store(args.votes, read_only=True)
         print(results(store))
         if args.csv:
             args.csv.write_text(store.csv(), encoding="utf-8")

@@ -23,6 +23,8 @@ CREATE TABLE IF NOT EXISTS trial (
 """
 _COLUMNS = ("session", "model", "protocol", "number", "practice", "pair", "fake_left", "said_left", "fooled", "ms",
             "answered")  # fmt: skip
+_ANSWERS = """SELECT s.id, s.model, s.protocol, t.number, t.practice, t.pair, t.fake_left, t.said_left,
+t.said_left != t.fake_left, t.ms, t.answered FROM trial t JOIN session s ON s.id = t.session"""
 
 
 @dataclass(frozen=True)
@@ -50,25 +52,36 @@ class Trial:
 class Store:
     """The file; made where there is none. Every call has its own connection, so threads may share a store.
 
+    Args:
+        path: the file.
+        read_only: it must be there, and nothing is ever written to it.
+
     Raises:
-        ValueError: for a file that is no store.
+        ValueError: for a file that is no store, such as the database of another program, which stays as it is.
     """
 
-    def __init__(self, path: Path, must_exist: bool = False):
-        self.path = path
-        if must_exist and not path.is_file():
+    def __init__(self, path: Path, read_only: bool = False):
+        self.path, self.read_only = path, read_only
+        if read_only and not path.is_file():
             raise ValueError(f"there are no votes in {path}: no such file")
         try:
             with self._open() as database:
-                database.execute("PRAGMA journal_mode = WAL")  # readers do not wait for a writer
-                database.executescript(_TABLES)
+                if database.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]:
+                    database.execute(f"{_ANSWERS} LIMIT 0")
+                elif read_only:
+                    raise sqlite3.DatabaseError("it is empty")
+                else:
+                    database.execute("PRAGMA journal_mode = WAL")  # readers do not wait for a writer
+                    database.executescript(_TABLES)
         except sqlite3.DatabaseError as error:
-            raise ValueError(f"{path} cannot hold votes ({error}): name another file") from error
+            raise ValueError(f"{path} is no file of votes ({error}): name another file") from error
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         database = sqlite3.connect(self.path, timeout=30)
         try:
+            if self.read_only:  # mode=ro would leave files -wal and -shm beside it
+                database.execute("PRAGMA query_only = ON")
             with database:  # one transaction
                 yield database
         finally:
@@ -141,8 +154,6 @@ class Store:
     def _rows(self) -> list[dict]:
         with self._open() as database:
             rows = database.execute(
-                "SELECT s.id, s.model, s.protocol, t.number, t.practice, t.pair, t.fake_left, t.said_left, "
-                "t.said_left != t.fake_left, t.ms, t.answered FROM trial t JOIN session s ON s.id = t.session "
-                "WHERE t.said_left IS NOT NULL ORDER BY s.started, s.id, t.number"
+                f"{_ANSWERS} WHERE t.said_left IS NOT NULL ORDER BY s.started, s.id, t.number"
             ).fetchall()
         return [dict(zip(_COLUMNS, row, strict=True)) for row in rows]

@@ -2,7 +2,8 @@
 
 A checkpoint is a state dict: `latest_net_G.pth` (pix2pix), `latest_net_G_A.pth` and `_B` (CycleGAN). Its keys and
 shapes say which net it is: U-Net or ResNet, batch or instance norm, widths and depths. What they do not say (dropout,
-the size of the pictures) comes from the options that the project writes beside its checkpoints, `train_opt.txt`.
+the size of the pictures) comes from the options that the project writes beside its checkpoints: `train_opt.txt`, or
+`opt.txt` in older versions.
 """
 
 from __future__ import annotations
@@ -21,6 +22,11 @@ from i2i.methods import cyclegan, pix2pix
 from i2i.palette import Palette
 
 State = dict[str, Tensor]
+# Options of older versions -> what they are called now.
+RENAMED = {
+    "which_model_netG": "netG", "which_direction": "direction", "fineSize": "crop_size", "loadSize": "load_size",
+    "resize_or_crop": "preprocess", "niter": "n_epochs", "niter_decay": "n_epochs_decay", "batchSize": "batch_size",
+}  # fmt: skip
 _NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 
 
@@ -62,9 +68,10 @@ def read_checkpoint(path: str | os.PathLike) -> State:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
+        # Not torch's own words, which advise to open it all the same.
         raise CheckpointError(
-            f"{path} was refused: it is damaged, or holds more than weights, which might run code when it is opened "
-            f"({str(error).splitlines()[0] if str(error) else type(error).__name__})"
+            f"{path} was refused: it is damaged, or holds more than weights, which might run code when it is opened; "
+            "where it was made, save net.state_dict() alone, and give that file"
         ) from error
     if not isinstance(state, dict) or not state or not all(isinstance(v, Tensor) for v in state.values()):
         what = f"a dictionary of {', '.join(map(str, list(state)[:5]))}" if isinstance(state, dict) else type(state)
@@ -74,7 +81,7 @@ def read_checkpoint(path: str | os.PathLike) -> State:
 
 
 def read_options(path: str | os.PathLike) -> dict[str, str]:
-    """`train_opt.txt` or `test_opt.txt` as name -> value.
+    """`train_opt.txt`, `test_opt.txt`, or `opt.txt` of older versions, as name -> value; old names as the new ones.
 
     Raises:
         CheckpointError: for a file without options.
@@ -86,7 +93,24 @@ def read_options(path: str | os.PathLike) -> dict[str, str]:
     options = dict(re.findall(r"^ *(\w+): *([^\t\[\n]*?)\s*(?:\[default: .*\])?\s*$", text, re.MULTILINE))
     if not options:
         raise CheckpointError(f"{path} holds no lines 'name: value': give train_opt.txt or test_opt.txt")
-    return options
+    return {RENAMED[k]: v for k, v in options.items() if k in RENAMED} | options
+
+
+def find_direction(options: dict[str, str], checkpoint: str = "") -> str:
+    """AtoB or BtoA: which half of the project's pairs a generator translates to which.
+
+    Args:
+        options: as read; without `direction`, AtoB.
+        checkpoint: its file's name; CycleGAN's `..._net_G_B.pth` goes the other way.
+
+    Raises:
+        CheckpointError: for another direction.
+    """
+    direction = options.get("direction", "AtoB")
+    if direction not in ("AtoB", "BtoA"):
+        raise CheckpointError(f"the options say direction {direction!r}, expected AtoB or BtoA: give --direction")
+    back = re.search(r"_net_G_B\b", checkpoint) is not None
+    return direction if not back else {"AtoB": "BtoA", "BtoA": "AtoB"}[direction]
 
 
 def find_architecture(state: State) -> Architecture:
@@ -198,7 +222,10 @@ def make_config(
     if options.get("norm", found.norm) != found.norm:
         raise CheckpointError(f"the options say norm {options['norm']}, the checkpoint has {found.norm}: give its own")
     if not size:
-        size = int(options.get("crop_size", options.get("fineSize", min(256, int(number)) if kind == "unet" else 256)))
+        told = options.get("crop_size", str(min(256, int(number)) if kind == "unet" else 256))
+        if not told.isdecimal():
+            raise CheckpointError(f"the options say crop_size {told!r}, expected a number of pixels: give --size")
+        size = int(told)
     noisy = found.dropout
     if noisy is None:
         noisy = options.get("no_dropout", "False") == "False" if dropout is None else dropout

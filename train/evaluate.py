@@ -7,6 +7,7 @@ Each number names its protocol; numbers of different protocols cannot be held ag
 from __future__ import annotations
 
 import argparse
+import html
 import json
 import sys
 from collections.abc import Sequence
@@ -16,26 +17,24 @@ import cycle_task
 import domains_task
 import numpy as np
 import segmenter_run
-import torch
 from cli import add_options, collect, run_script
 from model_run import features_or_none
+from models_on_pairs import add_models, bar, by_colour, limit, load, shown, side_by_side
 from tqdm import tqdm
 
 from i2i.data.bsds import find_bsds
-from i2i.data.paired import PairedConfig
 from i2i.edges.detector import EdgeDetector
 from i2i.metrics import page
 from i2i.metrics.boundaries import MAX_DISTANCE, BoundaryScores, evaluate_detector
 from i2i.metrics.color_histogram import BINS, PROTOCOL, intersections, shares, sum_histograms
 from i2i.metrics.drawings import compare_drawings, find_drawings
 from i2i.metrics.fcn_score import FcnScores
-from i2i.metrics.held_out import HeldOut, find_sketches, held_out_for
+from i2i.metrics.held_out import find_sketches
 from i2i.metrics.photos import PhotoMeasures, PhotoProtocol
 from i2i.metrics.scores import Score, make_table, table_html, table_text
 from i2i.metrics.segmentation import judge_labels, judge_photos, load_judge
 from i2i.metrics.view import View, grid_image
-from i2i.serving.pictures import write
-from i2i.translator import Translator, choose_device
+from i2i.translator import choose_device
 
 REAL = "real photos"
 Columns = dict[str, list[Score]]
@@ -53,12 +52,6 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
             new.add_argument("--device", default="auto", help="auto, cpu, cuda, ...")
         return new
 
-    def models(new: argparse.ArgumentParser, what: str) -> None:
-        new.add_argument("paths", nargs="+", metavar="MODEL [MODEL ...] PAIRS", help=what)
-        new.add_argument("--split", choices=("val", "train"), default="val", help="which pairs (default: val)")
-        new.add_argument("--dtype", choices=("float32", "bfloat16", "auto"), default="float32", help="of the models")
-        add_options(new, PairedConfig, skip=("jitter", "flip"))
-
     edges = task("edges", "the BSDS500 boundary benchmark of an edge detector: ODS, OIS, AP, precision-recall curve")
     edges.add_argument("model", help="edge detector: bundled name, folder, or Hub id")
     edges.add_argument("bsds", type=Path, help="folder of BSDS500 that holds images/ and groundTruth/")
@@ -68,10 +61,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     edges.add_argument("--limit", type=int, default=0, help="only the first N photos (0: all)")
     edges.add_argument("--workers", type=int, default=1, help="processes that match boundaries")
 
-    photos = task(
-        "photos", "realism, diversity, faithfulness and styles of models that answer with photos", ["styled"]
-    )
-    models(photos, "models that translate alike, and the folder of pairs (the data folder of a run, for instance)")
+    photos = task("photos", "realism, diversity, faithfulness and styles of models that answer with photos", ["styled"])
+    add_models(photos, "models that translate alike, and the folder of pairs (the data folder of a run, for instance)")
     photos.add_argument(
         "--features",
         default="torchvision",
@@ -83,60 +74,22 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add_options(photos, PhotoProtocol)
 
     labels = task("labels", "FCN-score of label -> photo models, or the same scores of photo -> label models")
-    models(labels, "models, and the folder of pairs of photos and labels")
+    add_models(labels, "models, and the folder of pairs of photos and labels")
     labels.add_argument(
         "--segmenter",
-        help="judge of photos: RUN/model of the task segmenter, torchvision:NAME, or torchvision:NAME:FILE",
+        help="judge of photos: RUN/model of the task segmenter, torchvision:NAME, torchvision:NAME:FILE, or "
+        "torchvision:NAME:FILE:CLASSES.json (a list of the names of its classes)",
     )
     labels.add_argument("--pictures", type=int, default=500, help="pairs, at most (default: 500)")
 
     color = task("color", "colour histograms in Lab and their overlap with the real photos'")
-    models(color, "models that answer with photos or with colour, and the folder of pairs")
+    add_models(color, "models that answer with photos or with colour, and the folder of pairs")
     color.add_argument("--pictures", type=int, default=500, help="pairs, at most (default: 500)")
 
     cycle_task.add_arguments(task("cycle", "models that translate both ways: there and back, and against the truth"))
     domains_task.add_arguments(task("domains", "models that translate between domains: every ordered pair of domains"))
     segmenter_run.add_arguments(task("segmenter", "train a small segmentation network on real photos and their labels"))
     return parser.parse_args(argv)
-
-
-# Models and pairs
-
-
-def load(args: argparse.Namespace) -> tuple[dict[str, Translator], HeldOut]:
-    """The models by name, and the pairs that all of them translate."""
-    *names, root = args.paths
-    if not names:
-        raise ValueError(f"give one or more models and then the folder of pairs; got {root} alone")
-    loaded = [Translator.from_pretrained(name, args.device, args.dtype) for name in names]
-    called = [t.name for t in loaded]
-    # Runs of one name are told apart by their weights.
-    models = {t.name if called.count(t.name) == 1 else f"{t.name} {t.weights_id}": t for t in loaded}
-    if len(models) < len(names):
-        raise ValueError(f"the same model is given twice: {' '.join(names)}")
-    pairs = collect(PairedConfig, args)
-    held = [held_out_for(t.config, root, args.split, pairs.direction, pairs) for t in models.values()]
-    for name, other in zip(models, held, strict=True):
-        if (other.input, other.output) != (held[0].input, held[0].output):
-            raise ValueError(f"{name} translates other kinds of pictures than {next(iter(models))}: measure them apart")
-    return models, held[0]
-
-
-def bar(total: int, text: str) -> tqdm:
-    return tqdm(total=total, desc=text, unit="img", dynamic_ncols=True, file=sys.stderr)
-
-
-def limit(held: HeldOut, pictures: int) -> int:
-    if pictures < 1:
-        raise ValueError(f"--pictures must be at least 1, got {pictures}")
-    return min(pictures, len(held))
-
-
-def shown(translator: Translator, held: HeldOut, index: int):
-    """The answer with seed = index as a picture."""
-    x = held.x(index, translator.image_size)
-    y = translator.answer(x, [index])[0]
-    return write(y, translator.config.get("output", {"kind": "photo"}), x).convert("RGB")
 
 
 # Tasks: each returns the table's columns and the report's sections
@@ -176,6 +129,8 @@ def precision_recall(name: str, found: BoundaryScores) -> str:
 
 def photos(args: argparse.Namespace) -> tuple[Columns, list]:
     models, held = load(args)
+    if held.labels_answered:
+        raise ValueError("the models answer with label maps, which are no photos: use the task labels")
     protocol = collect(PhotoProtocol, args)
     smallest = min(t.image_size for t in models.values())
     size = protocol.size or smallest
@@ -187,6 +142,14 @@ def photos(args: argparse.Namespace) -> tuple[Columns, list]:
     detector = EdgeDetector(args.detector, device) if args.detector != "none" else None
     view = View(held, size, protocol.pictures, features and features.to(device), detector)
     measures = PhotoMeasures(view, protocol, sketches)
+    left_out = measures.left_out()
+    if features is None and view.detector is None and not any(map(measures.with_styles, models.values())):
+        raise ValueError(
+            f"no score can be made ({'; '.join(left_out)}): give a feature network with --features, or for models of "
+            "drawings a --detector"
+        )
+    for line in left_out:
+        print(f"note: {line}", file=sys.stderr)
     results = {}
     for name, translator in models.items():
         progress = bar(measures.pictures_made(translator), name)
@@ -199,7 +162,7 @@ def photos(args: argparse.Namespace) -> tuple[Columns, list]:
         for score in [s for s in scores if real is not None and s.name == "diversity" and s is not real]:
             share = Score("diversity, share of the photos'", score.value / real.value, score.protocol, "higher")
             scores.insert(scores.index(score) + 1, share)
-    sections = []
+    sections = [("Not measured", "".join(f"<p>{html.escape(line)}</p>" for line in left_out))] if left_out else []
     plotted = {
         name: ([s.value], [r.value])
         for name, found in columns.items()
@@ -219,11 +182,13 @@ def photos(args: argparse.Namespace) -> tuple[Columns, list]:
 def labels(args: argparse.Namespace) -> tuple[Columns, list]:
     models, held = load(args)
     count = limit(held, args.pictures)
-    kinds = {held.input["kind"], held.output["kind"]}
-    if "labels" not in kinds:
-        raise ValueError(f"the models translate {' to '.join(sorted(kinds))}: this task wants label maps on one side")
+    if held.input["kind"] == held.output["kind"] == "photo":
+        held = by_colour(args, held)
+    elif "labels" not in (held.input["kind"], held.output["kind"]):
+        kinds = f"{held.input['kind']} to {held.output['kind']}"
+        raise ValueError(f"the models translate {kinds}: this task wants label maps on one side")
     judged: dict[str, tuple[FcnScores, list[Score]]] = {}
-    if held.output["kind"] == "labels":
+    if held.labels_answered:
         for name, translator in models.items():
             with bar(count, name) as progress:
                 judged[name] = judge_labels(held, translator, count, progress.update)
@@ -267,18 +232,6 @@ def color(args: argparse.Namespace) -> tuple[Columns, list]:
     ]  # fmt: skip
     pictures = side_by_side(models, held, count)
     return columns, [("Distributions of colour", page.side_by_side(plots)), ("Side by side", pictures)]
-
-
-def side_by_side(models: dict[str, Translator], held: HeldOut, count: int, rows: int = 8) -> str:
-    """Input, real picture, and each model's answer."""
-    size = min(t.image_size for t in models.values())
-    view = View(held, size, count)
-    grid = []
-    for i in range(min(rows, count)):
-        answers = [view.sample(t, view.x(t, i), [i])[0] for t in models.values()]
-        grid.append(np.stack([*view.inputs([i]), *view.photos([i]), *answers]))
-    picture = grid_image(torch.from_numpy(np.stack(grid)))
-    return page.figure(picture, f"input, truth, {', '.join(models)}")
 
 
 TASKS = {

@@ -1,6 +1,6 @@
 """Training a segmentation network on real photos and their label maps: the judge of FCN-scores.
 
-Isola et al., CVPR 2017, section 3.4, take an FCN-8s of Cityscapes; this is a small one for the data set at hand.
+Isola et al., CVPR 2017, section 4.1, take an FCN-8s of Cityscapes; this is a small one for the data set at hand.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""FCN-score: does a segmentation network find the wanted classes again? Isola et al., CVPR 2017, section 3.4.
+"""FCN-score: does a segmentation network find the wanted classes again? Isola et al., CVPR 2017, section 4.1.
 
 The three scores are those of Long, Shelhamer and Darrell, CVPR 2015, section 5 ("Metrics").
 """

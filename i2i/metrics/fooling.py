@@ -1,6 +1,6 @@
 """The perceptual study: how often people take a generated picture for the real one.
 
-Isola et al., CVPR 2017, section 3.4: real and generated picture side by side for one second, then the question which is
+Isola et al., CVPR 2017, section 4.1: real and generated picture side by side for one second, then the question which is
 generated; 10 trials of practice with feedback, then 40 that count. 50 % means that nobody can tell.
 """
 

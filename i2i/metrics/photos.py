@@ -14,6 +14,7 @@ from i2i.edges.normalize import normalize_sketch
 from i2i.images import tensor_to_photo
 from i2i.metrics.diversity import mean_pairwise_distance, path_steps, random_groups
 from i2i.metrics.features import pooled
+from i2i.metrics.frechet import FRECHET_MINIMUM
 from i2i.metrics.held_out import see_input
 from i2i.metrics.scores import Score
 from i2i.metrics.style import between_drawings, colour_statistics, to_references
@@ -87,16 +88,28 @@ class PhotoMeasures:
         ValueError: for drawings that are given to models of something else.
     """
 
-    def __init__(
-        self, view: View, protocol: PhotoProtocol, sketches: Mapping[str, Sequence[Path]] | None = None
-    ):
+    def __init__(self, view: View, protocol: PhotoProtocol, sketches: Mapping[str, Sequence[Path]] | None = None):
         self.view, self.protocol = view, protocol
         self.sketches = {group: list(files)[: protocol.people] for group, files in (sketches or {}).items()}
         if self.sketches and view.held.input["kind"] != "edges":
             raise ValueError(f"drawings by people cannot be given to models of {view.held.input['kind']}")
 
-    def _with_styles(self, translator: Translator) -> bool:
+    def with_styles(self, translator: Translator) -> bool:
+        """Whether colours of styles are compared."""
         return translator.has_styles and self.protocol.coats > 0 and self.view.count > 1
+
+    def left_out(self) -> list[str]:
+        """What is not measured and why, a line each; what depends on a model is not told."""
+        view, found = self.view, []
+        if view.features is None:
+            found.append("no feature network: realism and diversity not measured")
+        elif view.count < FRECHET_MINIMUM:
+            found.append(f"{view.count} pairs, and {FRECHET_MINIMUM} are needed: Fréchet distance not measured")
+        if view.held.input["kind"] != "edges":
+            found.append(f"inputs are of the kind {view.held.input['kind']}, no drawings: faithfulness not measured")
+        elif view.detector is None:
+            found.append("no edge detector: faithfulness not measured")
+        return found
 
     def pictures_made(self, translator: Translator) -> int:
         """How many answers `model` asks of this model, for a progress bar."""
@@ -105,7 +118,7 @@ class PhotoMeasures:
         if judged:
             drawings = min(p.drawings, count)
             made += drawings * p.samples + min(REPEATED, drawings)
-        if self._with_styles(translator):
+        if self.with_styles(translator):
             made += 2 * min(p.coats, count) ** 2 + judged * min(p.ways, count) * (p.steps + 1)
         return made + sum(len(files) + min(SHOWN, len(files)) * SHOWN for files in self.sketches.values())
 
@@ -132,7 +145,7 @@ class PhotoMeasures:
         self._realism_and_faithfulness(translator, found)
         if self.view.features is not None:
             self._diversity(translator, found)
-        if self._with_styles(translator):
+        if self.with_styles(translator):
             self._coats(translator, found)
             self._references(translator, found)
             if self.view.features is not None and self.protocol.ways:

@@ -56,8 +56,7 @@ def evaluate(
         progress(done, total)
 
     config = pairs.config if isinstance(pairs, PairedDataset) else None
-    direction = config.direction if config else "auto"
-    held = held_out_for(translator.config, pairs.root, pairs.split, direction, config)
+    held = held_out_for(translator.config, pairs.root, pairs.split, config)
     protocol = PhotoProtocol(
         drawings=diversity_drawings, samples=diversity_samples, pictures=limit, fixed_seed=-1, coats=0
     )
@@ -72,7 +71,5 @@ def evaluate(
     notes: dict[str, list[str]] = {}
     for key, score in chosen.items():
         notes.setdefault(score.protocol, []).append(key)
-    lines = [f"{', '.join(keys)}: {text}" for text, keys in notes.items()]
-    if features is None:
-        lines.append("no feature network: realism and diversity not measured")
+    lines = [f"{', '.join(keys)}: {text}" for text, keys in notes.items()] + measures.left_out()
     return {k: round(s.value, 5) for k, s in chosen.items()} | {"protocol": " | ".join(lines)}

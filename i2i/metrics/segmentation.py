@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -63,7 +67,10 @@ def load_judge(source: str, palette: Palette, device: torch.device) -> Judge:
     Args:
         source: RUN/model of `python train/evaluate.py segmenter`; or "torchvision:NAME", one of torchvision's
             segmentation models with its own weights, whose classes are matched by name; or "torchvision:NAME:FILE" with
-            a state dict of your own that has the palette's classes in the palette's order.
+            a state dict of your own that has the palette's classes in the palette's order; or
+            "torchvision:NAME:FILE:CLASSES.json" with any classes, whose names are listed in a JSON file and matched.
+            What only one side knows is left out: pixels of a class that the network does not have do not count, and the
+            network never answers with a class that the palette does not have.
 
     Raises:
         ValueError: for another source, or a network without these classes.
@@ -92,40 +99,87 @@ def _torchvision(source: str, palette: Palette, device: torch.device) -> Judge:
     import torchvision
     from torchvision.models import get_model, get_model_weights, list_models, segmentation
 
-    _, name, *file = source.split(":", 2)
+    _, name, *rest = source.split(":", 2)
+    origin = f"torchvision {torchvision.__version__}"
     known = list_models(segmentation)
     if name not in known:
         raise ValueError(f"torchvision has no segmentation model {name!r}: choose one of {', '.join(known)}")
-    if file:
-        net = get_model(name, weights=None, weights_backbone=None, num_classes=len(palette), aux_loss=None)
-        try:
-            state = torch.load(file[0], map_location="cpu", weights_only=True)
-            state = state.get("model", state)  # torchvision's own training script wraps it
-            net.load_state_dict({k: v for k, v in state.items() if not k.startswith("aux_classifier.")})
-        except Exception as error:
+    if rest:
+        file, listed = rest[0], ""
+        if file.lower().endswith(".json") and ":" in file:
+            file, listed = file.rsplit(":", 1)
+        state, count = _read_state(file, name)
+        if not listed and count != len(palette):
             raise ValueError(
-                f"{file[0]} holds no weights of {name} with the {len(palette)} classes of the palette "
-                f"({str(error).splitlines()[0]})"
-            ) from error
-        class_of = np.arange(len(palette), dtype=np.uint8)
+                f"{file} has {count} classes and the palette {len(palette)}: list the names of the network's in a JSON "
+                f"file, torchvision:{name}:FILE:CLASSES.json"
+            )
+        class_of = np.arange(count) if not listed else _match(_read_names(listed, count), palette, name)
+        origin += f", weights {hashlib.sha256(Path(file).read_bytes()).hexdigest()[:8]}"
+        net = get_model(name, weights=None, weights_backbone=None, num_classes=count, aux_loss=None)
+        try:
+            net.load_state_dict(state)
+        except RuntimeError as error:
+            raise ValueError(f"{file} holds other weights than those of {name}: name the model that it is") from error
     else:
         weights = get_model_weights(name).DEFAULT
-        places = {n.lower(): k for k, n in enumerate(palette.names)}
-        class_of = np.array([places.get(c.lower(), IGNORED) for c in weights.meta["categories"]], np.uint8)
-        if np.count_nonzero(class_of != IGNORED) < 2:
-            raise ValueError(
-                f"{name} knows {', '.join(weights.meta['categories'])}, of which the palette has less than two; name "
-                f"the classes alike, give weights for the palette (torchvision:{name}:FILE), or train a segmenter: "
-                "python train/evaluate.py segmenter PAIRS --out RUN"
-            )
+        class_of = _match(weights.meta["categories"], palette, name)
         try:
             net = get_model(name, weights=weights)
         except Exception as error:
             raise ValueError(f"torchvision's weights could not be loaded ({type(error).__name__})") from error
     net = net.eval().requires_grad_(False).to(device)
     mean, std = (torch.tensor(v, device=device).view(1, 3, 1, 1) for v in _IMAGENET)
-    label = f"{name}, torchvision {torchvision.__version__}" + (", weights of a file" if file else "")
-    return Judge(label, 520, lambda y: net(((y + 1) / 2 - mean) / std)["out"], class_of, len(palette), device)
+    class_of = class_of.astype(np.uint8)
+    return Judge(
+        f"{name}, {origin}", 520, lambda y: net(((y + 1) / 2 - mean) / std)["out"], class_of, len(palette), device
+    )
+
+
+def _match(names: Sequence[str], palette: Palette, net: str) -> np.ndarray:
+    """(C,) the palette's class of each name, whatever its case; `IGNORED` for one that the palette does not have."""
+    places = {n.lower(): k for k, n in enumerate(palette.names)}
+    found = np.array([places.get(n.lower(), IGNORED) for n in names])
+    if len(set(found) - {IGNORED}) < 2:
+        raise ValueError(
+            f"{net} knows {', '.join(names)}, of which the palette has less than two ({', '.join(palette.names)}); "
+            f"name the classes alike, give weights for the palette (torchvision:{net}:FILE), or train a segmenter: "
+            "python train/evaluate.py segmenter PAIRS --out RUN"
+        )
+    return found
+
+
+def _read_state(file: str, name: str) -> tuple[dict[str, Tensor], int]:
+    """A state dict without the auxiliary classifier, and how many classes it tells apart."""
+    if not Path(file).is_file():
+        raise ValueError(f"{file} is no file: give the weights of {name}")
+    try:
+        state = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch's own advice is to open it all the same
+        raise ValueError(
+            f"{file} was refused: it is damaged, or holds more than weights, which might run code when it is opened; "
+            "save net.state_dict() alone, and give that file"
+        ) from error
+    state = state.get("model", state) if isinstance(state, dict) else None  # torchvision's own training script wraps it
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise ValueError(f"{file} holds no state dict: save net.state_dict() alone, and give that file")
+    state = {k: v for k, v in state.items() if not k.startswith("aux_classifier.")}
+    biases = [v for k, v in state.items() if k.startswith("classifier.") and k.endswith(".bias")]
+    if not biases:
+        raise ValueError(f"{file} holds no weights of {name}: there is no classifier in it")
+    return state, len(biases[-1])  # the last layer has a bias for each class
+
+
+def _read_names(file: str, count: int) -> list[str]:
+    try:
+        names: Any = json.loads(Path(file).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{file} is no readable JSON file: give a list of the network's classes in order") from error
+    if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
+        raise ValueError(f'{file} is no list of names: expected ["road", "sidewalk", ...], the network\'s classes')
+    if len(names) != count:
+        raise ValueError(f"{file} names {len(names)} classes, but the weights tell {count} apart: list all in order")
+    return names
 
 
 def _scores(counts: np.ndarray, text: str) -> tuple[FcnScores, list[Score]]:
@@ -140,7 +194,7 @@ def _scores(counts: np.ndarray, text: str) -> tuple[FcnScores, list[Score]]:
 def judge_photos(
     held: HeldOut, judge: Judge, count: int, translator: Translator | None, report: Callable[[int], None]
 ) -> tuple[FcnScores, list[Score]]:
-    """FCN-score of label -> photo models: classes that the judge finds in answers (seed = index).
+    """FCN-score of label -> photo models: classes that the judge finds in answers (seed = index); section 4.1.
 
     Args:
         held: pairs of labels and photos, in that direction.
@@ -164,13 +218,20 @@ def judge_photos(
 def judge_labels(
     held: HeldOut, translator: Translator, count: int, report: Callable[[int], None]
 ) -> tuple[FcnScores, list[Score]]:
-    """The same scores of photo -> label models, whose answers (seed = index) are label maps themselves."""
+    """The same scores of photo -> label models, whose answers (seed = index) are label maps themselves.
+
+    Answers that are label maps as plain pictures (`ColouredLabels`) have the class of the nearest colour, however far.
+    """
     classes = len(held.palette)
     counts = np.zeros((classes, classes), np.int64)
     for i in range(count):
-        found = translator.answer(held.x(i, translator.image_size), [i])[0].argmax(0).numpy()
+        x = held.x(i, translator.image_size)
+        answer = translator.answer(x, [i])[0]
+        if held.output["kind"] == "labels":
+            found = answer.argmax(0).numpy()
+        else:
+            found = held.palette.nearest(write(answer, held.output, x).convert("RGB"))[0]
         counts += confusion(held.classes(i, translator.image_size), found, classes)
         report(1)
     text = f"{held.describe()}; {count} label maps at {translator.image_size} px, seed = index; {classes} classes"
     return _scores(counts, text)
-

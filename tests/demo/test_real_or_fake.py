@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import socket
+import sqlite3
 import threading
 import time
 from collections import Counter
@@ -17,7 +19,8 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from demo import real_or_fake
-from demo.real_or_fake import Contestant, Study, as_png, build, results
+from demo.real_or_fake import Study, build, results
+from demo.study_models import Contestant, as_png
 from demo.study_store import Store
 
 GENERATED, REAL = (200, 30, 30), (30, 30, 200)
@@ -74,6 +77,46 @@ def test_a_whole_session(study, store):
     rows = list(csv.DictReader(io.StringIO(store.csv())))
     assert len(rows) == 6 and [r["fooled"] for r in rows] == ["1", "0", "0", "1", "0", "1"]
     assert len({r["pair"] for r in rows}) == 6 and {r["ms"] for r in rows} == {"900"} and rows[0]["practice"] == "1"
+
+
+def with_practice(pairs: int, drill: int) -> Contestant:
+    """A model whose practice has pairs of its own."""
+    return dataclasses.replace(
+        contestant(pairs=pairs), practice={f"train {k}": v for k, v in contestant(pairs=drill).pictures.items()}
+    )
+
+
+def test_practice_may_have_pairs_of_its_own(store):
+    study = Study([with_practice(4, 3)], store, practice=2, trials=4)
+    with TestClient(build(study)) as client:
+        session, _, _ = play(client)
+    shown = [t.pair for t in store.trials(session)]
+    assert all(p.startswith("train ") for p in shown[:2]) and sorted(shown[2:]) == ["0", "1", "2", "3"]
+    assert "2 + 4 trials, practice on training pairs" in results(store)
+    with pytest.raises(ValueError, match="4 training pairs and 5 others, .* has 3 and 4: give --practice 3 --trials 4"):
+        Study([with_practice(4, 3)], store, practice=4, trials=5)
+
+
+@pytest.mark.parametrize("pairs, apart", [(6, False), (9, False), (12, True)])
+def test_unpaired_pictures_are_of_different_inputs(store, pairs, apart):
+    study = Study([contestant(pairs=pairs)], store, practice=2, trials=4, unpaired=True)
+    with TestClient(build(study)) as client:
+        session, _, _ = play(client)
+    both = [t.pair.split("/") for t in store.trials(session)]
+    reals, fakes = ({pair[k] for pair in both} for k in (0, 1))
+    assert len(reals) == len(fakes) == 6 and all(real != fake for real, fake in both)
+    assert not apart or not reals & fakes
+    # The green says which pair a picture is of.
+    session = study.start()
+    trial = store.trials(session)[0]
+    seen = {
+        side: Image.open(io.BytesIO(study.picture(session, 0, side))).getpixel((0, 0)) for side in ("left", "right")
+    }
+    fake, real = (seen["left"], seen["right"]) if trial.fake_left else (seen["right"], seen["left"])
+    assert [str(p[1] // 10) for p in (real, fake)] == trial.pair.split("/") and fake[0] == GENERATED[0]
+    assert "photo and answer of different inputs" in results(store)
+    with pytest.raises(ValueError, match="at least 2 pairs"):
+        Study([contestant(pairs=1)], store, practice=0, trials=1, unpaired=True)
 
 
 def test_trials_come_in_order_and_are_answered_once(study):
@@ -139,13 +182,38 @@ def test_votes_outlive_the_server_and_sessions_go_on(study, store):
         other.picture(session, 1, "left")  # its pictures are not there any more
 
 
+def test_reading_votes_changes_nothing(study, store, tmp_path):
+    study.answer(study.start(), 0, True, 5)
+    before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+    reader = Store(store.path, read_only=True)
+    assert reader.csv() == store.csv() and len(reader.csv().splitlines()) == 2
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        reader.start("m", "p", [("0", True)], 0)
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("table", ["", "CREATE TABLE recipe (name TEXT)", "CREATE TABLE session (id TEXT)"])
+def test_the_database_of_another_program_stays_as_it_is(table, tmp_path):
+    path = tmp_path / "cakes.sqlite"
+    with sqlite3.connect(path) as database:
+        database.execute(table)
+    database.close()
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="cakes.sqlite is no file of votes .*: name another file"):
+        real_or_fake.main(["results", str(path)])
+    if table:
+        with pytest.raises(ValueError, match="cakes.sqlite is no file of votes"):
+            Store(path)
+    assert path.read_bytes() == before
+
+
 def test_errors_say_what_to_do(store, tmp_path, capsys):
     with pytest.raises(ValueError, match=r"takes 10 \+ 40 different pairs, but ours .* has 8: .*--trials"):
         Study([contestant()], store)
     with pytest.raises(ValueError, match="at least 1 trial"):
         Study([contestant()], store, practice=0, trials=0)
     (tmp_path / "text.sqlite").write_text("this is no database, but long enough to be looked at")
-    with pytest.raises(ValueError, match="text.sqlite cannot hold votes"):
+    with pytest.raises(ValueError, match="text.sqlite is no file of votes"):
         Store(tmp_path / "text.sqlite")
     with pytest.raises(ValueError, match="no such file"):
         real_or_fake.main(["results", str(tmp_path / "none.sqlite")])
@@ -177,6 +245,40 @@ def test_models_and_pairs_become_a_study(tiny_model_folder, outlines, tmp_path):
     assert "3 pairs at 64 px, seed = index; seen for 1 s" in only.protocol
     real, fake = (np.asarray(Image.open(io.BytesIO(p))) for p in only.pictures["2"])
     assert real.shape == fake.shape == (64, 64, 3) and (real == (80, 80, 120)).all() and fake.std() > 1
+
+
+def test_few_held_out_pairs_are_kept_for_the_trials_that_count(tiny_model_folder, outlines, tmp_path, capsys):
+    words = ["serve", str(tiny_model_folder), str(outlines), "--votes", str(tmp_path / "v.sqlite"), "--device", "cpu"]
+    study = real_or_fake.prepare(real_or_fake.parse([*words, "--practice", "1"]))
+    (only,) = study.contestants.values()
+    assert study.trials == 3 and list(only.practice) == ["train 0"] and len(only.pictures) == 3
+    assert "note: 3 trials that count, not 40, as there are 3 pairs" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="has 1 and 3: give --practice 1 --trials 3"):
+        real_or_fake.prepare(real_or_fake.parse([*words, "--practice", "1", "--trials", "4"]))
+    study = real_or_fake.prepare(real_or_fake.parse([*words, "--practice", "0", "--split", "train", "--trials", "1"]))
+    (only,) = study.contestants.values()
+    assert len(only.pictures) == 1 and not only.practice and " train " in only.protocol
+
+
+def test_pairs_are_chosen_as_in_evaluate(tiny_model_folder, tmp_path, capsys):
+    """Without folders train and val; drawing and photo are told apart by options alone."""
+    pairs = tmp_path / "pairs"
+    pairs.mkdir()
+    for i in range(20):
+        page = np.full((48, 128, 3), 90, np.uint8)
+        page[20:40, 64:] = 10 * i
+        Image.fromarray(page).save(pairs / f"{i}.png")
+    words = ["serve", str(tiny_model_folder), str(pairs), "--votes", str(tmp_path / "v.sqlite"), "--device", "cpu"]
+    words += ["--a", "photo", "--b", "edges", "--fit", "stretch", "--practice", "0", "--unpaired"]
+    counts = []
+    for share in ("0.5", "0.2"):
+        study = real_or_fake.prepare(real_or_fake.parse([*words, "--val-fraction", share]))
+        (only,) = study.contestants.values()
+        counts.append(len(only.pictures))
+        assert (
+            study.unpaired and (np.asarray(Image.open(io.BytesIO(next(iter(only.pictures.values()))[0]))) == 90).all()
+        )
+    assert counts[0] > counts[1] >= 2
 
 
 @pytest.mark.browser

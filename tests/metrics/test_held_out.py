@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from i2i.metrics.held_out import HeldOut, find_sketches, held_out_for
+from i2i.metrics.fcn_score import IGNORED
+from i2i.metrics.held_out import ColouredLabels, HeldOut, contradictions, find_sketches, held_out_for
 
 EDGES = {"name": "m", "input": {"kind": "edges"}}
 PALETTE = {"names": ["sky", "wall"], "colours": [[0, 0, 255], [200, 0, 0]]}
@@ -91,7 +92,83 @@ def test_the_direction_of_two_photos_is_the_models(tmp_path):
         Image.fromarray(page).save(tmp_path / f"{i}.png")
     config = {"name": "m", "input": {"kind": "photo"}, "data": {"direction": "BtoA"}}
     assert held_out_for(config, tmp_path).x(0, 32).mean() > 0.5
-    assert held_out_for(config, tmp_path, direction="AtoB").x(0, 32).mean() < -0.5
+    assert held_out_for(config, tmp_path, pairs={"direction": "AtoB"}).x(0, 32).mean() < -0.5
+
+
+@pytest.fixture(scope="module")
+def halves(tmp_path_factory):
+    """photo|labels side by side, twice as high as wide: sky above wall, and a stripe that is no class."""
+    root = tmp_path_factory.mktemp("halves")
+    (root / "palette.json").write_text(json.dumps(PALETTE))
+    for i in range(40):
+        page = np.zeros((64, 64, 3), np.uint8)
+        page[:, :32] = 6 * i
+        page[:32, 32:], page[32:, 32:] = PALETTE["colours"][0], PALETTE["colours"][1]
+        page[60:, 32:] = (0, 200, 0)
+        page[0, 32:] = (10, 20, 240)  # as JPEG leaves it
+        Image.fromarray(page).save(root / f"{i}.png")
+    return root
+
+
+TRAINED = {"a": "photo", "b": "photo", "direction": "BtoA", "fit": "stretch", "val_fraction": 0.5}
+STREET = {"name": "street", "input": {"kind": "photo"}, "data": TRAINED}
+
+
+def test_pairs_are_those_that_training_kept_apart(halves):
+    held = held_out_for(STREET, halves)
+    assert held.config.fit == "stretch" and 12 < len(held) < 28
+    assert len(held) + len(held_out_for(STREET, halves, "train")) == 40
+    assert held.x(0, 32)[2, 8].mean() > 0.8  # the right half: sky
+    older = STREET | {"data": {"direction": "BtoA"}}
+    with pytest.raises(ValueError, match="use --fit stretch"):
+        held_out_for(older, halves)
+    few = held_out_for(older, halves, pairs={"fit": "stretch"})
+    assert len(few) < 10
+
+
+def test_what_is_asked_for_wins_and_is_told(halves):
+    given = {"val_fraction": 0.1, "direction": "AtoB", "fit": "stretch", "b": "labels"}
+    held = held_out_for(STREET, halves, pairs=given)
+    assert len(held) < 10 and held.config.direction == "AtoB" and held.config.b == "photo"
+    assert contradictions(STREET, given) == [
+        "street was trained with --direction BtoA, and is measured with AtoB",
+        "street was trained with --val-fraction 0.5, and is measured with 0.1",
+    ]
+    # A default counts where it was asked for.
+    with pytest.raises(ValueError, match="use --fit stretch"):
+        held_out_for(STREET, halves, pairs={"fit": "crop"})
+
+
+def test_labels_in_halves_need_no_options(halves, tmp_path):
+    for path in halves.glob("*.png"):
+        page = np.array(Image.open(path))
+        page[60:, 32:] = PALETTE["colours"][1]
+        Image.fromarray(page).save(tmp_path / path.name)
+    (tmp_path / "palette.json").write_text(json.dumps(PALETTE))
+    config = {"name": "m", "input": {"kind": "labels", "palette": PALETTE}, "data": TRAINED | {"b": "labels"}}
+    held = held_out_for(config, tmp_path)
+    assert (held.config.direction, held.input["kind"]) == ("BtoA", "labels")
+    assert (held.classes(0, 32)[:16] == 0).all() and (held.classes(0, 32)[16:] == 1).all()
+    with pytest.raises(ValueError, match="labels to photo, which is BtoA in .*: leave --direction out"):
+        held_out_for(config, tmp_path, pairs={"direction": "AtoB"})
+    assert contradictions(config, {"b": "photo", "a": "auto"}) == [
+        "m was trained with --b labels, and is measured with photo"
+    ]
+
+
+def test_label_maps_as_pictures(halves):
+    held = ColouredLabels(held_out_for(STREET, halves), "b")
+    assert not held.labels_answered and held.palette.names == ("sky", "wall")
+    classes = held.classes(0, 32)
+    assert (classes[:16] == 0).all() and (classes[16:30] == 1).all() and (classes[30:] == IGNORED).all()
+    assert "the nearest of 2 colours, 6.2% of the pixels further than 32 levels" in held.describe()
+    assert held.x(0, 32).shape == (3, 32, 32)
+    train = ColouredLabels(held_out_for(STREET, halves, "train"), "b")
+    np.testing.assert_array_equal(train.classes(1, 32), classes)
+    back = ColouredLabels(held_out_for(STREET, halves, pairs={"direction": "AtoB"}), "b")
+    assert back.labels_answered
+    with pytest.raises(ValueError, match=r"only \d+% of the pixels .*side A.* have a colour of the palette"):
+        ColouredLabels(held_out_for(STREET, halves), "a")
 
 
 def test_sketches_by_folder_and_class(tmp_path):

@@ -39,7 +39,8 @@ def pictures(translator: Translator, pairs: PairDataset, count: int) -> tuple[to
 
 def test_without_features_it_says_so(translator, pairs):
     table = evaluate(translator, pairs)
-    assert table == {"protocol": "no feature network: realism and diversity not measured"}
+    words = "no feature network: realism and diversity not measured | no edge detector: faithfulness not measured"
+    assert table == {"protocol": words}
 
 
 def test_measures_are_those_of_the_samples(translator, pairs, colours):

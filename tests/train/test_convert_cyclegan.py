@@ -67,6 +67,20 @@ def test_both_directions_answer_as_theirs(load_script, run, tmp_path, capsys):
     assert (model.there_and_back(x)[1] - wanted).abs().mean() < 0.02
 
 
+@torch.no_grad()
+def test_a_run_from_b_to_a_is_turned(load_script, run, tmp_path):
+    """Trained with direction BtoA, G_A translates B; so does G_B of a run the usual way."""
+    place, nets = run
+    (place / "train_opt.txt").write_text("direction: BtoA\nnetG: resnet_2blocks\n")
+    words = [str(place / "latest_net_G_A.pth"), "--back", str(place / "latest_net_G_B.pth"), "--size", "32"]
+    assert load_script("convert").main([*words, "--out", str(tmp_path / "model")]) == 0
+    model = Translator.from_pretrained(tmp_path / "model", "cpu", "float32")
+    assert model.config["data"]["direction"] == "AtoB"
+    x = torch.rand(3, 32, 32) * 2 - 1
+    for direction, side in (("BtoA", "A"), ("AtoB", "B")):
+        assert torch.allclose(model.answer(x, [0], direction=direction), nets[side](x[None]), atol=0.02)
+
+
 def test_what_does_not_belong_together(load_script, run, tmp_path):
     place, _ = run
     odd = {

@@ -17,9 +17,9 @@ from PIL import Image
 from scipy.io import savemat
 
 from i2i import model_folder
-from i2i.data.paired import PairedDataset
+from i2i.data.paired import PairedConfig, PairedDataset
 from i2i.methods import pix2pix
-from i2i.metrics.segmentation import load_judge
+from i2i.metrics.segmentation import Judge, load_judge
 from i2i.palette import Palette
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -112,6 +112,25 @@ def test_photos_with_features(evaluate, tiny_model_folder, outlines, tmp_path, m
     assert "features colours" in scores["tiny"]["diversity"]["protocol"]
 
 
+def test_photos_says_what_is_left_out(evaluate, tiny_model_folder, outlines, label_pairs, tmp_path, capsys):
+    out = tmp_path / "out"
+    nothing = words("--features", "none", "--detector", "none", "--out", out, "--device", "cpu")
+    with pytest.raises(
+        ValueError, match=r"no score can be made \(no feature .*; no edge detector.*\): give .*--features"
+    ):
+        evaluate.main(words("photos", tiny_model_folder, outlines, *nothing, "--coats", 0))
+    labels = classic(tmp_path / "labels", PairedDataset(label_pairs, "val", 32, PairedConfig(direction="AtoB")))
+    with pytest.raises(ValueError, match="answer with label maps, which are no photos: use the task labels"):
+        evaluate.main(words("photos", labels, label_pairs, *nothing))
+    assert not out.exists()
+    few = words("--coats", 2, "--ways", 0, "--samples", 2, "--drawings", 1, "--pictures", 2)
+    assert evaluate.main(words("photos", tiny_model_folder, outlines, *nothing, *few)) == 0
+    scores, text = results(out)
+    assert "two styles / one style" in scores["tiny"] and scores["real photos"] == {}
+    for told in (capsys.readouterr().err, text):
+        assert "no feature network: realism and diversity" in told and "no edge detector: faithfulness" in told
+
+
 def test_edges(evaluate, tmp_path):
     for kind in ("images", "groundTruth"):
         (tmp_path / "bsds" / kind / "val").mkdir(parents=True)
@@ -170,13 +189,62 @@ def test_fcn_score_beside_the_real_photos(evaluate, judge, label_pairs, tmp_path
 
 
 def test_photo_to_labels_needs_no_judge(evaluate, label_pairs, tmp_path):
-    from i2i.data.paired import PairedConfig
-
     model = classic(tmp_path / "model", PairedDataset(label_pairs, "val", 32, PairedConfig(direction="AtoB")))
     out = tmp_path / "out"
     assert evaluate.main(words("labels", model, label_pairs, "--out", out, "--device", "cpu")) == 0
     scores, _ = results(out)
     assert list(scores) == ["model"] and 0 <= scores["model"]["per-pixel accuracy"]["value"] <= 1
+
+
+@pytest.fixture(scope="module")
+def coloured(label_pairs, tmp_path_factory) -> Path:
+    """photo|labels side by side, both as pictures, with palette.json: how labels2street has them."""
+    root = tmp_path_factory.mktemp("coloured") / "street"
+    root.mkdir()
+    for path in sorted((label_pairs / "photo").iterdir()):
+        both = [np.asarray(Image.open(label_pairs / kind / path.name).convert("RGB")) for kind in ("photo", "labels")]
+        Image.fromarray(np.hstack(both)).save(root / path.name)
+    (root / "palette.json").write_text((label_pairs / "palette.json").read_text())
+    return root
+
+
+def test_fcn_score_of_a_model_of_coloured_label_maps(evaluate, coloured, tmp_path, monkeypatch):
+    photos = PairedConfig(a="photo", b="photo", direction="BtoA")
+    model = classic(tmp_path / "model", PairedDataset(coloured, "val", 32, photos))
+    colours = torch.tensor([[90, 60, 40], [200, 180, 160], [40, 90, 60], [150, 190, 240]]) / 127.5 - 1
+    net = lambda y: -((y[:, None] - colours[None, :, :, None, None]) ** 2).sum(2)  # noqa: E731
+    judge = Judge("colours", 64, net, np.arange(4, dtype=np.uint8), 4, torch.device("cpu"))
+    monkeypatch.setattr(evaluate, "load_judge", lambda source, palette, device: judge)
+    task = words("labels", model, coloured, "--split", "train", "--pictures", 2, "--out", tmp_path / "out")
+    with pytest.raises(ValueError, match="say which side of the pairs holds label maps .* --a labels or --b labels"):
+        evaluate.main(task)
+    assert evaluate.main([*task, "--b", "labels", "--segmenter", "judge"]) == 0
+    scores, text = results(tmp_path / "out")
+    assert scores["real photos"]["class IoU"]["value"] > 0.95 > 0.6 > scores["model"]["class IoU"]["value"]
+    assert "label maps by the nearest of 4 colours, 0.0% of the pixels" in scores["model"]["class IoU"]["protocol"]
+    # The other way, the answers are label maps, and need no judge.
+    assert evaluate.main([*task, "--b", "labels", "--direction", "AtoB"]) == 0
+    scores, _ = results(tmp_path / "out")
+    assert list(scores) == ["model"] and 0 <= scores["model"]["per-pixel accuracy"]["value"] <= 1
+
+
+def test_models_are_measured_on_the_pairs_that_training_kept_apart(evaluate, coloured, tmp_path, capsys):
+    trained = PairedConfig(a="photo", b="photo", direction="BtoA")
+    folders = []
+    for name, share in (("half", 0.5), ("most", 0.9)):
+        folders.append(classic(tmp_path / name, PairedDataset(coloured, "val", 32, trained)))
+        config = json.loads((folders[-1] / "config.json").read_text())
+        config["data"]["val_fraction"] = share
+        (folders[-1] / "config.json").write_text(json.dumps(config))
+    out = words("--out", tmp_path / "out", "--device", "cpu")
+    with pytest.raises(ValueError, match="most was trained on other pairs than half: add --val-fraction 0.5"):
+        evaluate.main(words("color", *folders, coloured, *out))
+    assert "note" not in capsys.readouterr().err
+    assert evaluate.main(words("color", *folders, coloured, *out, "--val-fraction", 0.5)) == 0
+    told = capsys.readouterr().err
+    assert (
+        "note: most was trained with --val-fraction 0.9, and is measured with 0.5" in told and "note: half" not in told
+    )
 
 
 def test_color(evaluate, label_pairs, tmp_path):
