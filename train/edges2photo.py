@@ -1,7 +1,8 @@
 """From a folder of photos to a page: python train/edges2photo.py PHOTOS --out RUN.
 
-PHOTOS may be nested; it may also hold ready pairs: A|B side by side, or two folders with equal names. Makes drawings,
-trains styled pix2pix, measures it, and leaves a model folder: python demo/app.py --model RUN/model
+PHOTOS may be nested; it may also hold ready pairs: A|B side by side, two folders with equal names, or what prepare.py
+edges or another run made. Makes drawings, trains styled pix2pix, measures it, and leaves a model folder:
+python demo/app.py --model RUN/model
 
 With --labels palette.json label maps become photos instead: PHOTOS holds pairs photo|labels side by side, or two
 folders, photo and labels, with equal names.
@@ -13,6 +14,7 @@ import argparse
 import dataclasses
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +33,13 @@ from model_run import (
     train_model,
     training_facts,
 )
-from pair_sources import DrawnPairs, LabelPairs
+from pair_sources import DrawnPairs, LabelPairs, digest_of, how_to_go_on
 from PIL import Image
+from torch import nn
 from tqdm import tqdm
 
 from i2i import model_folder
+from i2i.data.layout import LAYOUTS
 from i2i.data.paired import PairedDataset
 from i2i.data.pairs import PairDataset
 from i2i.edges.detector import EdgeDetector
@@ -48,12 +52,13 @@ from i2i.translator import Translator
 
 # Kept with the run, so that --resume needs none of them again.
 KEPT = (
-    *("name", "data", "licence", "note", "fit", "val_fraction", "detector", "scales", "drawing_side"),
+    *("name", "data", "licence", "note", "fit", "val_fraction", "detector", "scales", "layout", "drawing_side"),
     *("sketchify", "no_flip", "features", "measure_features", "labels"),
 )
 # A batch of two is the least that has a foreign style in it.
 LEAST_BATCH = 2
 SIZES = (64, 128, 256)  # pairs are made at 256 and may be shrunk
+FEW_PAIRS = 100
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -67,7 +72,12 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--scales", type=float, nargs="+", default=[0.5, 1.0, 1.5], help="scales that the edges are averaged over"
     )
-    parser.add_argument("--drawing-side", choices=("auto", "left", "right"), default="auto", help="of A|B pairs")
+    parser.add_argument(
+        "--layout", choices=("auto", *LAYOUTS), default="auto", help="what PHOTOS holds; photos takes every picture"
+    )
+    parser.add_argument(
+        "--drawing-side", default="auto", help="left or right of A|B pairs; the name of the drawings' folder of two"
+    )
     parser.add_argument("--labels", default=None, help="translate label maps, not drawings; their palette.json")
     parser.add_argument("--sketchify", type=float, default=0.5, help="how far drawings vary in training, 0 to 1")
     parser.add_argument("--no-flip", action="store_true", help="do not mirror pairs")
@@ -81,8 +91,67 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     )
     add_options(parser, StyledConfig, skip=("inputs",))
     add_options(parser, TrainConfig)
-    # Runs of version 0.1 know one scale.
-    return parse_run(parser, argv, ("photos",), missing={"scales": [1.0]})
+    argv = without_resume(parser, argv)
+    # Runs of version 0.1 know one scale, and find out the layout.
+    return parse_run(parser, argv, ("photos",), missing={"scales": [1.0], "layout": "auto"})
+
+
+def without_resume(parser: argparse.ArgumentParser, argv: list[str] | None) -> list[str]:
+    """The command's words; without --resume where a run was stopped while its pairs were made, so that it begins."""
+    words = sys.argv[1:] if argv is None else list(argv)
+    args = parser.parse_args(words)
+    if not args.resume or StateFolder(args.out).exists() or not (args.out / "data" / "manifest.json").exists():
+        return words
+    tell(
+        f"{args.out} holds pairs but no training yet: it begins now, with the pairs that are done and with the options "
+        "of this command"
+    )
+    return [word for word in words if not (len(word) > 2 and "--resume".startswith(word))]
+
+
+def check_options(args: argparse.Namespace, how: TrainConfig, size: int) -> None:
+    """ValueError for a number out of range, or a run folder that cannot be taken; nothing is written."""
+    if how.batch < LEAST_BATCH:
+        raise ValueError(f"--batch must be at least {LEAST_BATCH}, since the second style comes from another pair")
+    if size not in SIZES:
+        raise ValueError(f"--size must be one of {', '.join(map(str, SIZES))}; got {size}")
+    if not 0 <= args.sketchify <= 1:
+        raise ValueError(f"--sketchify must be from 0 to 1; got {args.sketchify:g}")
+    if not 0 < args.val_fraction < 1:
+        raise ValueError(f"--val-fraction must be above 0 and below 1; got {args.val_fraction:g}")
+    if not all(0.1 <= scale <= 4 for scale in args.scales):
+        raise ValueError(f"--scales must be from 0.1 to 4; got {' '.join(f'{scale:g}' for scale in args.scales)}")
+    if args.out.resolve().is_relative_to(args.photos.resolve()):
+        raise ValueError(f"--out {args.out} lies inside {args.photos}, which would then hold its own results")
+    if not args.resume and StateFolder(args.out).exists():
+        raise ValueError(f"{args.out} already holds a run: add --resume to go on with it, or choose another --out")
+
+
+def find_features(args: argparse.Namespace, say: Callable[[str], None]) -> nn.Module | None:
+    """The feature network of the losses. A file must be there, that of the measures too, which would otherwise be
+    missed when training is over; a dry run fetches none.
+    """
+    if args.measure_features not in ("torchvision", "none"):
+        features_or_none(args.measure_features, "measure")
+    if args.dry_run and args.features == "torchvision":
+        return None
+    return features_or_none(args.features, "loss", say)
+
+
+def shown_features(source: str) -> str:
+    """Where a feature network would come from, for the plan."""
+    if source != "torchvision":
+        return source
+    place = Path(torch.hub.get_dir()) / "checkpoints"
+    return f"torchvision's, from {place}, or fetched once where it is not there"
+
+
+def advice_on_few(count: int, args: argparse.Namespace, say: Callable[[str], None]) -> None:
+    if count < FEW_PAIRS and not args.init and not args.resume:
+        say(
+            f"{count} pairs are few: below {FEW_PAIRS} a model mostly repeats its photos; add photos, or start from a "
+            "model of a similar subject with --init MODEL (edges2cats, say)"
+        )
 
 
 def model_config(
@@ -141,8 +210,6 @@ def main(argv: list[str] | None) -> int:
     config_before = dict(previous["recipe"]["config"]) if previous else {}
     train_before = dict(previous["train"]) if previous else {}
     how = collect(TrainConfig, args, **train_before | {"minutes": 0.0})
-    if how.batch < LEAST_BATCH:
-        raise ValueError(f"--batch must be at least {LEAST_BATCH}, since the second style comes from another pair")
     accelerator = find_accelerator(args, how)
 
     def say(text: str) -> None:
@@ -151,9 +218,10 @@ def main(argv: list[str] | None) -> int:
 
     source = LabelPairs(args) if args.labels else DrawnPairs(args, accelerator, say)
     config = collect(StyledConfig, args, **config_before | {"inputs": source.inputs})
-    if config.size not in SIZES:
-        raise ValueError(f"--size must be one of {', '.join(map(str, SIZES))}; got {config.size}")
-    features = features_or_none(args.features, "loss", say)
+    # What can be wrong is told before anything is fetched or written, and by a dry run too.
+    check_options(args, how, config.size)
+    source.check()
+    features = find_features(args, say)
     if features is not None:
         features.to(accelerator.device)
     torch.manual_seed(how.seed)
@@ -163,13 +231,27 @@ def main(argv: list[str] | None) -> int:
     name = args.name or args.photos.resolve().name
     if args.dry_run:
         facts = {"photos": f"{args.photos}: {source.plan()}", "out": args.out, "name": name}
+        facts |= {"features": shown_features(args.features), "measure features": shown_features(args.measure_features)}
         facts |= {"device": accelerator.device, "processes": accelerator.num_processes}
-        print_plan([config, how], method.nets, facts)
+        if accelerator.is_main_process:
+            print_plan([config, how], method.nets, facts)
+            advice_on_few(source.count, args, say)
         return 0
-    # What can be wrong with the input is told before anything is written.
-    source.check()
     begin_run(accelerator, args, args.photos)
     pairs, val = source.load(config.size)
+    began_with = previous["recipe"].get("pairs_digest") if previous else None  # runs of version 0.1 kept none
+    digest = digest_of(pairs.ids, val.ids)
+    if began_with not in (None, digest):
+        made = (
+            ""
+            if args.labels
+            else f" (they lie in {args.out / 'data'} now: delete that before you go on with the first)"
+        )
+        raise ValueError(
+            f"the {len(pairs)} training and {len(val)} validation pairs of {args.photos} are not those that {args.out} "
+            f"began with{made}. {how_to_go_on(args.out)}"
+        )
+    advice_on_few(len(pairs) + len(val), args, say)
 
     def describe(step: int, seconds: float, metrics: dict[str, Any] | None = None) -> dict[str, Any]:
         command = shown_command("edges2photo.py", "PHOTOS", args.given)
@@ -194,7 +276,10 @@ def main(argv: list[str] | None) -> int:
 
     return train_model(
         method, pairs, first_batch(val), args, how, accelerator=accelerator,
-        recipe={"config": dataclasses.asdict(config), "options": {k: getattr(args, k) for k in KEPT} | {"name": name}},
+        recipe={
+            "config": dataclasses.asdict(config), "options": {k: getattr(args, k) for k in KEPT} | {"name": name},
+            "pairs_digest": digest,
+        },
         describe=describe, card=card, finish=finish,
     )  # fmt: skip
 

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator
 from tqdm import tqdm
 
-from i2i.data.layout import detect_layout, find_items, find_photos
+from i2i.data.folder_jobs import status_lines
+from i2i.data.layout import Item, find_items, ready_pairs
+from i2i.data.manifest import Manifest, settings_of
 from i2i.data.paired import PairedConfig, PairedDataset
 from i2i.data.pairs import PairDataset
 from i2i.data.prepare import draw_with, prepare_pairs
 from i2i.edges.detector import EdgeDetector
 from i2i.palette import Palette
+
+# How errors about the photos' folder spell the options of edges2photo.py.
+OPTIONS = {"layout": "--layout {}", "drawing_side": "--drawing-side {}", "labels": "--labels {}"}
 
 
 class DrawnPairs:
@@ -27,6 +33,7 @@ class DrawnPairs:
         preprocessing: in words, for config.json.
         origin: where the drawings come from, once they are loaded.
         detector: finds edges again in the answers.
+        count: files that may become pairs, once they are checked (main process).
     """
 
     input: dict[str, Any] = {"kind": "edges"}
@@ -35,16 +42,39 @@ class DrawnPairs:
 
     def __init__(self, args: argparse.Namespace, accelerator: Accelerator, say: Callable[[str], None]):
         self.args, self.accelerator, self.say = args, accelerator, say
-        self.origin = ""
-
-    def plan(self) -> str:
-        return f"{len(find_photos(self.args.photos))} files, taken for {detect_layout(self.args.photos)}"
+        self.origin, self.layout, self.count = "", "", 0
 
     def check(self) -> None:
-        """What can be wrong with the input is told before anything is written."""
-        self.detector = EdgeDetector(self.args.detector, self.accelerator.device)
-        if self.accelerator.is_main_process:
-            find_items(self.args.photos, "auto", self.args.drawing_side, skip=self.args.out)
+        """Raise a ValueError for whatever can be wrong with the input; nothing is written."""
+        args = self.args
+        self.detector = EdgeDetector(args.detector, self.accelerator.device)
+        self._draw, self._recipe = draw_with(self.detector, tuple(args.scales))
+        if not self.accelerator.is_main_process:
+            return
+        self.layout, items = find_items(args.photos, args.layout, args.drawing_side, args.out, OPTIONS)
+        self.count = len(items)
+        if self.count < 2:
+            raise ValueError(f"{args.photos} holds one picture; at least two are needed, one of them for validation")
+        if args.resume and (args.out / "data" / "manifest.json").exists():
+            self._refuse_other_files(items)
+
+    def _refuse_other_files(self, items: list[Item]) -> None:
+        """A run goes on with the pairs that it began with: to make others would remove those."""
+        data = self.args.out / "data"
+        earlier = Manifest(data, settings_of(data))
+        changes = earlier.changes(items)
+        kept = {record["file"] for record in earlier.kept()}
+        # A file that was left out may go; another file may become a pair.
+        found = {"added": changes.added, "removed": [key for key in changes.removed if key in kept]}
+        found["changed"] = changes.changed
+        if any(found.values()):
+            raise ValueError(
+                f"{self.args.photos} is not the folder that {self.args.out} began with: {_named(found)}. "
+                + how_to_go_on(self.args.out)
+            )
+
+    def plan(self) -> str:
+        return f"{self.count} files, taken for {self.layout}"
 
     def load(self, size: int) -> tuple[PairDataset, PairDataset]:
         """Make the pairs (main process), then load them everywhere: training and validation split."""
@@ -52,32 +82,31 @@ class DrawnPairs:
         if self.accelerator.is_main_process:
             self._prepare()
         self.accelerator.wait_for_everyone()
-        manifest = json.loads((folder / "manifest.json").read_text())
-        self.origin = manifest["settings"]["recipe"] or "ready pairs"
+        self.origin = settings_of(folder)["recipe"] or "ready pairs"
         return (
             PairDataset(folder, "train", size, sketchify_strength=args.sketchify, flip=not args.no_flip),
             PairDataset(folder, "val", size, flip=False),
         )
 
     def _prepare(self) -> None:
-        args, edges = self.args, self.detector
-        layout = detect_layout(args.photos)
+        args = self.args
         bar: tqdm | None = None
-
-        detector, recipe = draw_with(edges, tuple(args.scales))
 
         def progress(done: int, total: int, counts: dict[str, int]) -> None:
             nonlocal bar
             bar = bar or tqdm(total=total, unit="file", desc="pairs", file=sys.stderr)
             bar.update(done - bar.n)
 
+        photos = self.layout == "photos"
         report = prepare_pairs(
-            args.photos, args.out / "data", fit=args.fit, detector=detector if layout == "photos" else None,
-            val_fraction=args.val_fraction, layout=layout, drawing_side=args.drawing_side,
-            recipe=recipe if layout == "photos" else "", progress=progress,
+            args.photos, args.out / "data", fit=args.fit, detector=self._draw if photos else None,
+            val_fraction=args.val_fraction, layout=self.layout, drawing_side=args.drawing_side,
+            recipe=self._recipe if photos else recipe_of(args.photos), progress=progress,
         )  # fmt: skip
         if bar:
             bar.close()
+        for line in status_lines(report.files):
+            self.say(line)
         self.say(f"{report.summary()}; see {args.out / 'data' / 'contact_sheet.jpg'}")
 
 
@@ -87,9 +116,10 @@ class LabelPairs:
     preprocessing = "label maps: one-hot, resized to the nearest pixel (i2i.data.paired)"
     origin = "label maps"
     detector = None
+    layout = "label maps"
 
     def __init__(self, args: argparse.Namespace):
-        self.args = args
+        self.args, self.count = args, 0
         palette = Palette.load(args.labels)
         self.inputs = len(palette)
         self.input = {"kind": "labels", "palette": palette.to_json()}
@@ -98,13 +128,48 @@ class LabelPairs:
             val_fraction=args.val_fraction,
         )  # fmt: skip
 
-    def plan(self) -> str:
-        train, val = (PairedDataset(self.args.photos, split, 8, self.config, cache=False) for split in ("train", "val"))
-        return f"{len(train)} training and {len(val)} validation pairs of label map and photo, {self.inputs} classes"
-
     def check(self) -> None:
-        self.plan()
+        """Raise a ValueError for whatever can be wrong with the input; nothing is written."""
+        self._lengths = [
+            len(PairedDataset(self.args.photos, split, 8, self.config, cache=False)) for split in ("train", "val")
+        ]
+        self.count = sum(self._lengths)
+
+    def plan(self) -> str:
+        train, val = self._lengths
+        return f"{train} training and {val} validation pairs of label map and photo, {self.inputs} classes"
 
     def load(self, size: int) -> tuple[PairedDataset, PairedDataset]:
         splits = (PairedDataset(self.args.photos, split, size, self.config) for split in ("train", "val"))
         return tuple(splits)
+
+
+def recipe_of(folder: Path) -> str:
+    """What drew the pairs that prepare.py or a run left in a folder; empty for other pairs."""
+    pairs = ready_pairs(folder)
+    return settings_of(pairs.parent).get("recipe", "") if pairs is not None else ""
+
+
+def digest_of(train: Iterable[str], val: Iterable[str]) -> str:
+    """A run's pairs in 16 digits: the ids of both splits. Ids of drawn pairs hold a hash of the content, those of label
+    maps are names.
+    """
+    lines = [f"{split} {name}" for split, names in (("train", train), ("val", val)) for name in sorted(names)]
+    return sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def how_to_go_on(run: Path) -> str:
+    """What to do where the pairs are not those that a run began with."""
+    return (
+        "--resume goes on with the same pairs only: bring them back; or train on these in a new folder, with "
+        f"--out NEW --init {run / 'model'} from where the run is, or with --out NEW from the start"
+    )
+
+
+def _named(found: dict[str, Iterable[str]], limit: int = 3) -> str:
+    parts = []
+    for what, keys in found.items():
+        keys = list(keys)
+        more = ", ..." if len(keys) > limit else ""
+        parts += [f"{len(keys)} {what} ({', '.join(keys[:limit])}{more})"] if keys else []
+    return ", ".join(parts)

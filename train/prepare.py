@@ -31,6 +31,10 @@ from i2i.data.side_by_side import Combine, SplitPairs
 from i2i.data.splits import Split, empty_splits
 from i2i.data.subject import Subject
 
+# How errors about the folder of `edges` spell its options.
+OPTIONS = {
+    "layout": "--source {}", "drawing_side": "--drawing-side {}", "labels": "train/edges2photo.py --labels {}"
+}  # fmt: skip
 LAYOUTS = {"folders": "folders", "side-by-side": "side_by_side", "drawings-only": "drawings"}
 DEVICES = ("auto", "cpu", "cuda")
 LONGEST = timedelta(days=7)  # that processes wait for each other
@@ -162,7 +166,7 @@ def edges(args: argparse.Namespace) -> int:
     # Without cpu=True accelerate would not connect processes on machines that have no GPU.
     cpu = options.device == "cpu" or not torch.cuda.is_available()
     accelerator = Accelerator(cpu=cpu, kwargs_handlers=[InitProcessGroupKwargs(timeout=LONGEST)])
-    layout, items = find_items(args.photos, options.source, options.drawing_side, skip=args.out)
+    layout, items = find_items(args.photos, options.source, options.drawing_side, args.out, OPTIONS)
     detector = recipe = None
     if layout == "photos":
         detector, recipe = draw_with(EdgeDetector(options.detector, accelerator.device), options.scales)
@@ -190,8 +194,7 @@ def edges(args: argparse.Namespace) -> int:
     accelerator.end_training()  # lets go of the process group
     if report is not None:
         say(status_lines(report.files))
-        seen = f"; {report.skipped} were done before" if report.skipped else ""
-        print(f"{report.summary()}{seen}; look at {args.out / 'contact_sheet.jpg'}")
+        print(f"{report.summary()}; look at {args.out / 'contact_sheet.jpg'}")
     return 0
 
 

@@ -13,7 +13,7 @@ from i2i.images import fit_square, load_image
 _CELL = 96
 _COLUMNS = 6  # pairs a row
 _LINE = 13
-_REASON_ORDER = ("dense", "blank", "duplicate", "mismatch", "unreadable")
+_REASON_ORDER = ("dense", "blank", "small", "duplicate", "mismatch", "unreadable")
 
 
 def contact_sheet(

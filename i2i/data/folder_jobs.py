@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 from PIL import Image
 
+from i2i.data.changes import find_changes, refuse_another_folder
 from i2i.data.layout import SUFFIXES, PrepareError, find_photos, other_files
 from i2i.data.records import Records, encoded, stamp_of, write_atomically
 
@@ -114,8 +115,8 @@ def plan(task: Task, sources: Iterable[Path], out: Path) -> tuple[list[Job], lis
         PrepareError: as `run_folder`.
     """
     jobs, ignored = _jobs(task, tuple(sources), out)
-    records = Records(out, task.settings())
     by_key = {job.key: job for job in jobs}
+    records = _earlier(task, by_key, out)
     done = {k for k, record in records.records.items() if k in by_key and _current(out, record, by_key[k])}
     return jobs, [job for job in jobs if job.key not in done], ignored
 
@@ -141,14 +142,12 @@ def run_folder(
         progress: called with (jobs done, jobs in all).
 
     Raises:
-        PrepareError: for folders without pictures, an output folder inside a source, or one made by another command
-            or with other options.
+        PrepareError: for folders without pictures, an output folder inside a source, or one made by another command,
+            with other options, or of another folder (most of whose files are not here, or have another content).
     """
     jobs, ignored = _jobs(task, tuple(sources), out)
-    records = Records(out, task.settings())
     by_key = {job.key: job for job in jobs}
-    if records.records and not records.records.keys() & by_key.keys():
-        raise PrepareError(f"{out} was prepared from another folder: choose another output folder, or delete it")
+    records = _earlier(task, by_key, out)
     stale = [k for k, record in records.records.items() if k not in by_key or not _current(out, record, by_key[k])]
     removed = sum(key not in by_key for key in stale)
     for key in stale:
@@ -179,6 +178,16 @@ def _jobs(task: Task, sources: tuple[Path, ...], out: Path) -> tuple[list[Job], 
     return _without_clashes(jobs), ignored
 
 
+def _earlier(task: Task, by_key: dict[str, Job], out: Path) -> Records:
+    """What an earlier run did, if it was of this folder; nothing is written."""
+    records = Records(out, task.settings())
+    changes = find_changes(records.records, {key: job.sources for key, job in by_key.items()})
+    refuse_another_folder(out, records.records, changes)
+    for key in changes.touched:
+        records.records[key]["stamp"] = stamp_of(by_key[key].sources)
+    return records
+
+
 def _without_clashes(jobs: list[Job]) -> list[Job]:
     """Of jobs whose results would have the same name, the first by key is done, the others say why not."""
     first: dict[str, str] = {}
@@ -200,9 +209,7 @@ def _current(out: Path, record: dict, job: Job) -> bool:
     return all((out / path).exists() for path in record["results"])
 
 
-def _in_parallel(
-    pool: ThreadPoolExecutor, jobs: list[Job], do: Callable[[Job], dict], limit: int
-) -> Iterator[dict]:
+def _in_parallel(pool: ThreadPoolExecutor, jobs: list[Job], do: Callable[[Job], dict], limit: int) -> Iterator[dict]:
     """Results as they come, with at most `limit` jobs in hand."""
     pending: set[Future] = set()
     try:
@@ -251,9 +258,7 @@ def _mark_same(records: Records) -> int:
     return sum("same_as" in record for record in records.records.values())
 
 
-def jobs_of_folder(
-    source: Path, out: Path, name_of: Callable[[str], str] | None = None
-) -> tuple[list[Job], list[str]]:
+def jobs_of_folder(source: Path, out: Path, name_of: Callable[[str], str] | None = None) -> tuple[list[Job], list[str]]:
     """One job for each picture of a folder, and the files that are no pictures.
 
     Args:

@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
-from i2i.images import load_image
+from i2i.data.line_art import drawing_half, drawing_score
+from i2i.data.pictures import SUFFIXES, PrepareError, find_photos, header_size, key_of, other_files
+from i2i.data.two_folders import TwoFolders, find_two_folders
 
-# The last three are reported as unreadable where Pillow lacks their codec, instead of being overlooked.
-SUFFIXES = (
-    *(".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"),
-    *(".avif", ".heic", ".heif"),
-)
+__all__ = [
+    "LAYOUTS",
+    "OPTIONS",
+    "SUFFIXES",
+    "Item",
+    "PrepareError",
+    "detect_layout",
+    "drawing_score",
+    "find_items",
+    "find_photos",
+    "other_files",
+    "ready_pairs",
+    "split_sides",
+]
+
 LAYOUTS = ("photos", "side_by_side", "two_folders")
 SIDES = ("left", "right")
-_SAMPLES = 24  # pictures looked at to tell drawings from photos
-
-
-class PrepareError(ValueError):
-    """A data folder that cannot be used; the message is one line that says why and what to do."""
+_SPLITS = ("train", "val", "test")
+_ALMOST_ALL = 0.9  # share of A|B pairs from which on a folder is one of pairs, and what is no pair a mistake
+# How messages spell the options below; scripts give the spelling of theirs.
+OPTIONS = {
+    "layout": "layout='{}'", "drawing_side": "drawing_side='{}'", "labels": "train/edges2photo.py --labels {}"
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -44,65 +58,55 @@ class Item:
         return (self.photo,) if self.drawing in (None, self.photo) else (self.photo, self.drawing)
 
 
-def find_photos(folder: str | os.PathLike, skip: str | os.PathLike | None = None) -> list[Path]:
-    """All pictures in a folder and its subfolders, sorted by path.
-
-    Files are told by their suffix (any case), see `SUFFIXES`. Hidden files and folders are ignored, and so is the
-    folder `skip` (results written inside the source).
-
-    Raises:
-        PrepareError: if the folder does not exist or is a file.
+def ready_pairs(folder: str | os.PathLike) -> Path | None:
+    """The folder of the pairs that `i2i.data.prepare` left in `folder`, or in the run folder `folder`; None where
+    there are none.
     """
-    folder = Path(folder)
-    found = [path for path in _files(folder, skip) if path.name.lower().endswith(SUFFIXES)]
-    return sorted(found, key=lambda path: _key(folder, path))
+    made = (Path(folder) / "data", Path(folder))
+    return next((m / "pairs" for m in made if (m / "manifest.json").is_file() and (m / "pairs").is_dir()), None)
 
 
-def other_files(folder: str | os.PathLike, skip: str | os.PathLike | None = None) -> list[str]:
-    """Paths within a folder of the files that `find_photos` passes over because of their suffix, sorted.
-
-    Raises:
-        PrepareError: as `find_photos`.
-    """
-    folder = Path(folder)
-    return sorted(_key(folder, path) for path in _files(folder, skip) if not path.name.lower().endswith(SUFFIXES))
-
-
-def _files(folder: Path, skip: str | os.PathLike | None) -> list[Path]:
-    if not folder.is_dir():
-        what = "is a file, not a folder" if folder.exists() else "does not exist"
-        raise PrepareError(f"{folder} {what}: give a folder of photos")
-    skipped = Path(skip).resolve() if skip is not None else None
-    found, seen = [], set()
-    for place, folders, files in os.walk(folder, followlinks=True):
-        real = Path(place).resolve()
-        if real in seen or (real == skipped and real != folder.resolve()):
-            folders.clear()  # a loop of links, or our own results
-            continue
-        seen.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [Path(place) / name for name in files if not name.startswith(".")]
-    return found
-
-
-def detect_layout(folder: str | os.PathLike, skip: str | os.PathLike | None = None) -> str:
+def detect_layout(
+    folder: str | os.PathLike,
+    skip: str | os.PathLike | None = None,
+    drawing_side: str = "auto",
+    options: Mapping[str, str] = OPTIONS,
+) -> str:
     """Tell what a folder holds.
+
+    Pairs that are not whole are an error, since their drawings would else be trained on as photos.
+
+    Args:
+        folder, skip, drawing_side, options: as in `find_items`.
 
     Returns:
         "side_by_side" if every readable picture is twice as wide as high (A|B as in the pix2pix data sets);
         "two_folders" if there are exactly two subfolders, nothing beside them, both hold the same file stems,
         and one of them looks like drawings; otherwise "photos".
+
+    Raises:
+        PrepareError: for a folder of label maps, drawings alone, or a run without pairs; for pairs of which some are
+            not whole, or whose drawings cannot be told. It says what to do.
     """
     folder = Path(folder)
-    files = find_photos(folder, skip)
-    if _two_folders(folder, files) is not None:
+    say_photos = options["layout"].format("photos")
+    _refuse_what_is_neither(folder, options)
+    base, files = _base(folder, find_photos(folder, skip))
+    parts = {part: find_two_folders(part, _within(part, files), drawing_side) for part in _parts(base, files)}
+    for part, found in parts.items():
+        if found is not None:
+            _refuse_unclear(part, found, options)
+    if all(found is not None and found.drawings for found in parts.values()):
         return "two_folders"
-    readable = 0
-    for size in map(_header_size, files):  # stops at the first that is no pair
-        if size is not None and size[0] != 2 * size[1]:
-            return "photos"
-        readable += size is not None
-    return "side_by_side" if readable else "photos"
+    # Pairs in one subfolder of several would go in as photos, drawings and all.
+    for below in [*parts, *sorted({base / path.relative_to(base).parts[0] for path in files} - {base, *parts, *files})]:
+        found = parts.get(below) or find_two_folders(below, _within(below, files), drawing_side)
+        if found is not None and found.drawings:
+            raise PrepareError(
+                f"{below} holds drawings and photos of equal names, but there are other pictures beside it in {base}: "
+                f"give {below} alone, or say {say_photos} to take every picture for a photo"
+            )
+    return "side_by_side" if _side_by_side(base, files, say_photos) else "photos"
 
 
 def find_items(
@@ -110,140 +114,67 @@ def find_items(
     layout: str = "auto",
     drawing_side: str = "auto",
     skip: str | os.PathLike | None = None,
+    options: Mapping[str, str] = OPTIONS,
 ) -> tuple[str, list[Item]]:
     """The layout of a folder and the examples in it, sorted.
 
+    Two folders may lie within `train`, `val` and `test`. Of a folder that `i2i.data.prepare` made, and of a run
+    folder, the pairs are taken.
+
     Args:
         folder: source folder. skip: a folder inside it to leave out.
-        layout: "auto", or one of `LAYOUTS`.
+        layout: "auto", or one of `LAYOUTS`; "photos" takes every picture for a photo.
         drawing_side: for side-by-side pairs "left" or "right"; for two folders the name of the drawings'
             folder; "auto" decides by looking at the pictures.
+        options: how messages spell `layout`, `drawing_side` and the way to train on label maps.
 
     Raises:
-        PrepareError: for an unknown layout, no picture at all, or sides that cannot be told apart.
+        PrepareError: for an unknown layout, no picture at all, sides that cannot be told apart, a side for what holds
+            no pairs, or as `detect_layout`.
     """
     folder = Path(folder)
     if layout not in ("auto", *LAYOUTS):
         raise PrepareError(f"unknown layout {layout!r}: expected auto, {', '.join(LAYOUTS)}")
     files = find_photos(folder, skip)
     if not files:
-        raise PrepareError(
-            f"{folder} holds no photos: looked for {' '.join(SUFFIXES)} there and in its subfolders"
-        )
+        raise PrepareError(f"{folder} holds no photos: looked for {' '.join(SUFFIXES)} there and in its subfolders")
     if layout == "auto":
-        layout = detect_layout(folder, skip)
+        layout = detect_layout(folder, skip, drawing_side, options)
     if layout == "photos":
-        return layout, [Item(_key(folder, path), path) for path in files]
+        if drawing_side != "auto":
+            raise PrepareError(
+                f"{folder} is taken for photos without drawings, so {options['drawing_side'].format(drawing_side)} "
+                "says nothing: leave it out, or say how the pairs lie with "
+                + " or ".join(options["layout"].format(kind) for kind in LAYOUTS[1:])
+            )
+        return layout, [Item(key_of(folder, path), path) for path in files]
+    base, files = _base(folder, files)
     if layout == "side_by_side":
-        side = drawing_side if drawing_side != "auto" else _drawing_half(folder, files)
+        side = drawing_side if drawing_side != "auto" else drawing_half(files)
+        if side is None:
+            raise PrepareError(
+                f"{folder}: the pictures are twice as wide as high, but neither half is clearly the drawing "
+                f"(white paper, black lines); say {options['drawing_side'].format('left')} or "
+                f"{options['drawing_side'].format('right')}; {options['layout'].format('photos')} if these are wide "
+                f"photos; or {options['labels'].format('PALETTE.json')} if one half is a label map"
+            )
         if side not in SIDES:
             raise PrepareError(f"unknown drawing side {side!r}: expected left or right")
-        return layout, [Item(_key(folder, path), path, path, side) for path in files]
-    halves = _two_folders(folder, files, drawing_side)
-    if halves is None:
-        raise PrepareError(
-            f"{folder} is not a folder of two subfolders with the same file names, one of drawings "
-            "and one of photos; name the drawings' folder 'drawing' and the other 'photo'"
-        )
-    drawings, photos = halves
-    return layout, [Item(stem, photos[stem], drawings[stem]) for stem in sorted(photos)]
-
-
-def _key(folder: Path, path: Path) -> str:
-    return path.relative_to(folder).as_posix()
-
-
-def _header_size(path: Path) -> tuple[int, int] | None:
-    try:
-        with Image.open(path) as image:  # reads the header alone
-            return image.size
-    except Exception:  # whatever a broken header raises: the file is reported when its pixels are read
-        return None
-
-
-def _two_folders(folder: Path, files: list[Path], drawings: str = "auto") -> tuple[dict, dict] | None:
-    """({stem: drawing}, {stem: photo}) of exactly two subfolders with equal stems, else None."""
-    groups: dict[str, dict[str, Path]] = {}
-    for path in files:
-        parts = path.relative_to(folder).parts
-        if len(parts) < 2:
-            return None
-        stem = Path(*parts[1:]).with_suffix("").as_posix()
-        group = groups.setdefault(parts[0], {})
-        if stem in group:
-            return None
-        group[stem] = path
-    if len(groups) != 2:
-        return None
-    (name_a, a), (name_b, b) = groups.items()
-    if a.keys() != b.keys():
-        return None
-    if drawings != "auto":
-        return {name_a: (a, b), name_b: (b, a)}.get(drawings)
-    stems = _sample(sorted(a))
-    votes_a = sum(1 for stem in stems if _file_is_drawing(a[stem]))
-    votes_b = sum(1 for stem in stems if _file_is_drawing(b[stem]))
-    if max(votes_a, votes_b) < 0.6 * len(stems):
-        return None  # two folders of photos whose names happen to be equal
-    if votes_a == votes_b:
-        # Both look like drawings, say photos of products on white in black and white: the names decide.
-        named = [
-            any(word in name.lower() for word in ("edge", "draw", "sketch", "line"))
-            for name in (name_a, name_b)
-        ]
-        if named[0] == named[1]:
-            return None
-        return (a, b) if named[0] else (b, a)
-    return (a, b) if votes_a > votes_b else (b, a)
-
-
-def _sample(names: list) -> list:
-    return names[:: max(1, len(names) // _SAMPLES)][:_SAMPLES]
-
-
-def _file_is_drawing(path: Path) -> bool:
-    try:
-        return drawing_score(np.asarray(load_image(path))) >= 0.75
-    except ValueError:
-        return False
-
-
-def drawing_score(pixels: np.ndarray) -> float:
-    """How much a picture looks like line art, 0 to 1: the share of colourless pixels that are nearly black or
-    white, less what one of the two does not clearly outweigh (paper covers most of a drawing).
-
-    Args:
-        pixels: uint8 (H, W, 3).
-    """
-    values = pixels.astype(np.int16)
-    colourless = values.max(2) - values.min(2) < 24
-    grey = values.mean(2)
-    light, dark = np.mean((grey > 225) & colourless), np.mean((grey < 30) & colourless)
-    if light + dark == 0:
-        return 0.0
-    most = max(light, dark) / (light + dark)
-    return float((light + dark) * min(1.0, most / 0.75))
-
-
-def _drawing_half(folder: Path, files: list[Path]) -> str:
-    votes = {"left": 0, "right": 0}
-    sample = _sample(files)
-    for path in sample:
-        try:
-            pixels = np.asarray(load_image(path))
-        except ValueError:
-            continue
-        half = pixels.shape[1] // 2
-        left, right = drawing_score(pixels[:, :half]), drawing_score(pixels[:, half:])
-        if max(left, right) >= 0.75 and left != right:
-            votes["left" if left > right else "right"] += 1
-    best = max(votes, key=votes.get)
-    if votes[best] < 0.6 * len(sample):
-        raise PrepareError(
-            f"{folder}: the pictures are twice as wide as high, but neither half is clearly the drawing "
-            "(white paper, black lines); say drawing_side='left' or 'right', or layout='photos'"
-        )
-    return best
+        return layout, [Item(key_of(folder, path), path, path, side) for path in files]
+    items = []
+    for part in _parts(base, files):
+        found = find_two_folders(part, _within(part, files), drawing_side)
+        if found is not None:
+            _refuse_unclear(part, found, options)
+        if found is None or not found.drawings:
+            raise PrepareError(
+                f"{part} is not a folder of two subfolders with the same file names, one of drawings and one of "
+                "photos; name the drawings' folder 'drawing' and the other 'photo', or say which it is with "
+                + options["drawing_side"].format("NAME")
+            )
+        place = "" if part == folder else f"{key_of(folder, part)}/"
+        items += [Item(place + stem, photo, drawing) for stem, (drawing, photo) in found.pairs.items()]
+    return layout, sorted(items, key=lambda item: item.key)
 
 
 def split_sides(image: Image.Image, side: str) -> tuple[Image.Image, Image.Image]:
@@ -252,3 +183,87 @@ def split_sides(image: Image.Image, side: str) -> tuple[Image.Image, Image.Image
     left = image.crop((0, 0, half, image.height))
     right = image.crop((image.width - half, 0, image.width, image.height))
     return (left, right) if side == "left" else (right, left)
+
+
+def _base(folder: Path, files: list[Path]) -> tuple[Path, list[Path]]:
+    """The folder that the pairs lie in, and the files in it: contact sheets and rejected drawings are none."""
+    base = ready_pairs(folder)
+    return (folder, files) if base is None else (base, _within(base, files))
+
+
+def _parts(base: Path, files: list[Path]) -> list[Path]:
+    """The folders that may hold two folders of pairs each: train, val and test, or the one that is given."""
+    names = {path.relative_to(base).parts[0] for path in files}
+    return [base / name for name in sorted(names)] if names and names <= set(_SPLITS) else [base]
+
+
+def _within(folder: Path, files: list[Path]) -> list[Path]:
+    return [path for path in files if folder in path.parents]
+
+
+def _refuse_what_is_neither(folder: Path, options: Mapping[str, str]) -> None:
+    """Label maps, drawings alone, and runs whose pairs lie elsewhere."""
+    palette = folder / "palette.json"
+    if palette.is_file():
+        raise PrepareError(
+            f"{palette} says that {folder} holds label maps, which are no photos: say "
+            f"{options['labels'].format(palette)}, or {options['layout'].format('photos')} if there are only photos"
+        )
+    if ready_pairs(folder) is not None:
+        return
+    if (folder / "state" / "meta.pt").is_file() or (folder / "model" / "config.json").is_file():
+        raise PrepareError(f"{folder} is a run folder and holds no pairs: give the folder of photos that it began with")
+    try:
+        settings = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["settings"]
+        alone = settings.get("output") == "drawings"
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return  # no manifest of ours
+    if alone:
+        raise PrepareError(
+            f"{folder} holds drawings without their photos, made by prepare.py edges --layout drawings-only: give the "
+            "folder of the photos"
+        )
+
+
+def _refuse_unclear(folder: Path, found: TwoFolders, options: Mapping[str, str]) -> None:
+    a, b = found.names
+    say_photos = options["layout"].format("photos")
+    if found.unclear:
+        raise PrepareError(
+            f"{folder}: {a} and {b} share their file names, as pairs of drawing and photo do, but {found.unclear}; say "
+            f"{options['drawing_side'].format('NAME')} with the name of the drawings' folder, {say_photos} if both "
+            f"hold photos, or {options['labels'].format('PALETTE.json')} if one holds label maps"
+        )
+    if found.drawings and found.odd:
+        raise PrepareError(
+            f"{folder}: {a} and {b} hold {len(found.pairs)} pairs of drawing and photo, but {len(found.odd)} "
+            f"{'picture has' if len(found.odd) == 1 else 'pictures have'} no partner of the same name, such as "
+            f"{found.odd[0]}: remove {'it' if len(found.odd) == 1 else 'them'}, name both alike, or say {say_photos} "
+            "to take every picture for a photo"
+        )
+
+
+def _side_by_side(folder: Path, files: list[Path], say_photos: str) -> bool:
+    """Whether every readable picture is an A|B pair; PrepareError where nearly all are."""
+    pairs, others = 0, []
+    for path in files:
+        size = header_size(path)
+        if size is None:
+            continue
+        if size[0] == 2 * size[1]:
+            pairs += 1
+            continue
+        others.append((path, size))
+        if len(others) > (1 - _ALMOST_ALL) * len(files):  # whatever the rest is
+            return False
+    if not others:
+        return pairs > 0
+    path, (width, height) = others[0]
+    if pairs < _ALMOST_ALL * (pairs + len(others)):
+        return False
+    raise PrepareError(
+        f"{folder}: {pairs} of {pairs + len(others)} pictures are twice as wide as high, as pairs A|B are, but "
+        f"{len(others)} {'is' if len(others) == 1 else 'are'} not, such as {key_of(folder, path)} of "
+        f"{width}x{height}: remove {'it' if len(others) == 1 else 'them'}, or say {say_photos} to take every picture "
+        "for a photo"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,11 +11,12 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
+from i2i.data.changes import Changes, find_changes, refuse_another_folder
 from i2i.data.duplicates import Signature, SignatureIndex, look_alike
 from i2i.data.layout import Item, PrepareError
 from i2i.data.records import Records, encoded, stamp_of, write_atomically
 
-STATUSES = ("kept", "unreadable", "mismatch", "blank", "dense", "duplicate")
+STATUSES = ("kept", "unreadable", "small", "mismatch", "blank", "dense", "duplicate")
 OUTPUTS = ("folders", "side_by_side", "drawings")
 _ASSUMED = {"output": "folders"}  # what manifests from before there was a choice hold
 
@@ -36,27 +38,29 @@ class Manifest(Records):
         super().__init__(out, settings, _ASSUMED)
         self.removed = 0
 
+    def changes(self, items: Iterable[Item]) -> Changes:
+        """How the files differ from those that the records are of; nothing is changed."""
+        return find_changes(self.records, {item.key: item.files for item in items})
+
     def clean(self, items: Iterable[Item]) -> None:
         """Bring the records in line with the files: drop those of files that changed, are gone, or whose pair has
         vanished, with what is left of their pairs, and those of the duplicates of such files.
+
+        Raises:
+            PrepareError: if most of the files are gone or changed; nothing is dropped then.
         """
         by_key = {item.key: item for item in items}
-        if self.records and not self.records.keys() & by_key.keys():
-            raise PrepareError(
-                f"{self.out} was prepared from another folder: choose another output folder, or delete it"
-            )
-        stale = [key for key, record in self.records.items() if not self._current(record, by_key.get(key))]
-        for key in stale:
-            self.removed += key not in by_key
+        changes = self.changes(by_key.values())
+        refuse_another_folder(self.out, self.records, changes)
+        for key in changes.touched:
+            self.records[key]["stamp"] = stamp_of(by_key[key].files)
+        lost = [record["file"] for record in self.kept() if not all(path.exists() for path in self.paths(record))]
+        self.removed = len(changes.removed)
+        for key in dict.fromkeys((*changes.removed, *changes.changed, *lost)):
             self._forget(key)
         kept = {key for key, record in self.records.items() if record["status"] == "kept"}
         for key in [key for key, record in self.records.items() if "twin" in record and record["twin"] not in kept]:
             self._forget(key)
-
-    def _current(self, record: dict, item: Item | None) -> bool:
-        if item is None or record["stamp"] != stamp_of(item.files):
-            return False
-        return record["status"] != "kept" or all(path.exists() for path in self.paths(record))
 
     def _forget(self, key: str) -> None:
         record = self.drop(key)
@@ -154,6 +158,19 @@ class Manifest(Records):
         """Number of files of every status in `STATUSES`."""
         counted = super().counts()
         return {status: counted.get(status, 0) for status in STATUSES}
+
+
+def settings_of(out: Path) -> dict[str, Any]:
+    """The settings that the pairs of an output folder were made with.
+
+    Raises:
+        PrepareError: if it has no manifest of ours.
+    """
+    path = out / "manifest.json"
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8"))["settings"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise PrepareError(f"{path} is not a manifest of prepared files ({error}): delete {out}") from error
 
 
 def signature_of(record: dict) -> Signature:

@@ -23,6 +23,7 @@ from i2i.edges.normalize import normalize_sketch
 from i2i.edges.postprocess import postprocess, thin
 from i2i.images import fit_square
 
+LEAST_SIDE = 64  # pixels of a photo's shorter side: smaller ones have next to no detail to learn
 _AHEAD = 2  # batches that are read while one is drawn
 
 Detector = Callable[[list[Image.Image]], list[np.ndarray]]
@@ -63,9 +64,7 @@ class PairWork:
         self.manifest, self.source, self.detector, self.names, self.part = manifest, source, detector, names, part
         self.size, self.fit = manifest.settings["size"], manifest.settings["fit"]
 
-    def run(
-        self, items: list[Item], batch: int, workers: int, progress: Callable[[int, dict[str, int]], None]
-    ) -> None:
+    def run(self, items: list[Item], batch: int, workers: int, progress: Callable[[int, dict[str, int]], None]) -> None:
         """Do the work; what is finished is on disk and in the journal, also when this is interrupted.
 
         Args:
@@ -113,13 +112,22 @@ class PairWork:
             record["id"] = self._name(item.key, record["sha256"])
             read = read_picture(contents[0], item.photo)
             photo = read.image
-            if read.notes:
-                record["notes"] = list(read.notes)
-            if item.drawing is not None:
-                if item.side is not None:
-                    drawing, photo = split_sides(photo, item.side)
-                else:
-                    drawing = read_picture(contents[1], item.drawing).image
+            drawing = None
+            if item.side is not None:
+                drawing, photo = split_sides(photo, item.side)
+            elif item.drawing is not None:
+                drawing = read_picture(contents[1], item.drawing).image
+            notes = list(read.notes)
+            if _used_side(photo, self.fit) < self.size:
+                notes.append(f"enlarged from {photo.width}x{photo.height}")
+            if notes:
+                record["notes"] = notes
+            least = min(LEAST_SIDE, self.size)
+            if min(photo.size) < least and self.manifest.settings["output"] != "drawings":
+                sides = f"{photo.width}x{photo.height}"
+                loaded.error = ("small", f"{sides}: at least {least} pixels are needed on the shorter side")
+                return loaded
+            if drawing is not None:
                 if abs(photo.width * drawing.height / (photo.height * drawing.width) - 1) > 0.02:
                     sizes = f"photo is {photo.width}x{photo.height}, drawing {drawing.width}x{drawing.height}"
                     loaded.error = ("mismatch", f"{sizes}: not the same shape")
@@ -172,6 +180,11 @@ class PairWork:
         if ink < low:
             return record | {"status": "blank", "why": f"{ink:.2%} ink, at least {low:.2%} expected"}
         return record | {"status": "dense", "why": f"{ink:.2%} ink, at most {high:.2%} expected"}
+
+
+def _used_side(photo: Image.Image, fit: str) -> int:
+    """The side of the photo that becomes the square's: the whole longer one only where nothing is cut off."""
+    return max(photo.size) if fit == "pad" else min(photo.size)
 
 
 def _ready_drawing(image: Image.Image, size: int, fit: str) -> np.ndarray:

@@ -37,7 +37,8 @@ class PairDataset(Dataset):
             item is read from disk.
 
     Raises:
-        ValueError: for a folder without pairs, a photo without its drawing, or a size that is too large.
+        ValueError: for a folder without pairs, a photo without its drawing, a size that is too large, or a strength
+            outside [0, 1].
     """
 
     def __init__(
@@ -49,6 +50,8 @@ class PairDataset(Dataset):
         flip: bool = True,
         cache: bool = True,
     ):
+        if not 0 <= sketchify_strength <= 1:
+            raise ValueError(f"got sketchify_strength {sketchify_strength}, expected a number from 0 to 1")
         self.root, self.split, self.size = Path(root), split, size
         self.sketchify_strength, self.flip = sketchify_strength, flip
         folder = self.root / "pairs" / split
@@ -58,9 +61,7 @@ class PairDataset(Dataset):
             raise ValueError(f"no pairs in {folder}: prepare the folder first, and check the split's name")
         if drawings.keys() != photos.keys():
             lonely = min(drawings.keys() ^ photos.keys())
-            raise ValueError(
-                f"{folder}: {lonely} has a photo or a drawing but not both; prepare the folder again"
-            )
+            raise ValueError(f"{folder}: {lonely} has a photo or a drawing but not both; prepare the folder again")
         self.ids = sorted(drawings)
         self._files = [(photos[name], drawings[name]) for name in self.ids]
         self.native = self._read_drawing(0).shape[0]
@@ -111,9 +112,7 @@ class PairDataset(Dataset):
         self._drawings[index] = np.packbits(self._read_drawing(index) > 127, axis=1)
 
     def _read_drawing(self, index: int) -> np.ndarray:
-        return np.where(
-            np.asarray(load_image(self._files[index][1]))[:, :, 0] > 127, np.uint8(255), np.uint8(0)
-        )
+        return np.where(np.asarray(load_image(self._files[index][1]))[:, :, 0] > 127, np.uint8(255), np.uint8(0))
 
     def _read_photo(self, index: int) -> np.ndarray:
         pixels = np.asarray(load_image(self._files[index][0]))

@@ -58,6 +58,7 @@ class Report:
         val: kept pairs for validation.
         skipped: files that an earlier run had done.
         removed: earlier results whose source files are gone.
+        added: files done by this run, where an earlier one had done others.
         seconds: time taken.
         ink: mean, 5 % and 95 % quantile of the kept drawings' share of ink.
         files: one record a file, as in the manifest.
@@ -71,6 +72,7 @@ class Report:
     val: int
     skipped: int
     removed: int
+    added: int
     seconds: float
     ink: tuple[float, float, float]
     files: list[dict] = field(repr=False)
@@ -82,7 +84,17 @@ class Report:
         made = f"{self.train} train, {self.val} val"
         kept = f"{self.counts['kept']} pairs ({made})" if self.train + self.val else f"{self.counts['kept']} drawings"
         others = f"; {len(self.ignored)} ignored, since they are no pictures" if self.ignored else ""
-        return f"{kept} of {sum(self.counts.values())} files; left out: {rejected or 'none'}{others}"
+        before = f"; {self.skipped} were done before, {self.added} added" if self.skipped else ""
+        gone = f"; the results of {self.removed} files that are gone were removed" if self.removed else ""
+        return f"{kept} of {sum(self.counts.values())} files; left out: {rejected or 'none'}{others}{before}{gone}"
+
+    def commonest_reason(self) -> str:
+        """Why most of the files that were left out were: "12 unreadable: HEIC photo, ..."; empty where none was."""
+        reasons = Counter((record["status"], record["why"]) for record in self.files if record["status"] != "kept")
+        if not reasons:
+            return ""
+        ((status, why), n), *_ = reasons.most_common(1)
+        return f"{n} {status}: {why}"
 
 
 @dataclass(frozen=True)
@@ -147,14 +159,15 @@ def prepare_pairs(
     content alone, so added files never move others, and near-duplicates, mirrored ones too, are left out, so none
     straddles the split. (Where that leaves a split empty, the pair with the smallest or largest hash is moved
     there, and stays.) Every file gets a status in the manifest: kept, unreadable, mismatch (the two halves of
-    a ready pair differ in shape), blank, dense, or duplicate, and why.
+    a ready pair differ in shape), small, blank, dense, or duplicate, and why.
 
     Several processes, on one machine or on several that share the folder, may work together: each calls this with its
     share, and the first one brings everything together at the end.
 
     Args:
         source: folder of photos or ready pairs, see `i2i.data.layout`.
-        out: folder for the results; pairs whose source files are gone are removed from it.
+        out: folder for the results; pairs whose source files are gone or have changed are removed from it, unless
+            most of them are: then it was made of another folder.
         size: side of photos and drawings.
         fit: how photos become square, see `i2i.images.fit_square`.
         detector: maps a list of RGB PIL images (size, size) to soft edge maps, float32 (H, W) in [0, 1].
@@ -174,8 +187,10 @@ def prepare_pairs(
         The report; None in all processes but the first.
 
     Raises:
-        PrepareError: for a folder without usable photos, fewer than two pairs, or an `out` made of another
-            folder or with other settings.
+        PrepareError: for a folder without usable photos or with pairs that are not whole (see
+            `i2i.data.layout.detect_layout`), fewer than two pairs, or an `out` made with other settings or of another
+            folder: one that lacks most of the files, by name and content, that `out` was made of. In the last
+            two cases nothing in `out` is changed.
     """
     began = time.monotonic()
     source, out, share = Path(source), Path(out), share or Share()
@@ -230,12 +245,12 @@ def prepare_pairs(
     if report.counts["kept"] < least:
         raise PrepareError(
             f"{source}: {report.summary()}; at least {least} {'drawing is' if least == 1 else 'pairs are'} needed, "
-            f"{out / 'manifest.json'} says why for each file"
+            f"{out / 'manifest.json'} says why for each file; most often: {report.commonest_reason()}"
         )
     described = {
         "summary": report.summary(), "counts": report.counts, "train": report.train, "val": report.val,
         "ink": dict(zip(("mean", "q05", "q95"), report.ink, strict=True)), "skipped": skipped,
-        "removed": report.removed, "seconds": round(report.seconds, 1), "settings": settings,
+        "removed": report.removed, "added": report.added, "seconds": round(report.seconds, 1), "settings": settings,
     }  # fmt: skip
 
     def pair_of(record: dict) -> tuple[Image.Image, Image.Image]:
@@ -253,7 +268,9 @@ def _report(manifest: Manifest, layout: str, skipped: int, seconds: float, ignor
     inks = np.array([record["ink"] for record in kept] or [0.0])
     splits = Counter(record["split"] for record in kept)
     ink = (float(inks.mean()), float(np.quantile(inks, 0.05)), float(np.quantile(inks, 0.95)))
+    counts = manifest.counts()
+    added = sum(counts.values()) - skipped if skipped else 0
     return Report(
-        manifest.out, layout, manifest.counts(), splits["train"], splits["val"], skipped, manifest.removed,
+        manifest.out, layout, counts, splits["train"], splits["val"], skipped, manifest.removed, added,
         seconds, ink, manifest.ordered(), ignored,
     )  # fmt: skip

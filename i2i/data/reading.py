@@ -13,6 +13,14 @@ from i2i.images import load_image
 
 _TURNED = {3: "turned 180°", 6: "turned 90°", 8: "turned 90°"} | dict.fromkeys((2, 4, 5, 7), "mirrored")
 _PLAIN = ("RGB", "L")
+_HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")  # brands of HEIF's first box
+
+try:  # not needed, but then photos of telephones can be read as they are
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+except ImportError:
+    pass
 
 
 @dataclass(frozen=True)
@@ -63,7 +71,14 @@ def _open(content: bytes, name: str | os.PathLike) -> Image.Image:
             "the memory; shrink it first"
         ) from error
     except UnidentifiedImageError as error:
+        if content[4:8] == b"ftyp" and content[8:12] in _HEIF:
+            raise ValueError(
+                "HEIC photo, as iPhones save them, which Pillow alone cannot read: export it as JPEG, or run "
+                "pip install pillow-heif"
+            ) from error
         suffix = Path(name).suffix or "nameless"
+        if suffix.lower() in (".heic", ".heif"):
+            raise ValueError(f"no HEIC photo that can be read ({len(content)} bytes): export it as JPEG") from error
         raise ValueError(f"not a picture in a known format ({suffix} file of {len(content)} bytes)") from error
     except Exception as error:  # the header readers raise many kinds for broken files
         raise ValueError(f"damaged picture: {error or type(error).__name__}") from error

@@ -24,7 +24,7 @@ def line_drawing(image):
 
 
 def prepare(source, out, **options):
-    return prepare_pairs(source, out, SIZE, **{"detector": gradient_detector, "max_ink": 0.3, **options})
+    return prepare_pairs(source, out, **{"size": SIZE, "detector": gradient_detector, "max_ink": 0.3, **options})
 
 
 def statuses(report):

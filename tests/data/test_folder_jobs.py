@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -120,6 +121,31 @@ def test_folders_are_not_mixed(folder, tmp_path):
     with pytest.raises(PrepareError, match="holds no pictures"):
         run_folder(Resize((32,)), [tmp_path / "empty"], tmp_path / "out2")
     assert not (tmp_path / "out2").exists()
+
+
+def test_a_folder_that_shares_a_few_files_is_another_one(folder, tmp_path):
+    """By content: that files are called alike, as numbered ones are, says nothing."""
+    out = tmp_path / "out"
+    run_folder(Resize((32,)), [folder], out)
+    before = states(out)
+    other = tmp_path / "other"
+    shutil.copytree(folder, other)
+    for i, path in enumerate(sorted(p for p in other.rglob("*.*"))):
+        if i < 4:
+            photo(40 + i).save(path)
+    for do in (plan, run_folder):
+        with pytest.raises(PrepareError, match="another folder: of the 6 files that it was made of, 4 are not here"):
+            do(Resize((32,)), [other], out)
+    assert states(out) == before
+
+
+def test_a_copy_of_the_folder_is_the_same_folder(folder, tmp_path):
+    out = tmp_path / "out"
+    run_folder(Resize((32,)), [folder], out)
+    before = states(out)
+    shutil.copytree(folder, tmp_path / "copy", copy_function=shutil.copyfile)  # with new times
+    assert plan(Resize((32,)), [tmp_path / "copy"], out)[1] == []
+    assert run_folder(Resize((32,)), [tmp_path / "copy"], out).skipped == 6 and states(out) == before
 
 
 def test_names_of_pairs_are_flat_but_for_the_split():

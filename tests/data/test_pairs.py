@@ -105,6 +105,8 @@ def test_bad_folders_and_sizes(root, tmp_path):
         PairDataset(tmp_path)
     with pytest.raises(ValueError, match="got size 512, expected 1 to 256"):
         PairDataset(root, size=512)
+    with pytest.raises(ValueError, match="got sketchify_strength 3, expected a number from 0 to 1"):
+        PairDataset(root, sketchify_strength=3)
     with pytest.raises(IndexError, match="holds 6 pairs"):
         PairDataset(root)[6]
     for kind in ("photo", "drawing"):

@@ -40,14 +40,8 @@ def test_photos_become_pairs(photos, tmp_path):
             (folder / "drawing" / f"{record['id']}.png"),
         )
         pixels = np.asarray(Image.open(drawing).convert("L"))
-        assert (
-            pixels.shape == (SIZE, SIZE)
-            and set(np.unique(pixels)) == {0, 255}
-            and (pixels == 255).mean() > 0.5
-        )
-        original = (
-            Image.open(photos / record["file"]).convert("RGB").crop((8, 0, 88, 80)).resize((SIZE, SIZE), 3)
-        )
+        assert pixels.shape == (SIZE, SIZE) and set(np.unique(pixels)) == {0, 255} and (pixels == 255).mean() > 0.5
+        original = Image.open(photos / record["file"]).convert("RGB").crop((8, 0, 88, 80)).resize((SIZE, SIZE), 3)
         assert np.abs(np.asarray(Image.open(saved)).astype(int) - np.asarray(original)).mean() < 4
     assert json.loads((tmp_path / "out" / "report.json").read_text())["counts"] == report.counts
     assert "10 pairs" in report.summary()
@@ -64,9 +58,8 @@ def test_what_cannot_be_used_is_left_out_and_named(photos, tmp_path):
     (photos / "empty.png").write_bytes(b"")
     (photos / "text.webp").write_text("not a picture")
     Image.new("RGB", (80, 80), "grey").save(photos / "plain.png")
-    Image.fromarray(np.random.default_rng(0).integers(0, 255, (40, 40, 3), np.uint8)).save(
-        photos / "noise.png"
-    )
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 255, (40, 40, 3), np.uint8))
+    noise.resize((80, 80), Image.Resampling.BICUBIC).save(photos / "noise.png")
     photo(3).save(photos / "z_again.jpg", quality=60)
     photo(4).resize((190, 160), Image.Resampling.BICUBIC).save(photos / "z_larger.png")
     (photos / "z_same.png").write_bytes((photos / "2.png").read_bytes())
@@ -76,7 +69,7 @@ def test_what_cannot_be_used_is_left_out_and_named(photos, tmp_path):
     assert got["plain.png"] == "blank" and got["noise.png"] == "dense"
     assert got["z_again.jpg"] == got["z_larger.png"] == got["z_same.png"] == "duplicate"
     assert report.counts == {
-        "kept": 10, "unreadable": 3, "mismatch": 0, "blank": 1, "dense": 1, "duplicate": 3
+        "kept": 10, "unreadable": 3, "small": 0, "mismatch": 0, "blank": 1, "dense": 1, "duplicate": 3
     }  # fmt: skip
     why = {record["file"]: record["why"] for record in report.files}
     assert "truncated" in why["cut.jpg"] and "0 bytes" in why["empty.png"]
@@ -124,6 +117,35 @@ def test_notes_and_names(photos, tmp_path):
     records = {record["file"]: record for record in prepare(photos, tmp_path / "out").files}
     assert records["print.jpg"]["notes"] == ["converted from mode CMYK"]
     assert records["two.gif"]["notes"][0] == "the first of 2 frames" and "notes" not in records["0.png"]
+
+
+def test_small_photos_are_refused_and_enlarged_ones_noted(photos, tmp_path):
+    for i, size in enumerate([(12, 9), (3000, 60), (63, 400), (64, 64), (90, 70)]):
+        photo(50 + i, size).save(photos / f"z {size[0]}x{size[1]}.png")
+    report = prepare(photos, tmp_path / "out", size=80, max_ink=0.9, min_ink=0)
+    records = {record["file"]: record for record in report.files}
+    got = {name[2:-4]: (r["status"], r["why"], r.get("notes")) for name, r in records.items() if name.startswith("z ")}
+    needed = "at least 64 pixels are needed on the shorter side"
+    for size in ("12x9", "3000x60", "63x400"):
+        assert got[size] == ("small", f"{size}: {needed}", [f"enlarged from {size}"])
+    assert got["64x64"] == ("kept", "", ["enlarged from 64x64"])
+    assert got["90x70"] == ("kept", "", ["enlarged from 90x70"])
+    assert "notes" not in records["0.png"]  # 96x80
+    assert report.counts["small"] == 3 and "3 small" in report.summary()
+    # Nothing is cut off by padding, and drawings alone leave nothing out.
+    padded = prepare(photos, tmp_path / "padded", size=80, fit="pad", max_ink=0.9, min_ink=0)
+    assert {r["file"]: r for r in padded.files}["z 90x70.png"].get("notes") is None
+    drawings = prepare(photos, tmp_path / "drawings", size=80, output="drawings")
+    assert drawings.counts["kept"] == 15 and {r["file"]: r for r in drawings.files}["z 12x9.png"]["notes"]
+
+
+def test_too_few_pairs_say_what_most_files_lack(tmp_path):
+    (tmp_path / "phone").mkdir()
+    for i in range(3):
+        (tmp_path / "phone" / f"{i}.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + bytes(40))
+    photo(1).save(tmp_path / "phone" / "3.png")
+    with pytest.raises(PrepareError, match="3 unreadable.*most often: 3 unreadable: HEIC photo.*export it as JPEG"):
+        prepare(tmp_path / "phone", tmp_path / "out")
 
 
 def test_the_recipe_names_weights_and_scales():

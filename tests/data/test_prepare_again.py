@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -45,6 +46,9 @@ def test_changed_and_removed_files(photos, tmp_path):
     os.remove(photos / "2.png")
     report = prepare(photos, tmp_path / "out")
     assert report.skipped == 8 and report.removed == 1 and report.counts["kept"] == 9
+    assert report.added == 1 and report.summary().endswith(
+        "; 8 were done before, 1 added; the results of 1 files that are gone were removed"
+    )
     files = list((tmp_path / "out" / "pairs").rglob("*.webp"))
     assert len(files) == 9 and sorted(p.stem for p in files) == sorted(r["id"] for r in report.files)
 
@@ -110,6 +114,43 @@ def test_another_folder_is_never_mixed(photos, tmp_path):
         photo(seed).save(tmp_path / "other" / f"{seed}.png")
     with pytest.raises(PrepareError, match="another folder"):
         prepare(tmp_path / "other", tmp_path / "out")
+
+
+def contents_of(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*.*")}
+
+
+@pytest.mark.parametrize("shared", [1, 4])
+def test_a_folder_that_shares_a_few_files_is_another_one(photos, tmp_path, shared):
+    """By content: that files are called alike, as numbered ones are, says nothing."""
+    prepare(photos, tmp_path / "out")
+    before = contents_of(tmp_path / "out")
+    (tmp_path / "other" / "more" / "deep").mkdir(parents=True)
+    for i, path in enumerate(find_photos(photos)):
+        other = tmp_path / "other" / path.relative_to(photos)
+        shutil.copy(path, other) if i < shared else photo(60 + i).save(other)
+    with pytest.raises(PrepareError, match=f"another folder: of the 10 files .* {10 - shared} are not here or have"):
+        prepare(tmp_path / "other", tmp_path / "out")
+    assert contents_of(tmp_path / "out") == before
+
+
+def test_a_folder_may_lose_half_of_its_files(photos, tmp_path):
+    prepare(photos, tmp_path / "out")
+    found = find_photos(photos)
+    for path in found[:5]:
+        path.unlink()
+    assert prepare(photos, tmp_path / "out").removed == 5
+    for path in found[5:8]:
+        path.unlink()
+    with pytest.raises(PrepareError, match="of the 5 files .* 3 are not here"):
+        prepare(photos, tmp_path / "out")
+
+
+def test_a_copy_of_the_folder_is_the_same_folder(photos, tmp_path):
+    first = prepare(photos, tmp_path / "out")
+    shutil.copytree(photos, tmp_path / "copy", copy_function=shutil.copyfile)  # with new times
+    again = prepare(tmp_path / "copy", tmp_path / "out", detector=lambda images: 1 / 0)
+    assert again.skipped == 10 and {r["id"] for r in again.files} == {r["id"] for r in first.files}
 
 
 # Several processes

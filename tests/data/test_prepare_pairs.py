@@ -85,9 +85,19 @@ def test_non_square_ready_pairs_are_cropped_alike(tmp_path):
         image.save(tmp_path / "pairs" / "photo" / f"{seed}.png")
     report = prepare(tmp_path / "pairs", tmp_path / "out", detector=None)
     crop = (36, 0, 164, 128)
-    check_alignment(
-        tmp_path / "out", report, lambda record: photo(int(record["file"]), (200, 128)).crop(crop)
-    )
+    check_alignment(tmp_path / "out", report, lambda record: photo(int(record["file"]), (200, 128)).crop(crop))
+
+
+def test_small_halves_are_refused(tmp_path):
+    (tmp_path / "pairs").mkdir()
+    for seed, side in enumerate((96, 96, 32)):
+        both = Image.new("RGB", (2 * side, side))
+        both.paste(line_drawing(photo(seed, (side, side))), (0, 0))
+        both.paste(photo(seed, (side, side)), (side, 0))
+        both.save(tmp_path / "pairs" / f"{seed}.png")
+    report = prepare(tmp_path / "pairs", tmp_path / "out", detector=None)
+    assert statuses(report) == {"0.png": "kept", "1.png": "kept", "2.png": "small"}
+    assert report.files[2]["why"].startswith("32x32: ")
 
 
 def test_two_classes_of_photos_are_photos(tmp_path):

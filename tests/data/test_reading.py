@@ -81,6 +81,23 @@ def test_what_cannot_be_read_says_why(content, message):
         read_stored(content(), "a.jpg")
 
 
+def heic(brand):
+    """The first box of a photo of an iPhone."""
+    return struct.pack(">I", 24) + b"ftyp" + brand + bytes(4) + b"mif1heic" + bytes(100)
+
+
+@pytest.mark.parametrize("name", ["IMG_1.HEIC", "IMG_1.jpg"])
+@pytest.mark.parametrize("brand", [b"heic", b"mif1"])
+def test_photos_of_iphones_name_the_fix(name, brand):
+    with pytest.raises(ValueError, match="^HEIC photo.*: export it as JPEG, or run pip install pillow-heif$"):
+        read_picture(heic(brand), name)
+
+
+def test_a_broken_heic_file_names_the_fix_too():
+    with pytest.raises(ValueError, match=r"no HEIC photo that can be read \(5 bytes\): export it as JPEG"):
+        read_picture(b"hello", "a.heif")
+
+
 def test_the_loader_names_the_limit_too(tmp_path):
     (tmp_path / "bomb.png").write_bytes(bomb())
     with pytest.raises(ValueError, match="bomb.png: it has more pixels than the limit of 178,956,970.*shrink"):

@@ -56,9 +56,7 @@ def test_edges_makes_pairs_that_training_reads(prepare, capsys, photos, tmp_path
     assert pairs[0]["y"].shape == (3, 64, 64)
     again = run(prepare, capsys, "edges", photos, "--out", tmp_path / "out", "--size", 64, "--device", "cpu", *QUICK)
     assert "7 were done before" in again.out
-    run(
-        prepare, capsys, "edges", photos, "--out", tmp_path / "sides", "--size", 64, "--layout", "side-by-side", *QUICK
-    )
+    run(prepare, capsys, "edges", photos, "--out", tmp_path / "sides", "--size", 64, "--layout", "side-by-side", *QUICK)
     assert PairedDataset(tmp_path / "sides", "train", 64).config.a == "edges"
     drawn = run(prepare, capsys, "edges", photos, "--out", tmp_path / "drawn", "--layout", "drawings-only", *QUICK)
     assert "6 drawings of 7 files" in drawn.out

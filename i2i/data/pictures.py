@@ -1,0 +1,73 @@
+"""The picture files of a folder, told by their suffix."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from PIL import Image
+
+# The last three are reported as unreadable where Pillow lacks their codec, instead of being overlooked.
+SUFFIXES = (
+    *(".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"),
+    *(".avif", ".heic", ".heif"),
+)
+
+
+class PrepareError(ValueError):
+    """A data folder that cannot be used; the message is one line that says why and what to do."""
+
+
+def find_photos(folder: str | os.PathLike, skip: str | os.PathLike | None = None) -> list[Path]:
+    """All pictures in a folder and its subfolders, sorted by path.
+
+    Files are told by their suffix (any case), see `SUFFIXES`. Hidden files and folders are ignored, and so is the
+    folder `skip` (results written inside the source).
+
+    Raises:
+        PrepareError: if the folder does not exist or is a file.
+    """
+    folder = Path(folder)
+    found = [path for path in _files(folder, skip) if path.name.lower().endswith(SUFFIXES)]
+    return sorted(found, key=lambda path: key_of(folder, path))
+
+
+def other_files(folder: str | os.PathLike, skip: str | os.PathLike | None = None) -> list[str]:
+    """Paths within a folder of the files that `find_photos` passes over because of their suffix, sorted.
+
+    Raises:
+        PrepareError: as `find_photos`.
+    """
+    folder = Path(folder)
+    return sorted(key_of(folder, path) for path in _files(folder, skip) if not path.name.lower().endswith(SUFFIXES))
+
+
+def _files(folder: Path, skip: str | os.PathLike | None) -> list[Path]:
+    if not folder.is_dir():
+        what = "is a file, not a folder" if folder.exists() else "does not exist"
+        raise PrepareError(f"{folder} {what}: give a folder of photos")
+    skipped = Path(skip).resolve() if skip is not None else None
+    found, seen = [], set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        real = Path(place).resolve()
+        if real in seen or (real == skipped and real != folder.resolve()):
+            folders.clear()  # a loop of links, or our own results
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found += [Path(place) / name for name in files if not name.startswith(".")]
+    return found
+
+
+def key_of(folder: Path, path: Path) -> str:
+    """The path of a file within a folder, with slashes on every system."""
+    return path.relative_to(folder).as_posix()
+
+
+def header_size(path: Path) -> tuple[int, int] | None:
+    """(width, height) as a picture's header has it, or None where it has none that can be read."""
+    try:
+        with Image.open(path) as image:  # reads the header alone
+            return image.size
+    except Exception:  # whatever a broken header raises: the file is reported when its pixels are read
+        return None
