@@ -194,7 +194,7 @@ def test_unknown_devices_are_refused(tiny_model_folder):
 
 def test_cuda_without_a_gpu_is_refused(tiny_model_folder, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(ValueError, match="choose the device cpu"):
+    with pytest.raises(ValueError, match="use the device cpu"):
         Translator.from_pretrained(tiny_model_folder, device="cuda")
 
 
