@@ -25,7 +25,8 @@ def choose_device(device: str = "auto") -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise ValueError(
-            "device cuda was asked for, but torch sees no CUDA GPU: use the device cpu (--device cpu in scripts), or install a CUDA torch"
+            "device cuda was asked for, but torch sees no CUDA GPU: use the device cpu (--device cpu in scripts), or "
+            "install a CUDA torch"
         )
     return torch.device(device)
 
