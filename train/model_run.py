@@ -142,6 +142,8 @@ def first_batch(data: Dataset, count: int = 6) -> dict[str, Tensor]:
 
 # The run
 
+STOPPING = "\nstopping after this step; once more stops at once, without saving it"
+
 
 def train_with_bar(
     method: Any,
@@ -167,6 +169,7 @@ def train_with_bar(
     outcome = train(
         method, data, held_out, args.out, how, accelerator=accelerator, resume=args.resume, recipe=recipe,
         on_step=bar or (lambda step, logs: None), on_save=on_save,
+        on_stop=lambda: tell(STOPPING) if bar else None,
     )  # fmt: skip
     if bar:
         bar.close()

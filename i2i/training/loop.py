@@ -6,7 +6,6 @@ import contextlib
 import math
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -118,10 +117,10 @@ class Outcome:
 
 
 @contextlib.contextmanager
-def _stop_request(main: bool = True) -> Iterator[threading.Event]:
+def _stop_request(on_stop: Callable[[], None]) -> Iterator[threading.Event]:
     """An event that Ctrl-C or SIGTERM sets, so that a run stops between two steps and never inside one.
 
-    The main process says so, since a step may take long; a second signal stops at once (KeyboardInterrupt).
+    `on_stop` is called at the first signal, since a step may take long; a second one stops at once (KeyboardInterrupt).
     """
     asked, process = threading.Event(), os.getpid()
     if threading.current_thread() is not threading.main_thread():
@@ -134,8 +133,7 @@ def _stop_request(main: bool = True) -> Iterator[threading.Event]:
         if asked.is_set():
             raise KeyboardInterrupt
         asked.set()
-        if main:
-            print("\nstopping after this step; once more stops at once, without saving it", file=sys.stderr)
+        on_stop()
 
     before = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -180,6 +178,7 @@ def train(
     recipe: dict[str, Any] | None = None,
     on_step: Callable[[int, dict[str, float]], None] = lambda step, logs: None,
     on_save: Callable[[int, nn.ModuleDict, float], None] = lambda step, nets, seconds: None,
+    on_stop: Callable[[], None] = lambda: None,
 ) -> Outcome:
     """Train `method` until `config.steps`, the time limit, or Ctrl-C; the state on disk resumes all three.
 
@@ -196,6 +195,8 @@ def train(
         on_step: called after each step with its logs (main process).
         on_save: called with the step, the EMA nets and the seconds trained so far whenever a state was saved
             (main process).
+        on_stop: called at the first Ctrl-C or SIGTERM, before the step at hand ends (every process); a second one
+            raises KeyboardInterrupt, and what came after the last saved state is lost.
     """
     device, main = accelerator.device, accelerator.is_main_process
     method.to(device)
@@ -248,7 +249,7 @@ def train(
 
     begin = saved = time.monotonic()
     reason = "finished"
-    with _stop_request(main) as asked:
+    with _stop_request(on_stop) as asked:
         batches = iter(loader) if step < config.steps else iter(())
         for batch in _until_asked(batches, asked):
             progress = step / config.steps

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,6 +13,10 @@ from accelerate import Accelerator
 from safetensors.torch import load_file
 
 from i2i.training.loop import TrainConfig, train
+
+HERE = str(Path(__file__).parent)
+if HERE not in sys.path:
+    sys.path.insert(0, HERE)
 
 
 @pytest.fixture

@@ -8,23 +8,11 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
+from tiny_starganv2 import TINY, batch, make
 from torch import nn
 
 from i2i.methods.starganv2 import StarGANv2, StarGANv2Config, latent_code, photo_code, serving_nets
 from i2i.methods.starganv2_recipes import COMPONENTS, RECIPES
-
-TINY = StarGANv2Config(16, 3, 8, 4, "lean", (8, 8), (8, 8, 8), 1)
-
-
-def batch(count: int = 4) -> dict[str, torch.Tensor]:
-    generator = torch.Generator().manual_seed(5)
-    photos = {k: torch.rand(count, 3, 16, 16, generator=generator) * 2 - 1 for k in ("x", "reference", "reference2")}
-    return photos | {"domain": torch.tensor([0, 1, 2, 0])[:count], "target": torch.tensor([1, 1, 0, 2])[:count]}
-
-
-def make(config: StarGANv2Config = TINY, **options) -> StarGANv2:
-    torch.manual_seed(1)
-    return StarGANv2(config, **options)
 
 
 def gradients(method: StarGANv2, progress: float = 0.0, data=None):

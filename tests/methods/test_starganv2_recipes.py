@@ -7,22 +7,10 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
+from tiny_starganv2 import TINY, batch, make
 
 from i2i.methods.starganv2 import StarGANv2, StarGANv2Config, serving_nets
 from i2i.methods.starganv2_recipes import COMPONENTS, RECIPES, find_recipe
-
-TINY = StarGANv2Config(16, 3, 8, 4, "lean", (8, 8), (8, 8, 8), 1)
-
-
-def batch(count: int = 4) -> dict[str, torch.Tensor]:
-    generator = torch.Generator().manual_seed(5)
-    photos = {k: torch.rand(count, 3, 16, 16, generator=generator) * 2 - 1 for k in ("x", "reference", "reference2")}
-    return photos | {"domain": torch.tensor([0, 1, 2, 0])[:count], "target": torch.tensor([1, 1, 0, 2])[:count]}
-
-
-def make(config: StarGANv2Config = TINY, **options) -> StarGANv2:
-    torch.manual_seed(1)
-    return StarGANv2(config, **options)
 
 
 def test_the_lean_rates_fall_at_the_end():

@@ -94,6 +94,7 @@ def test_ctrl_c_leaves_a_run_that_resumes(photos, tmp_path):
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
     assert "interrupted" in errors and "--resume" in errors
+    assert errors.count("stopping after this step") == 1
     stopped = json.loads((run / "model" / "config.json").read_text())["training"]["steps"]
     assert 2 <= stopped < 100000
     # Nothing but the folder has to be said again: configuration and options come from the state.
