@@ -258,7 +258,7 @@ def main(argv: list[str] | None) -> int:
         facts = {
             "data": {
                 "name": args.data or name, "train": len(pairs), "val": len(val), "licence": args.licence,
-                "drawings": source.origin,
+                "drawings": source.origin, **source.split,
             },
             "training": training_facts(accelerator, how, step, seconds, command)
             | {"features": features.name if features is not None else "none"},

@@ -19,6 +19,7 @@ from i2i.data.paired import PairedConfig, PairedDataset
 from i2i.data.pairs import PairDataset
 from i2i.data.prepare import draw_with, prepare_pairs
 from i2i.edges.detector import EdgeDetector
+from i2i.metrics.held_out import KEPT
 from i2i.palette import Palette
 
 # How errors about the photos' folder spell the options of edges2photo.py.
@@ -34,10 +35,12 @@ class DrawnPairs:
         origin: where the drawings come from, once they are loaded.
         detector: finds edges again in the answers.
         count: files that may become pairs, once they are checked (main process).
+    split: what `data` of config.json tells of the pairs' sides and split; nothing, since the run folder's are split.
     """
 
     input: dict[str, Any] = {"kind": "edges"}
     inputs = 1
+    split: dict[str, Any] = {}
     preprocessing = "drawings: white paper, black ink, one pixel wide (i2i.edges)"
 
     def __init__(self, args: argparse.Namespace, accelerator: Accelerator, say: Callable[[str], None]):
@@ -127,6 +130,8 @@ class LabelPairs:
             "photo", "labels", "BtoA", palette=args.labels, flip=0.0 if args.no_flip else 0.5, fit=args.fit,
             val_fraction=args.val_fraction,
         )  # fmt: skip
+        # Measures find the pairs that training kept apart by these.
+        self.split = {name: getattr(self.config, name) for name in KEPT}
 
     def check(self) -> None:
         """Raise a ValueError for whatever can be wrong with the input; nothing is written."""

@@ -27,7 +27,8 @@ from recipes import RECIPES, find_recipe
 
 from i2i.data.paired import PairedConfig, PairedDataset
 from i2i.grids import tile
-from i2i.methods.pix2pix import check_ranges, visible
+from i2i.methods.pix2pix import visible
+from i2i.metrics.held_out import KEPT as KEPT_PAIRS
 from i2i.training.loop import Outcome, TrainConfig
 from i2i.training.state import StateFolder
 from i2i.translator import Translator
@@ -127,7 +128,6 @@ def resolve(
     data = PairedDataset(args.pairs, "train", size, pairs, cache=False if args.dry_run else None)
     val = PairedDataset(args.pairs, "val", size, data.config, cache=False)
     config = collect(script.config, args, **net | {"size": size, "inputs": data.inputs, "outputs": data.outputs})
-    check_ranges(config)
     if args.palette and data.palette is None:
         raise ValueError(
             f"{args.pairs} is taken for {data.config.a} and {data.config.b}, which need no palette: leave --palette "
@@ -216,8 +216,7 @@ def run(script: Script, argv: list[str] | None, defaults: dict[str, Any] | None 
             "preprocessing": f"pairs: {data.config.fit}, {config.size} pixels (i2i.data.paired)",
             "data": {
                 "name": args.data or name, "train": len(data), "val": len(val), "licence": args.licence,
-                "a": data.config.a, "b": data.config.b, "direction": data.config.direction,
-                "fit": data.config.fit, "val_fraction": data.config.val_fraction,
+                **{name: getattr(data.config, name) for name in KEPT_PAIRS},
             },
             "training": training_facts(accelerator, how, step, seconds, command),
             "metrics": {},

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from i2i import Translator
+from i2i.metrics.held_out import held_out_for
 
 TINY = ["--size", "64", "--style", "8", "--latent", "4", "--widths", "8", "8", "8", "--batch", "2", "--workers", "0"]
 QUICK = [*TINY, "--features", "none", "--measure-features", "none", "--cpu", "--val-fraction", "0.3"]
@@ -31,6 +32,9 @@ def test_label_maps_to_a_model(main, label_pairs, tmp_path):
     model = Translator.from_pretrained(run / "model", device="cpu")
     label_map = Image.open(next((label_pairs / "labels").iterdir()))
     assert len(model.sample(label_map, n=2)) == 2 and model.styles([0]).shape == (1, 8)
+    # Measures judge on the pairs that training kept apart, although their default share is another.
+    held = held_out_for(config, label_pairs)
+    assert len(held) == config["data"]["val"] and held.config.val_fraction == 0.3
     # Nothing but the folders has to be said again.
     assert main([str(label_pairs), "--out", str(run), "--resume", "--steps", "3", "--cpu"]) == 0
     assert json.loads((run / "model" / "config.json").read_text())["training"]["steps"] == 3
