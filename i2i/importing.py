@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from i2i.foreign_weights import open_weights
 from i2i.methods import cyclegan, pix2pix
 from i2i.palette import Palette
 
@@ -66,13 +67,9 @@ def read_checkpoint(path: str | os.PathLike) -> State:
     if not path.is_file():
         raise CheckpointError(f"{path} is no file: give the checkpoint, such as latest_net_G.pth")
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        # Not torch's own words, which advise to open it all the same.
-        raise CheckpointError(
-            f"{path} was refused: it is damaged, or holds more than weights, which might run code when it is opened; "
-            "where it was made, save net.state_dict() alone, and give that file"
-        ) from error
+        state = open_weights(path)
+    except ValueError as error:
+        raise CheckpointError(str(error)) from error
     if not isinstance(state, dict) or not state or not all(isinstance(v, Tensor) for v in state.values()):
         what = f"a dictionary of {', '.join(map(str, list(state)[:5]))}" if isinstance(state, dict) else type(state)
         raise CheckpointError(f"{path} holds {what}: expected the weights of a generator alone (latest_net_G.pth)")

@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from i2i import model_folder
+from i2i.foreign_weights import open_weights
 from i2i.images import photo_to_tensor
 from i2i.methods import segmenter as own
 from i2i.metrics.fcn_score import IGNORED, FcnScores, confusion, fcn_scores
@@ -153,13 +154,7 @@ def _read_state(file: str, name: str) -> tuple[dict[str, Tensor], int]:
     """A state dict without the auxiliary classifier, and how many classes it tells apart."""
     if not Path(file).is_file():
         raise ValueError(f"{file} is no file: give the weights of {name}")
-    try:
-        state = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch's own advice is to open it all the same
-        raise ValueError(
-            f"{file} was refused: it is damaged, or holds more than weights, which might run code when it is opened; "
-            "save net.state_dict() alone, and give that file"
-        ) from error
+    state = open_weights(Path(file))
     state = state.get("model", state) if isinstance(state, dict) else None  # torchvision's own training script wraps it
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise ValueError(f"{file} holds no state dict: save net.state_dict() alone, and give that file")
