@@ -27,6 +27,20 @@ def balanced_edge_loss(
     return loss.sum() / weight.sum().clamp(min=1)
 
 
+def soft_edge_loss(logits: Tensor, taught: Tensor) -> Tensor:
+    """Cross entropy against a teacher's soft map (Hinton et al., 2015, "Distilling the knowledge in a neural network"),
+    less the entropy of the map itself, so that zero is reached.
+
+    Args:
+        logits, taught: (B, 1, H, W); taught in [0, 1], or negative where there is no image.
+    """
+    inside = (taught >= 0).float()
+    target = taught.clamp(0, 1)
+    loss = F.binary_cross_entropy_with_logits(logits, target, inside, reduction="none")
+    entropy = torch.special.entr(target) + torch.special.entr(1 - target)
+    return (loss - inside * entropy).sum() / inside.sum().clamp(min=1)
+
+
 def hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:
     """Hinge loss of a discriminator (Lim and Ye, 2017, "Geometric GAN", equation 14), halved as in pix2pix."""
     return 0.5 * (F.relu(1 - real).mean() + F.relu(1 + fake).mean())

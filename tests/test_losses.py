@@ -21,6 +21,7 @@ from i2i.losses import (
     least_squares_generator,
     logistic_discriminator,
     r1_penalty,
+    soft_edge_loss,
     style_difference,
     vanilla_discriminator,
     vanilla_generator,
@@ -43,6 +44,15 @@ def test_balanced_edge_loss_by_hand():
     edge, rest = 0.75, 1.1 * 0.25
     wanted = edge * softplus(-2.0) + rest * (softplus(-1.0) + softplus(0.0) + softplus(3.0))
     assert loss.item() == pytest.approx(wanted / (edge + 3 * rest), rel=1e-5)
+
+
+def test_soft_edge_loss_by_hand():
+    """The divergence from the teacher's map: zero where both agree, and blind where there is no image."""
+    p = 0.3
+    logits, taught = row(math.log(p / (1 - p)), 1.5, -20.0, 4.0), row(p, 0.25, 0.0, -1.0)
+    wanted = 0.25 * softplus(-1.5) + 0.75 * softplus(1.5) + (0.25 * math.log(0.25) + 0.75 * math.log(0.75))
+    assert soft_edge_loss(logits, taught).item() == pytest.approx(wanted / 3, rel=1e-4)
+    assert soft_edge_loss(row(3.0), row(-1.0)).item() == 0
 
 
 def test_balanced_edge_loss_leaves_out_disputed_and_missing_pixels():

@@ -21,7 +21,8 @@ UNSAID = ("out", "resume", "dry_run", "workers", "minutes", "save_minutes", "cpu
 STANDS_FOR = {
     "init": "MODEL", "detector": "DETECTOR", "features": "FEATURES.safetensors",
     "measure_features": "FEATURES.safetensors", "labels": "PALETTE.json", "palette": "PALETTE.json",
-    "index": "INDEX.csv", "calibrate": "PHOTOS",
+    "index": "INDEX.csv", "calibrate": "PHOTOS", "unlabelled": "PHOTOS", "teacher": "TEACHER",
+    "trunk_weights": "IMAGENET.safetensors",
 }  # fmt: skip
 
 

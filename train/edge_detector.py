@@ -1,4 +1,10 @@
-"""Train a HED-style edge detector from scratch on BSDS500: python train/edge_detector.py BSDS --out RUN."""
+"""Train a HED-style edge detector from scratch on BSDS500: python train/edge_detector.py BSDS --out RUN.
+
+With a teacher it learns from that one's soft maps too, of BSDS500's photos and of photos that nobody labelled:
+
+python train/edge_detector.py BSDS --trunk mobilenet_v1 --trunk-weights IMAGENET --out TEACHER
+python train/edge_detector.py BSDS --teacher TEACHER/model --unlabelled PHOTOS ... --out RUN
+"""
 
 from __future__ import annotations
 
@@ -11,6 +17,7 @@ import numpy as np
 import torch
 from cli import add_options, collect, print_plan, run_script, shown_command
 from model_run import add_run_options, begin_run, find_accelerator, parse_run, train_with_bar
+from teacher import describe_teacher, teacher_maps, unlabelled_photos
 
 from i2i import model_folder
 from i2i.data.bsds import BsdsCrops, find_bsds
@@ -20,15 +27,17 @@ from i2i.edges.postprocess import postprocess
 from i2i.images import fit_square, load_image
 from i2i.methods.edge_detector import EdgeConfig, EdgeTraining
 from i2i.metrics.boundaries import evaluate_detector
-from i2i.nets.edge_net import EdgeNet
+from i2i.nets.edge_teacher import make_edge_net
+from i2i.nets.mobilenet import MobileNetTrunk
 from i2i.training.loop import TrainConfig
 from i2i.training.state import StateFolder
 
 INK = 25 / 255  # what counts as ink in a soft map
 SCALES = (0.5, 1.0, 1.5)
 # Kept with the run, so that --resume needs none of them again.
-KEPT = ("held_out", "crop", "calibrate", "ink", "init")
+KEPT = ("held_out", "crop", "calibrate", "ink", "init", "trunk_weights", "teacher", "unlabelled", "each")
 CALIBRATION_PHOTOS = 100  # of each folder
+UNLABELLED_SIZE = 256  # pixels of a photo without labels, as drawings are made
 
 
 def config_json(config: EdgeConfig, calibration: dict, metrics: dict, training: dict) -> dict:
@@ -36,7 +45,7 @@ def config_json(config: EdgeConfig, calibration: dict, metrics: dict, training: 
         "kind": "detector",
         "method": EdgeTraining.method,
         "name": "edges",
-        "net": {"widths": config.widths, "blocks": config.blocks, "head_widths": config.head_widths},
+        "net": config.net,
         "input": {"kind": "photo"},
         "calibration": calibration,
         "data": {"name": "BSDS500, train and val images", "licence": "non-commercial research and education"},
@@ -98,16 +107,23 @@ def calibrate(detector: EdgeDetector, folders: list[str], share: float, best: fl
 
 
 def card(config: dict, command: str) -> str:
-    m, d = config["metrics"], config["data"]
+    m, d, t = config["metrics"], config["data"], config["training"]
     lines = [f"| {k} | {v['ods']} | {v['ois']} | {v['ap']} |" for k, v in m.items() if isinstance(v, dict)]
     table = "\n".join(["| | ODS | OIS | AP |", "|---|---|---|---|", *lines]) if lines else ""
+    start = f"on a trunk that ImageNet taught ({t['trunk']})" if "trunk" in t else "trained from scratch"
+    taught = (
+        f"- Teacher: {t['teacher']}, whose maps of these images and of {t['unlabelled']} unlabelled photos it learned "
+        "as well.\n"
+        if "teacher" in t
+        else ""
+    )
     return f"""# edges
 
-HED-style edge detector, trained from scratch: photo -> soft edge map, made into a one-pixel drawing by
+HED-style edge detector, {start}: photo -> soft edge map, made into a one-pixel drawing by
 `i2i.edges.postprocess`.
 
-- Data: {d["name"]} ({config["training"]["images"]} images used for training). Licence of the data: {d["licence"]}.
-- Command: `{command}`
+- Data: {d["name"]} ({t["images"]} images used for training). Licence of the data: {d["licence"]}.
+{taught}- Command: `{command}`
 - Calibration: sigmoid(logit + {config["calibration"]["offset"]}), ink at 25/255: {config["calibration"]["how"]}.
 - Measured: {m["protocol"]}.
 
@@ -116,7 +132,7 @@ HED-style edge detector, trained from scratch: photo -> soft edge map, made into
 
 
 def main(argv: list[str] | None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bsds", type=Path, help="BSDS500 folder that holds images/ and groundTruth/")
     parser.add_argument("--out", type=Path, default=Path("runs/edges"), help="run folder (default: runs/edges)")
     parser.add_argument("--init", help="start from the weights of this detector's folder")
@@ -124,6 +140,12 @@ def main(argv: list[str] | None) -> int:
         "--held-out", type=int, default=50,
         help="val photos kept out of training and measured at the end; 0: train on all (default: 50)",
     )  # fmt: skip
+    parser.add_argument("--trunk-weights", help="MobileNet v1 safetensors file that --trunk mobilenet_v1 starts from")
+    parser.add_argument("--teacher", help="detector whose maps are learned as well: a model folder")
+    parser.add_argument("--unlabelled", nargs="+", default=[], help="folders of photos for the teacher's maps")
+    parser.add_argument(
+        "--each", type=int, default=1000, help="photos of each of these folders, spread evenly (default: 1000)"
+    )
     parser.add_argument("--crop", type=int, default=256, help="pixels of a training crop (default: 256)")
     parser.add_argument("--calibrate", nargs="+", default=[], help="folders of photos that set the ink")
     parser.add_argument("--ink", type=float, default=0.02, help="share of ink with --calibrate (default: 0.02)")
@@ -145,25 +167,47 @@ def main(argv: list[str] | None) -> int:
         raise ValueError("--held-out 0 leaves no photos to calibrate on: give folders of photos with --calibrate")
     held = [p for p in pairs if p[0].parent.name == "val"][: args.held_out]
     kept = [p for p in pairs if p not in held]
+    if args.unlabelled and not args.teacher:
+        raise ValueError("--unlabelled needs a detector that draws these photos: give one with --teacher")
+    if (config.trunk == "mobilenet_v1") != bool(args.trunk_weights) and not (args.init or before):
+        raise ValueError("--trunk mobilenet_v1 and --trunk-weights belong together: give both, or neither")
     torch.manual_seed(how.seed)
     method = EdgeTraining(config)
     if args.init and not before:
         folder = model_folder.resolve(args.init)
         model_folder.load_weights(folder, model_folder.read_config(folder), method.nets["edges"])
-    plan = {"photos": len(kept), "held out": len(held), "crop": args.crop, "out": str(args.out)}
+    elif args.trunk_weights and not before:
+        method.nets["edges"].trunk.load(args.trunk_weights)
+    more = unlabelled_photos(args.unlabelled, args.each)
+    plan = {
+        "photos": len(kept), "held out": len(held), "unlabelled": len(more), "crop": args.crop, "out": str(args.out)
+    }  # fmt: skip
     if args.dry_run:
         print_plan([config, how], method.nets, plan)
         return 0
     accelerator = find_accelerator(args, how)
     begin_run(accelerator, args)
-    data, unseen = BsdsCrops(kept, args.crop), BsdsCrops(held or kept[:4], args.crop)
+    if args.teacher:
+        photos = [np.asarray(fit_square(load_image(p), UNLABELLED_SIZE)) for p in more]
+        every = [np.asarray(load_image(p)) for p, _ in kept] + photos
+        with accelerator.main_process_first():  # which draws them, the others read
+            taught = teacher_maps(args.teacher, every, args.out / "teacher", SCALES, accelerator.device)
+        data = BsdsCrops(kept, args.crop, taught, photos)
+    else:
+        data = BsdsCrops(kept, args.crop)
+    unseen = BsdsCrops(held or kept[:4], args.crop)
     sample = [unseen[(i % len(unseen), i)] for i in range(4)]
     held_out = {k: torch.stack([s[k] for s in sample]) for k in sample[0]}
     images = how.batch * accelerator.num_processes
     target = args.out / "model"
 
     def facts(step: int, seconds: float) -> dict:
-        return {"steps": step, "images": len(kept), "crops": step * images, "hours": round(seconds / 3600, 2)}
+        counts = {"steps": step, "images": len(kept), "crops": step * images, "hours": round(seconds / 3600, 2)}
+        if config.trunk != "residual":
+            counts["trunk"] = MobileNetTrunk.name
+        if args.teacher:
+            counts |= {"teacher": describe_teacher(args.teacher), "unlabelled": len(more)}
+        return counts
 
     def export(step: int, nets: torch.nn.ModuleDict, seconds: float) -> None:
         plain = config_json(config, {"slope": 1.0, "offset": 0.0}, {}, facts(step, seconds))
@@ -179,7 +223,7 @@ def main(argv: list[str] | None) -> int:
         metrics, best = benchmark(detector, held) if held else ({"protocol": "nothing was held out"}, None)
         calibration = calibrate(detector, args.calibrate, args.ink, best)
         final = config_json(config, calibration, metrics, facts(outcome.step, outcome.seconds))
-        net = EdgeNet(config.widths, config.blocks, config.head_widths)
+        net = make_edge_net(config.net)
         model_folder.load_weights(target, model_folder.read_config(target), net)
         command = shown_command("edge_detector.py", "BSDS", args.given)
         model_folder.save(target, final, net, card(final, command))

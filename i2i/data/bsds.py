@@ -55,8 +55,11 @@ def find_bsds(root: str | Path, splits: tuple[str, ...] = ("train", "val")) -> l
 
 
 def _resize_truth(truth: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Scale one-pixel boundaries; shrinking splats each pixel on its target so that thin lines survive."""
+    """Scale one-pixel boundaries; shrinking splats each pixel on its target so that thin lines survive. A map of -1,
+    for no truth, stays one."""
     height, width = size
+    if truth[0, 0] < 0:
+        return np.full(size, -1, np.float32)
     if height >= truth.shape[0]:
         return cv2.resize(truth, (width, height), interpolation=cv2.INTER_LINEAR)
     out = np.zeros(size, np.float32)
@@ -71,47 +74,67 @@ class BsdsCrops(Dataset):
 
     An item is asked for by (index, seed), or by an index alone (seed 0), and is a pure function of the two: index
     names the photo, seed its augmentation. It is `{"x": (3, S, S) float32 in [-1, 1], "consensus": (1, S, S) float32
-    in [0, 1], -1 outside the photo}`.
+    in [0, 1], -1 outside the photo}`; with a teacher's maps there is `"taught"` like `"consensus"`.
 
     Args:
         pairs: (photo, ground truth) files, see `find_bsds`.
         crop: S, pixels.
+        taught: a teacher's soft map of each photo, uint8 (H, W), 255 = edge; those of `pairs` first.
+        unlabelled: photos that only the teacher drew, uint8 (H, W, 3); their consensus is -1 everywhere. The photos
+            of `pairs` come so often that they are about half of the items.
     """
 
-    def __init__(self, pairs: list[tuple[Path, Path]], crop: int = 256):
-        self.photos = [np.asarray(Image.open(p).convert("RGB")) for p, _ in pairs]
+    def __init__(
+        self,
+        pairs: list[tuple[Path, Path]],
+        crop: int = 256,
+        taught: Sequence[np.ndarray] = (),
+        unlabelled: Sequence[np.ndarray] = (),
+    ):
+        if (taught or unlabelled) and len(taught) != len(pairs) + len(unlabelled):
+            raise ValueError(f"{len(pairs)} + {len(unlabelled)} photos need as many maps, got {len(taught)}")
+        self.photos = [np.asarray(Image.open(p).convert("RGB")) for p, _ in pairs] + list(unlabelled)
         self.truths = [read_boundaries(t) for _, t in pairs]
-        self.crop = crop
+        self.truths += [np.broadcast_to(np.float32(-1), photo.shape[:2]) for photo in unlabelled]
+        self.taught, self.crop, self.labelled = taught, crop, len(pairs)
+        self.rounds = max(1, round(len(unlabelled) / len(pairs)))
 
     def __len__(self) -> int:
-        return len(self.photos)
+        return len(self.photos) + (self.rounds - 1) * self.labelled
 
     def __getitem__(self, key: int | Sequence[int]) -> dict[str, torch.Tensor]:
         index, seed = (int(key[0]), int(key[1])) if isinstance(key, (tuple, list)) else (int(key), 0)
         rng = np.random.default_rng([seed % 2**64, index])
-        photo, truth = self._geometry(self.photos[index], self.truths[index], rng)
+        if not 0 <= index < len(self):
+            raise IndexError(f"item {index} of {len(self)}")
+        repeats = self.rounds * self.labelled
+        place = index % self.labelled if index < repeats else index - repeats + self.labelled
+        maps = [self.truths[place], *(self.taught[place : place + 1])]
+        photo, truth, *taught = self._geometry(self.photos[place], maps, rng)
         photo = _recolour(photo, rng)
         x = torch.from_numpy(photo.transpose(2, 0, 1).astype(np.float32) / 127.5 - 1)
-        return {"x": x, "consensus": torch.from_numpy(truth[None].copy())}
+        named = zip(("consensus", "taught"), [truth, *taught], strict=False)
+        return {"x": x} | {name: torch.from_numpy(m[None].copy()) for name, m in named}
 
-    def _geometry(self, photo: np.ndarray, truth: np.ndarray, rng) -> tuple[np.ndarray, np.ndarray]:
+    def _geometry(self, photo: np.ndarray, maps: list[np.ndarray], rng) -> list[np.ndarray]:
+        """The photo and its maps, the truth first, scaled, cropped, turned and mirrored in the same way."""
         scale = float(np.exp(rng.uniform(np.log(0.5), np.log(1.5))))
         size = (round(photo.shape[0] * scale), round(photo.shape[1] * scale))
         how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        photo, truth = cv2.resize(photo, size[::-1], interpolation=how), _resize_truth(truth, size)
+        truth, *taught = maps
+        layers = [cv2.resize(photo, size[::-1], interpolation=how), _resize_truth(truth, size)]
+        layers += [cv2.resize(t.astype(np.float32) / 255, size[::-1], interpolation=how) for t in taught]
         crop, (height, width) = self.crop, size
         bottom, right = max(0, crop - height), max(0, crop - width)
         if bottom or right:
-            photo = cv2.copyMakeBorder(photo, 0, bottom, 0, right, cv2.BORDER_REFLECT_101)
-            truth = cv2.copyMakeBorder(truth, 0, bottom, 0, right, cv2.BORDER_CONSTANT, value=-1.0)
-        top = rng.integers(0, photo.shape[0] - crop + 1)
-        left = rng.integers(0, photo.shape[1] - crop + 1)
-        photo, truth = photo[top : top + crop, left : left + crop], truth[top : top + crop, left : left + crop]
-        turns = rng.integers(0, 4)
-        photo, truth = np.rot90(photo, turns), np.rot90(truth, turns)
-        if rng.random() < 0.5:
-            photo, truth = photo[:, ::-1], truth[:, ::-1]
-        return np.ascontiguousarray(photo), np.ascontiguousarray(truth)
+            photo, *rest = layers
+            layers = [cv2.copyMakeBorder(photo, 0, bottom, 0, right, cv2.BORDER_REFLECT_101)]
+            layers += [cv2.copyMakeBorder(m, 0, bottom, 0, right, cv2.BORDER_CONSTANT, value=-1.0) for m in rest]
+        top = rng.integers(0, layers[0].shape[0] - crop + 1)
+        left = rng.integers(0, layers[0].shape[1] - crop + 1)
+        turns, mirror = rng.integers(0, 4), rng.random() < 0.5
+        layers = [np.rot90(m[top : top + crop, left : left + crop], turns) for m in layers]
+        return [np.ascontiguousarray(m[:, ::-1] if mirror else m) for m in layers]
 
 
 def _recolour(photo: np.ndarray, rng) -> np.ndarray:

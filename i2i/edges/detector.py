@@ -14,7 +14,7 @@ from PIL import Image
 from i2i import model_folder
 from i2i.edges.postprocess import postprocess
 from i2i.images import fit_square, load_image
-from i2i.nets.edge_net import EdgeNet
+from i2i.nets.edge_teacher import make_edge_net
 
 Photo = Image.Image | np.ndarray | str | os.PathLike
 
@@ -22,7 +22,7 @@ BORDER = 32  # pixels of reflection around the photo, so that the frame is not a
 
 
 class EdgeDetector:
-    """A trained `EdgeNet` with its calibration.
+    """A trained edge network with its calibration.
 
     Args:
         name_or_folder: a bundled detector's name, a model folder, or a Hub id.
@@ -37,7 +37,7 @@ class EdgeDetector:
                 f"{folder} is a {config.get('kind')} of method {config['method']}, not an edge detector; "
                 "give one that train/edge_detector.py made, or leave the option out for the bundled one"
             )
-        net = EdgeNet(**{k: tuple(v) for k, v in config["net"].items()})
+        net = make_edge_net(config["net"])
         model_folder.load_weights(folder, config, net)
         self.config = config
         self.device = torch.device(device)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from PIL import Image
@@ -12,7 +13,8 @@ from torch import Tensor, nn
 
 from i2i import losses
 from i2i.grids import tile
-from i2i.nets.edge_net import EdgeNet
+from i2i.methods.adversarial import check_choice
+from i2i.nets.edge_teacher import TRUNKS, make_edge_net
 
 
 @dataclass(frozen=True)
@@ -20,19 +22,36 @@ class EdgeConfig:
     """Recipe of the edge detector.
 
     Attributes:
-        widths, blocks, head_widths: architecture, see `EdgeNet`.
+        trunk: residual (`EdgeNet`, the small one) or mobilenet_v1 (`EdgeTeacher`, whose trunk comes pretrained).
+        widths, blocks: architecture of the residual trunk, see `EdgeNet`.
+        head_widths: channels of each side head, fine to coarse; `EdgeTeacher` has its own.
         lr, weight_decay: of AdamW; the rate follows a cosine to zero.
+        trunk_lr: of a pretrained trunk.
         side_weights: of the side outputs' losses, fine to coarse.
         fusion_weight: of the fusion's loss.
+        lambda_taught: weight of the distance to a teacher's maps, where there are some.
     """
 
+    trunk: str = "residual"
     widths: tuple[int, ...] = (24, 48, 96, 96)
     blocks: tuple[int, ...] = (1, 2, 2, 2)
     head_widths: tuple[int, ...] = (16, 24, 32, 32)
     lr: float = 3e-3
     weight_decay: float = 1e-2
+    trunk_lr: float = 4e-4
     side_weights: tuple[float, ...] = (0.5, 0.7, 0.7, 0.7)
     fusion_weight: float = 1.5
+    lambda_taught: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_choice("trunk", self.trunk, tuple(TRUNKS))
+
+    @property
+    def net(self) -> dict[str, Any]:
+        """What a model folder says of the network."""
+        if self.trunk == "residual":
+            return {"widths": self.widths, "blocks": self.blocks, "head_widths": self.head_widths}
+        return {"trunk": self.trunk}
 
 
 class EdgeTraining(nn.Module):
@@ -43,29 +62,41 @@ class EdgeTraining(nn.Module):
 
     def __init__(self, config: EdgeConfig):
         super().__init__()
-        if len(config.side_weights) != len(config.widths):
-            raise ValueError(
-                f"side_weights needs one number for each of the {len(config.widths)} widths, got {config.side_weights}"
-            )
         self.config = config
-        self.nets = nn.ModuleDict({"edges": EdgeNet(config.widths, config.blocks, config.head_widths)})
+        self.nets = nn.ModuleDict({"edges": make_edge_net(config.net)})
+        sides = len(self.nets["edges"].heads)
+        if len(config.side_weights) != sides:
+            raise ValueError(f"side_weights needs one number for each of the {sides} heads, got {config.side_weights}")
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        c = self.config
-        return {"edges": torch.optim.AdamW(self.nets.parameters(), lr=c.lr, weight_decay=c.weight_decay)}
+        c, net = self.config, self.nets["edges"]
+        trunk = list(net.trunk.parameters()) if c.trunk != "residual" else []
+        known = set(map(id, trunk))
+        rest = [p for p in net.parameters() if id(p) not in known]
+        groups = [{"params": rest, "lr": c.lr}, *([{"params": trunk, "lr": c.trunk_lr}] if trunk else [])]
+        return {"edges": torch.optim.AdamW(groups, weight_decay=c.weight_decay)}
 
     def rate(self, progress: float) -> float:
         """Factor of the learning rate: a cosine from one to zero."""
         return 0.5 * (1 + math.cos(math.pi * progress))
 
     def step(self, batch: dict[str, Tensor], progress: float, update: Callable) -> dict[str, float]:
-        """One step on `x` (B, 3, S, S) in [-1, 1] and `consensus` (B, 1, S, S)."""
-        outputs = self.nets["edges"](batch["x"])
-        parts = [losses.balanced_edge_loss(o.float(), batch["consensus"]) for o in outputs]
+        """One step on `x` (B, 3, S, S) in [-1, 1], `consensus` (B, 1, S, S) and, with a teacher, `taught` like it."""
+        outputs = [o.float() for o in self.nets["edges"](batch["x"])]
         weights = (*self.config.side_weights, self.config.fusion_weight)
-        loss = sum(w * p for w, p in zip(weights, parts, strict=True))
+
+        def summed(loss: Callable[[Tensor, Tensor], Tensor], target: Tensor) -> tuple[Tensor, Tensor]:
+            parts = [loss(o, target) for o in outputs]
+            return sum(w * p for w, p in zip(weights, parts, strict=True)), parts[-1]
+
+        loss, fusion = summed(losses.balanced_edge_loss, batch["consensus"])
+        logs = {"loss": float(loss.detach()), "fusion": float(fusion.detach())}
+        if "taught" in batch:
+            distance, fusion = summed(losses.soft_edge_loss, batch["taught"])
+            loss = loss + self.config.lambda_taught * distance
+            logs["taught"] = float(fusion.detach())
         update("edges", loss)
-        return {"loss": float(loss.detach()), "fusion": float(parts[-1].detach())}
+        return logs
 
     @torch.no_grad()
     def grid(self, nets: nn.ModuleDict, batch: dict[str, Tensor]) -> Image.Image:

@@ -45,10 +45,11 @@ def serving_nets(config: StarGANv2Config) -> nn.ModuleDict:
             f"photos of {c.size} pixels cannot be folded by {c.fold} and halved {len(widths) - 1} times: "
             "give fewer widths"
         )
+    skips = c.skips == "plain"
     if c.condition == "planes":
-        nets = {"generator": PlanesGenerator(c.code, widths, c.blocks, c.fold)}
+        nets = {"generator": PlanesGenerator(c.code, widths, c.blocks, c.fold, skips)}
     else:
-        nets = {"generator": StarGANv2Generator(c.code, widths, c.blocks, c.fold, c.high_pass)}
+        nets = {"generator": StarGANv2Generator(c.code, widths, c.blocks, c.fold, c.high_pass, skips)}
     paper = c.style_nets == "paper"
     if c.condition == "style":
         deep = {"width": 512, "layers": 8, "own": 4, "leak": 0.0, "normalised": False} if paper else {}

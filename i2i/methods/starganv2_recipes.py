@@ -14,6 +14,7 @@ CHOICES = {
     "judge": ("branches", "classifier"),
     "objective": ("logistic", "wgan-gp"),
     "turns": ("both", "alternate"),
+    "skips": ("none", "plain"),
 }
 
 
@@ -32,6 +33,7 @@ class StarGANv2Config:
         blocks: residual blocks at the coarsest size, in each half of the generator.
         fold: squares of so many pixels are channels inside the nets; 1 in the paper.
         high_pass: gain of the high-pass path, 1 in the paper's setting for faces; 0 for none.
+        skips: none, or plain, from the generator's encoder to its decoder, which the paper has not.
         condition: what the generator is given, style (as StarGAN v2), latent (z and the domain), domain (all three
             through AdaIN), or planes (the domain as planes beside the photo, as StarGAN).
         judge: branches (one a domain) or classifier (one critic and a classifier, as StarGAN).
@@ -63,6 +65,7 @@ class StarGANv2Config:
     blocks: int = 2
     fold: int = 1
     high_pass: float = 0.0
+    skips: str = "none"
     condition: str = "style"
     judge: str = "branches"
     objective: str = "logistic"
@@ -102,6 +105,8 @@ class StarGANv2Config:
             raise ValueError(f"ds_cell must not exceed the size, {self.size} pixels, got {self.ds_cell}")
         if self.high_pass and self.condition == "planes":
             raise ValueError("condition planes is StarGAN's, which has no high-pass path: leave high_pass at 0")
+        if self.skips != "none" and self.high_pass:
+            raise ValueError("plain skips and the high-pass path take each other's place: leave one of them out")
 
     @property
     def code(self) -> int:

@@ -55,6 +55,7 @@ class SideHead(nn.Module):
         )
         self.attention = nn.Conv2d(width, 1, 3, padding=1)
         self.logit = nn.Conv2d(width, logits, 1)
+        nn.init.constant_(self.logit.bias, -2.0)  # most pixels are no edge
 
     def forward(self, x: Tensor, coarser: Tensor | None) -> tuple[Tensor, Tensor]:
         h = self.reduce(x)
@@ -64,6 +65,40 @@ class SideHead(nn.Module):
         h = h + F.relu(sum(conv(h) for conv in self.dilated))
         h = h * torch.sigmoid(self.attention(h))
         return h, self.logit(h)
+
+
+def fold_norms(net: nn.Module) -> nn.Module:
+    """Fold the batch norms of `Stage` and `ResidualBlock` into their convolutions. Returns the net, in eval mode."""
+    net.eval()
+    pairs = {Stage: [("entry", "norm")], ResidualBlock: [("conv1", "norm1"), ("conv2", "norm2")]}
+    for module in net.modules():
+        for conv, norm in pairs.get(type(module), []):
+            setattr(module, conv, fuse_conv_bn_eval(getattr(module, conv), getattr(module, norm)))
+            setattr(module, norm, nn.Identity())
+    return net
+
+
+def mean_fusion(sides: int) -> nn.Conv2d:
+    """The learned fusion of side outputs, which begins as their mean."""
+    fuse = nn.Conv2d(sides, 1, 1)
+    nn.init.constant_(fuse.weight, 1 / sides)
+    nn.init.zeros_(fuse.bias)
+    return fuse
+
+
+def side_outputs(heads: nn.ModuleList, fuse: nn.Module, features: list[Tensor], size: tuple[int, int]) -> list[Tensor]:
+    """Logits of every head and of their fusion at `size`, each (B, 1, *size); features and heads go from fine to
+    coarse, each head sees the next coarser one, and the finest output is unfolded."""
+    logits: list[Tensor] = []
+    hidden = None
+    for k in reversed(range(len(features))):
+        hidden, logit = heads[k](features[k], hidden)
+        if k == 0:
+            logit = F.pixel_shuffle(logit, FOLD)
+        else:
+            logit = F.interpolate(logit, size=size, mode="bilinear", align_corners=False)
+        logits.insert(0, logit)
+    return [*logits, fuse(torch.cat(logits, 1))]
 
 
 FOLD = 2  # the first stage sees blocks of FOLD x FOLD pixels as channels
@@ -97,11 +132,7 @@ class EdgeNet(nn.Module):
             coarser = head_widths[k + 1] if k < last else 0
             context = HEAD_DILATIONS[min(k, len(HEAD_DILATIONS) - 1)]
             self.heads.append(SideHead(width, head_widths[k], coarser, context, 1 if k else FOLD**2))
-        self.fuse = nn.Conv2d(len(widths), 1, 1)
-        nn.init.constant_(self.fuse.weight, 1 / len(widths))
-        nn.init.zeros_(self.fuse.bias)
-        for head in self.heads:
-            nn.init.constant_(head.logit.bias, -2.0)
+        self.fuse = mean_fusion(len(widths))
 
     @property
     def multiple(self) -> int:
@@ -110,13 +141,7 @@ class EdgeNet(nn.Module):
 
     def fold_norms(self) -> EdgeNet:
         """Fold the batch norms into their convolutions, for serving only; the outputs stay the same. Returns self."""
-        self.eval()
-        for module in self.modules():
-            pairs = {Stage: [("entry", "norm")], ResidualBlock: [("conv1", "norm1"), ("conv2", "norm2")]}
-            for conv, norm in pairs.get(type(module), []):
-                setattr(module, conv, fuse_conv_bn_eval(getattr(module, conv), getattr(module, norm)))
-                setattr(module, norm, nn.Identity())
-        return self
+        return fold_norms(self)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """(B, 3, H, W) in [-1, 1] -> side logits from fine to coarse, then the fusion; each (B, 1, H, W)."""
@@ -126,13 +151,4 @@ class EdgeNet(nn.Module):
         for stage in self.stages:
             x = stage(x)
             features.append(x)
-        logits: list[Tensor] = []
-        hidden = None
-        for k in reversed(range(len(features))):
-            hidden, logit = self.heads[k](features[k], hidden)
-            if k == 0:
-                logit = F.pixel_shuffle(logit, FOLD)
-            else:
-                logit = F.interpolate(logit, size=size, mode="bilinear", align_corners=False)
-            logits.insert(0, logit)
-        return [*logits, self.fuse(torch.cat(logits, 1))]
+        return side_outputs(self.heads, self.fuse, features, size)

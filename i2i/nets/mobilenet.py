@@ -1,4 +1,5 @@
-"""MobileNet v1 (Howard et al., 2017) as a frozen feature network; the code only, its weights come from a file.
+"""MobileNet v1 (Howard et al., 2017) as a trunk, or as a frozen feature network; the code only, its weights come from a
+file.
 
 Weights: safetensors with keys `conv1.{conv,bn}.*` and `blocks.<i>.{dw,pw}.{conv,bn}.*`, as TensorFlow's release
 has them: 'SAME' padding (the odd pixel of a stride goes to the bottom and right), batch norm with epsilon 1e-3.
@@ -18,7 +19,7 @@ WIDTHS = (64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 1024, 1024)
 
 
 class _ConvNorm(nn.Module):
-    """Convolution with its batch norm folded in (the network is frozen), then ReLU6."""
+    """Convolution with its batch norm folded in, then ReLU6."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, groups: int):
         super().__init__()
@@ -31,11 +32,10 @@ class _ConvNorm(nn.Module):
         return F.relu6(self.conv(x))
 
 
-class MobileNetFeatures(nn.Module):
-    """Frozen features of photos.
+class MobileNetTrunk(nn.Module):
+    """The first blocks, ready to be trained further.
 
     Args:
-        weights: safetensors file.
         taps: block numbers (1-based) whose outputs are returned.
 
     Forward: (B, 3, H, W) in [-1, 1] -> list of features at the taps.
@@ -43,7 +43,7 @@ class MobileNetFeatures(nn.Module):
 
     name = "MobileNet v1, Google, Apache-2.0"
 
-    def __init__(self, weights: str | Path, taps: tuple[int, ...] = (3, 5, 11)):
+    def __init__(self, taps: tuple[int, ...]):
         super().__init__()
         self.taps = tuple(taps)
         depth = max(taps)
@@ -59,15 +59,14 @@ class MobileNetFeatures(nn.Module):
                     }
                 )
             )
-        self._load(Path(weights))
-        self.requires_grad_(False)
-        self.eval()
 
     @property
     def channels(self) -> list[int]:
         return [WIDTHS[t - 1] for t in self.taps]
 
-    def _load(self, path: Path) -> None:
+    def load(self, path: str | Path) -> None:
+        """Take ImageNet's weights from a safetensors file; ValueError where it is missing or another network's."""
+        path = Path(path)
         if not path.is_file():
             raise ValueError(f"feature weights {path} do not exist: give a MobileNet v1 safetensors file")
         try:
@@ -90,9 +89,6 @@ class MobileNetFeatures(nn.Module):
         module.conv.weight.data.copy_(conv * factor[:, None, None, None])
         module.conv.bias.data.copy_(bias - mean * factor)
 
-    def train(self, mode: bool = True) -> MobileNetFeatures:
-        return super().train(False)  # frozen
-
     def forward(self, y: Tensor) -> list[Tensor]:
         features = []
         y = self.conv1(y)
@@ -101,3 +97,21 @@ class MobileNetFeatures(nn.Module):
             if k in self.taps:
                 features.append(y)
         return features
+
+
+class MobileNetFeatures(MobileNetTrunk):
+    """Frozen features of photos.
+
+    Args:
+        weights: safetensors file.
+        taps: as of the trunk.
+    """
+
+    def __init__(self, weights: str | Path, taps: tuple[int, ...] = (3, 5, 11)):
+        super().__init__(taps)
+        self.load(weights)
+        self.requires_grad_(False)
+        self.eval()
+
+    def train(self, mode: bool = True) -> MobileNetFeatures:
+        return super().train(False)  # frozen

@@ -3,7 +3,8 @@ style.
 
 Residual blocks with instance norm shrink the photo, residual blocks with adaptive instance norm (AdaIN) grow it again.
 No skip leads from the one half to the other, so the style may change shapes, but for the optional high-pass path of the
-CelebA-HQ setting. Nothing shares statistics between the pictures of a batch.
+CelebA-HQ setting; and, in the lean setting only, plain skips, which keep the shapes. Nothing shares statistics between
+the pictures of a batch.
 """
 
 from __future__ import annotations
@@ -125,6 +126,9 @@ class StarGANv2Generator(nn.Module):
         high_pass: gain of the high-pass path, which adds the fine structure of the encoder's features to the decoder's
             at S/2, S/4 and S/8; 0: no such path. The paper has it for faces, and weights it with a map of the face's
             parts; here it is the same everywhere.
+        skips: the encoder's features are added to the decoder's of the same size, and the exit reads the entry again,
+            which no norm has touched; the last norm is adaptive. Not in the paper. The pictures are the photo from the
+            first steps on, so that a short run is enough to learn what a style changes.
         inputs: channels of x.
 
     Attributes:
@@ -138,10 +142,11 @@ class StarGANv2Generator(nn.Module):
         blocks: int = 2,
         fold: int = 1,
         high_pass: float = 0.0,
+        skips: bool = False,
         inputs: int = 3,
     ):
         super().__init__()
-        self.fold, self.stride = fold, fold * 2 ** (len(widths) - 1)
+        self.fold, self.stride, self.skips = fold, fold * 2 ** (len(widths) - 1), skips
         self.entry = nn.Conv2d(inputs * fold**2, widths[0], 3, padding=1)
         pairs = list(zip(widths, widths[1:], strict=False))
         self.encoder = nn.ModuleList(
@@ -153,21 +158,25 @@ class StarGANv2Generator(nn.Module):
             [GrowingBlock(widths[-1], widths[-1], style, up=False, residual=residual) for _ in range(blocks)]
             + [GrowingBlock(b, a, style, up=True, residual=residual) for a, b in reversed(pairs)]
         )
-        self.exit_norm = InstanceNorm(widths[0])
+        self.exit_norm = AdaIN(widths[0], style) if skips and style else InstanceNorm(widths[0])
         # A 1x1 convolution would unfold every square of pixels on its own.
-        self.exit = nn.Conv2d(widths[0], 3 * fold**2, 1 if fold == 1 else 3, padding=0 if fold == 1 else 1)
+        exit_inputs = widths[0] * (2 if skips else 1)
+        self.exit = nn.Conv2d(exit_inputs, 3 * fold**2, 1 if fold == 1 else 3, padding=0 if fold == 1 else 1)
         self.high_pass = HighPass(high_pass) if high_pass else None
-        # Blocks of the encoder that read S/2, S/4 and S/8.
-        self.tapped = [k for k in range(len(pairs)) if 2 <= fold * 2**k <= 8] if high_pass else []
+        # Blocks of the encoder that read S/2, S/4 and S/8; with skips, all that halve.
+        self.tapped = [k for k in range(len(pairs)) if skips or (high_pass and 2 <= fold * 2**k <= 8)]
         he_init(self)
+        if skips:
+            with torch.no_grad():  # the pixels that unfold from one place start equal, without a checkerboard
+                self.exit.weight.copy_(self.exit.weight[:: fold**2].repeat_interleave(fold**2, 0))
 
     def encode(self, x: Tensor) -> list[Tensor]:
-        """Features of the photo, coarsest first, and those of the high-pass path, coarse to fine; none sees a style."""
+        """Features of the photo, coarsest first, and those that the decoder adds, coarse to fine; none sees a style."""
         h = self.entry(F.pixel_unshuffle(x, self.fold))
         taps = []
         for k, block in enumerate(self.encoder):
             if k in self.tapped:
-                taps.append(self.high_pass(h))
+                taps.append(self.high_pass(h) if self.high_pass else h)
             h = block(h)
         return [h, *reversed(taps)]
 
@@ -177,8 +186,12 @@ class StarGANv2Generator(nn.Module):
         for block in self.decoder:
             h = block(h, s)
             if taps and block.up and h.shape == taps[0].shape:
-                h = h + taps.pop(0)
-        return F.pixel_shuffle(self.exit(F.leaky_relu(self.exit_norm(h), LEAK)), self.fold)
+                tap = taps.pop(0)
+                h = (h + tap) * HALF if self.skips else h + tap
+        h = F.leaky_relu(self.exit_norm(h, s), LEAK)
+        if self.skips:
+            h = torch.cat([h, encoded[-1]], 1)  # the finest tap is the entry
+        return F.pixel_shuffle(self.exit(h), self.fold)
 
     def forward(self, x: Tensor, s: Tensor) -> Tensor:
         return self.decode(self.encode(x), s)
@@ -188,8 +201,8 @@ class PlanesGenerator(StarGANv2Generator):
     """The same net as StarGAN conditions it (Choi et al., CVPR 2018, section 3.1): the target's code is joined to the
     photo as constant planes, and no norm is adaptive. Encoding therefore waits for the code."""
 
-    def __init__(self, code: int, widths: tuple[int, ...], blocks: int = 2, fold: int = 1):
-        super().__init__(0, widths, blocks, fold, inputs=3 + code)
+    def __init__(self, code: int, widths: tuple[int, ...], blocks: int = 2, fold: int = 1, skips: bool = False):
+        super().__init__(0, widths, blocks, fold, skips=skips, inputs=3 + code)
 
     def encode(self, x: Tensor) -> list[Tensor]:
         return [x]

@@ -133,7 +133,7 @@ def test_outside_the_photo_there_is_no_truth(bsds):
 
 
 def geometry(data: BsdsCrops, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    return data._geometry(data.photos[0], data.truths[0], np.random.default_rng(seed))
+    return tuple(data._geometry(data.photos[0], [data.truths[0]], np.random.default_rng(seed)))
 
 
 def test_the_border_is_a_reflection(tmp_path):
@@ -184,3 +184,33 @@ def test_shrinking_keeps_thin_lines():
     assert (small[:, 15] >= np.float32(0.6)).all() and (small[22] == 1).all()
     assert ((small > 0).sum() == 45 + 60 - 1) and small.max() == 1
     assert _resize_truth(truth, (135, 180)).shape == (135, 180)
+
+
+def test_a_teachers_maps_go_with_their_photos(bsds):
+    """The same geometry for photo and map, and no truth for photos that nobody labelled."""
+    rng = np.random.default_rng(3)
+    alone = [rng.integers(0, 255, (80, 80), dtype=np.uint8) for _ in range(13)]
+    pairs = find_bsds(bsds)
+    labelled = [np.asarray(Image.open(p).convert("L")) for p, _ in pairs]
+    data = BsdsCrops(pairs, 64, labelled + alone, [np.repeat(a[..., None], 3, 2) for a in alone])
+    # Six labelled photos come twice each, so that they are about half.
+    assert len(data) == 2 * 6 + 13 and data.rounds == 2
+    grey = torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)
+    for index in range(len(data)):
+        close = 0
+        for seed in range(6):
+            item = data[(index, seed)]
+            known = item["taught"] >= 0
+            assert item["taught"].max() <= 1 and known.any()
+            assert (item["consensus"] == -1).all() == (index >= 12)
+            seen = ((item["x"] + 1) / 2 * grey).sum(0, keepdim=True)
+            # Recoloured, but bright where the map is.
+            with np.errstate(invalid="ignore"):  # a crop may be all of one grey
+                close += np.corrcoef(seen[known], item["taught"][known])[0, 1] > 0.8
+        assert close >= 5, index
+    first, again = data[(2, 5)], data[(8, 5)]  # the same photo in the second round, augmented in another way
+    assert not same(first, again) and "taught" not in BsdsCrops(pairs, 64)[0]
+    with pytest.raises(IndexError):
+        data[25]
+    with pytest.raises(ValueError, match="6 . 13 photos need as many maps, got 6"):
+        BsdsCrops(pairs, 64, labelled, [np.repeat(a[..., None], 3, 2) for a in alone])

@@ -70,6 +70,8 @@ def test_branches_are_penalised_between_photos_of_their_own_domain():
         ({"domains": 1}, "domains must be at least 2, got 1"),
         ({"size": 48}, "power of two"),
         ({"condition": "planes", "high_pass": 1.0}, "no high-pass"),
+        ({"skips": "plain", "high_pass": 1.0}, "leave one of them out"),
+        ({"skips": "some"}, "none, plain"),
         ({"ds_until": 0.0}, "for no diversity loss set lambda_ds to 0"),
         ({"decay_from": 1.5}, "shares of the run, at most 1, got 1.0 and 1.5"),
         ({"ds_cell": 0}, "ds_cell must be at least 1"),

@@ -213,6 +213,33 @@ def test_nothing_passes_the_bottleneck_but_high_frequencies():
 
 
 @torch.inference_mode()
+def test_plain_skips_by_hand():
+    """Features of every size are added; the last norm is adaptive; the exit reads the entry beside it."""
+    torch.manual_seed(0)
+    net = shaken(StarGANv2Generator(3, (4, 6, 8), 1, 2, skips=True))
+    x, s = torch.randn(2, 3, 32, 32), torch.randn(2, 3)
+    entry = convolved(F.pixel_unshuffle(x, 2), net.entry)
+    finer = net.encoder[0](entry)
+    h = net.encoder[2](net.encoder[1](finer))
+    assert [f.shape for f in net.encode(x)] == [h.shape, finer.shape, entry.shape]
+    h = net.decoder[0](h, s)
+    h = (net.decoder[1](h, s) + finer) * 0.5**0.5
+    h = (net.decoder[2](h, s) + entry) * 0.5**0.5
+    wanted = F.pixel_shuffle(convolved(torch.cat([leaky(net.exit_norm(h, s)), entry], 1), net.exit), 2)
+    assert isinstance(net.exit_norm, AdaIN)
+    assert (net(x, s) - wanted).abs().max() < 1e-4 * wanted.abs().max()
+
+
+@torch.inference_mode()
+def test_plain_skips_begin_without_a_checkerboard():
+    x, s = torch.rand(1, 3, 32, 32), torch.randn(1, 3)
+    squares = F.pixel_unshuffle(StarGANv2Generator(3, (4, 8, 8), 1, 2, skips=True)(x, s), 2).unflatten(1, (3, 4))
+    assert (squares - squares[:, :, :1]).abs().max() < 1e-6 and squares.std() > 1e-3
+    planes = PlanesGenerator(2, (4, 8, 8), 1, 2, skips=True)
+    assert planes(x, s[:, :2]).shape == x.shape and not isinstance(planes.exit_norm, AdaIN)
+
+
+@torch.inference_mode()
 def test_planes_are_what_the_baseline_sees():
     net = PlanesGenerator(3, (4, 8, 8), 1)
     x = torch.rand(2, 3, 16, 16)

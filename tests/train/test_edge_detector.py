@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from scipy.io import savemat
 
 from i2i.edges import EdgeDetector, postprocess
+from i2i.nets.mobilenet import MobileNetTrunk
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ["--widths", "4", "8", "8", "--blocks", "1", "1", "1", "--head-widths", "4", "4", "4"]
@@ -92,6 +93,62 @@ def test_all_photos_from_a_trained_start(bsds, tmp_path):
     assert torch.equal(*weights)  # at this rate a step changes nothing: they came from the first run
 
 
+def imagenet(path: Path) -> Path:
+    """A file as MobileNet v1's weights come, with random ones."""
+    torch.manual_seed(0)
+    tensors = {}
+    for name, module in MobileNetTrunk((11,)).named_modules():
+        if isinstance(module, torch.nn.Conv2d):
+            tensors[f"{name}.weight"] = module.weight.detach().clone()
+            norm = name.removesuffix("conv") + "bn"
+            ones, zeros = torch.ones(len(module.weight)), torch.zeros(len(module.weight))
+            tensors |= {f"{norm}.weight": ones, f"{norm}.running_var": ones.clone()}
+            tensors |= {f"{norm}.bias": zeros, f"{norm}.running_mean": zeros.clone()}
+    save_file(tensors, path)
+    return path
+
+
+def test_a_teacher_and_its_pupil(bsds, tmp_path):
+    quick = ["--crop", 64, "--batch", 2, "--workers", 0, "--held-out", 2, "--cpu", "--steps", 1, "--log-every", 1]
+    teacher, pupil = tmp_path / "teacher", tmp_path / "pupil"
+    trunk = ["--trunk", "mobilenet_v1", "--trunk-weights", imagenet(tmp_path / "imagenet.safetensors")]
+    done = script(bsds, "--out", teacher, *quick, *trunk)
+    assert done.returncode == 0, done.stderr
+    config = json.loads((teacher / "model" / "config.json").read_text())
+    assert config["net"] == {"trunk": "mobilenet_v1"} and "MobileNet v1" in config["training"]["trunk"]
+    readme = (teacher / "model" / "README.md").read_text()
+    assert "on a trunk that ImageNet taught" in readme and "--trunk-weights IMAGENET.safetensors" in readme
+    # The pupil learns from the teacher's maps of six labelled and of three other photos.
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for k in range(5):
+        Image.fromarray(np.full((80, 70, 3), 50 * k, np.uint8)).save(photos / f"{k}.png")
+    words = ["--teacher", teacher / "model", "--unlabelled", photos, "--each", 3]
+    done = script(bsds, "--out", pupil, *quick, *TINY, *words)
+    assert done.returncode == 0, done.stderr
+    assert "taught" in (pupil / "log.jsonl").read_text()
+    maps = sorted((pupil / "teacher").iterdir())
+    assert [Image.open(m).size for m in maps] == [(128, 96)] * 4 + [(256, 256)] * 3
+    config = json.loads((pupil / "model" / "config.json").read_text())
+    assert config["training"]["unlabelled"] == 3 and "ODS" in config["training"]["teacher"]
+    readme = (pupil / "model" / "README.md").read_text()
+    assert "3 unlabelled photos" in readme and "--teacher TEACHER --unlabelled PHOTOS --each 3" in readme
+
+
+def test_maps_are_means_over_the_photo_and_its_mirror_image(load_script, tmp_path):
+    module = load_script("teacher")
+    photo = np.random.default_rng(0).integers(0, 255, (40, 56, 3), dtype=np.uint8)
+    maps = module.teacher_maps("edges", [photo], tmp_path, (1.0,), torch.device("cpu"))
+    mirrored = module.teacher_maps("edges", [photo[:, ::-1]], tmp_path / "other", (1.0,), torch.device("cpu"))
+    assert np.abs(maps[0].astype(int) - mirrored[0][:, ::-1]).max() <= 1
+    detector = EdgeDetector("edges")
+    detector.offset = 0.0
+    assert np.corrcoef(detector.detect(photo).ravel(), maps[0].ravel())[0, 1] > 0.8
+    # What is there is not drawn again.
+    Image.fromarray(np.zeros((40, 56), np.uint8)).save(tmp_path / "000000.png")
+    assert module.teacher_maps("edges", [photo], tmp_path, (1.0,), torch.device("cpu"))[0].max() == 0
+
+
 def test_a_run_that_was_stopped_goes_on(bsds, tmp_path):
     run = tmp_path / "run"
     stopped = script(bsds, "--out", run, "--steps", 3, "--minutes", 1e-9, *QUICK)
@@ -138,7 +195,10 @@ def test_bad_input_is_one_line_and_exit_code_2(bsds, tmp_path, words, message):
         (["--held-out", "6"], "--held-out.* got 6"),
         (["--held-out", "1"], "--held-out.* got 1"),
         (["--held-out", "0"], "give folders of photos with --calibrate"),
-        (["--held-out", "2", "--side-weights", "1", "1"], "each of the 4 widths"),
+        (["--held-out", "2", "--side-weights", "1", "1"], "each of the 4 heads"),
+        (["--held-out", "2", "--unlabelled", "photos"], "give one with --teacher"),
+        (["--held-out", "2", "--trunk", "mobilenet_v1"], "give both, or neither"),
+        (["--held-out", "2", "--trunk-weights", "file"], "give both, or neither"),
     ],
 )
 def test_options_that_cannot_be(load_script, bsds, tmp_path, words, message):
