@@ -19,8 +19,9 @@ from typing import ClassVar
 from cli import add_options, collect, run_script
 from tqdm import tqdm
 
+from i2i.checks import check_choice
 from i2i.data.blank import Blank
-from i2i.data.folder_jobs import WRITTEN, FolderReport, Task, check_choice, plan, run_folder, status_lines
+from i2i.data.folder_jobs import WRITTEN, FolderReport, Task, plan, run_folder, status_lines
 from i2i.data.grayscale import Grayscale
 from i2i.data.label_maps import LabelMaps, LabelOptions, class_shares, unknown_colours, write_palette
 from i2i.data.layout import LAYOUTS as SOURCES

@@ -9,7 +9,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from i2i.data.folder_jobs import FORMATS, Job, Outcome, Task, check_choice, jobs_of_folder, pair_name
+from i2i.checks import check_choice
+from i2i.data.folder_jobs import FORMATS, Job, Outcome, Task, jobs_of_folder, pair_name
 from i2i.data.reading import read_picture
 from i2i.data.resize import colour
 from i2i.data.side_by_side import LAYOUTS, check_names, pair_files

@@ -305,13 +305,6 @@ def image_bytes(image: Image.Image, kind: str) -> bytes:
     return encoded(image, "JPEG" if kind == "jpg" else kind.upper(), **FORMATS[kind])
 
 
-def check_choice(name: str, value: str, known: Iterable[str]) -> None:
-    """Raise a ValueError that lists what an option may be."""
-    known = tuple(known)
-    if value not in known:
-        raise ValueError(f"unknown {name.replace('_', '-')} {value!r}: use one of {', '.join(known)}")
-
-
 def status_lines(files: list[dict], limit: int = 5) -> list[str]:
     """What was left out and why, a few lines of each kind, for people."""
     lines, met = [], Counter()

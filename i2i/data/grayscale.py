@@ -9,8 +9,9 @@ from typing import ClassVar
 import numpy as np
 from PIL import Image
 
+from i2i.checks import check_choice
 from i2i.colour import AB_SPAN, photo_to_lab
-from i2i.data.folder_jobs import FORMATS, Job, Outcome, Task, check_choice, jobs_of_folder, pair_name
+from i2i.data.folder_jobs import FORMATS, Job, Outcome, Task, jobs_of_folder, pair_name
 from i2i.data.reading import read_picture
 from i2i.data.side_by_side import LAYOUTS, check_names, pair_files
 

@@ -9,12 +9,12 @@ from typing import ClassVar
 
 from PIL import Image
 
+from i2i.checks import check_choice
 from i2i.data.folder_jobs import (
     FORMATS,
     Job,
     Outcome,
     Task,
-    check_choice,
     image_bytes,
     jobs_of_folder,
     pair_name,

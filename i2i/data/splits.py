@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
-from i2i.data.folder_jobs import SPLITS, Job, Outcome, Task, check_choice, jobs_of_folder
+from i2i.checks import check_choice
+from i2i.data.folder_jobs import SPLITS, Job, Outcome, Task, jobs_of_folder
 from i2i.data.layout import PrepareError, find_photos
 from i2i.data.reading import read_picture
 

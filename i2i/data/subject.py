@@ -9,7 +9,8 @@ from typing import ClassVar
 import numpy as np
 from PIL import Image
 
-from i2i.data.folder_jobs import FORMATS, Job, Outcome, Task, check_choice, image_bytes, jobs_of_folder
+from i2i.checks import check_choice
+from i2i.data.folder_jobs import FORMATS, Job, Outcome, Task, image_bytes, jobs_of_folder
 from i2i.data.reading import read_picture, read_stored
 from i2i.data.resize import LARGEST, colour
 from i2i.data.side_by_side import partner_jobs

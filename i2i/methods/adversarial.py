@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import nn
-
-
-def check_choice(name: str, value: str, known: Collection[str]) -> None:
-    """ValueError that lists what is known where a recipe's field has another value."""
-    if value not in known:
-        raise ValueError(f"unknown {name} {value!r}: use one of {', '.join(known)}")
 
 
 def adam(

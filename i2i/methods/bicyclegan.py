@@ -15,8 +15,9 @@ from PIL import Image
 from torch import Tensor, nn
 
 from i2i import losses
+from i2i.checks import check_choice
 from i2i.grids import tile
-from i2i.methods.adversarial import adam, check_choice, falling_rate
+from i2i.methods.adversarial import adam, falling_rate
 from i2i.methods.pix2pix import check_patch, check_ranges, make_generator, visible
 from i2i.nets.discriminators import MultiScaleDiscriminator
 from i2i.nets.layers import use_own_statistics

@@ -14,8 +14,9 @@ from PIL import Image
 from torch import Tensor, nn
 
 from i2i import losses
+from i2i.checks import check_choice
 from i2i.grids import draw_input, tile
-from i2i.methods.adversarial import adam, check_choice, falling_rate
+from i2i.methods.adversarial import adam, falling_rate
 from i2i.methods.image_pool import ImagePool
 from i2i.methods.pix2pix import Pix2PixConfig, check_patch, make_generator
 from i2i.nets.discriminators import PatchDiscriminator

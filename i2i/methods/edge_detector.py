@@ -12,8 +12,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from i2i import losses
+from i2i.checks import check_choice
 from i2i.grids import tile
-from i2i.methods.adversarial import check_choice
 from i2i.nets.edge_teacher import TRUNKS, make_edge_net
 
 

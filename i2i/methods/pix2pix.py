@@ -17,9 +17,10 @@ from PIL import Image
 from torch import Tensor, nn
 
 from i2i import losses
+from i2i.checks import check_choice
 from i2i.colour import lab_to_photo
 from i2i.grids import draw_input, tile
-from i2i.methods.adversarial import adam, check_choice, falling_rate
+from i2i.methods.adversarial import adam, falling_rate
 from i2i.nets.discriminators import PatchDiscriminator
 from i2i.nets.layers import use_own_statistics
 from i2i.nets.resnet import ResNetGenerator

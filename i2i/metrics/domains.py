@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from i2i.checks import check_least
 from i2i.data.domains import DomainDataset
 from i2i.images import tensor_to_photo
 from i2i.metrics.diversity import mean_pairwise_distance
@@ -46,9 +47,7 @@ class DomainProtocol:
     guide: str = "both"
 
     def __post_init__(self) -> None:
-        for name, least in {"outputs": 2, "repeats": 1, "sources": 0, "reals": 0}.items():
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        check_least(self, {"outputs": 2, "repeats": 1, "sources": 0, "reals": 0})
         for name in ("sources", "reals"):
             if getattr(self, name) == 1:
                 raise ValueError(f"{name} must be 0 (all), or at least 2: a kernel distance compares different photos")

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from i2i.checks import check_least
 from i2i.edges.normalize import normalize_sketch
 from i2i.images import tensor_to_photo
 from i2i.metrics.diversity import mean_pairwise_distance, path_steps, random_groups
@@ -52,9 +53,7 @@ class PhotoProtocol:
 
     def __post_init__(self) -> None:
         least = {"size": 0, "pictures": 1, "drawings": 1, "samples": 2, "fixed_seed": -1, "coats": 0, "ways": 0}
-        for name, low in (least | {"steps": 2, "people": 1}).items():
-            if getattr(self, name) < low:
-                raise ValueError(f"{name} must be at least {low}, got {getattr(self, name)}")
+        check_least(self, least | {"steps": 2, "people": 1})
         if self.coats == 1:
             raise ValueError("coats must be 0, or at least 2: one style cannot be told from others")
 

@@ -20,6 +20,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from i2i.checks import check_choice, check_least
 from i2i.training.ema import Ema
 from i2i.training.monitor import Monitor
 from i2i.training.state import StateFolder
@@ -71,16 +72,13 @@ class TrainConfig:
     mixed_precision: str = "no"
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "grid_every", "log_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"--{name.replace('_', '-')} must be at least 1, got {getattr(self, name)}")
-        for name in ("warmup", "minutes", "save_minutes", "workers"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"--{name.replace('_', '-')} must be 0 or more, got {getattr(self, name)}")
+        check_least(self, dict.fromkeys(("steps", "batch", "grid_every", "log_every"), 1))
+        check_least(self, dict.fromkeys(("warmup", "minutes", "save_minutes", "workers"), 0))
+        if math.inf in (self.minutes, self.save_minutes):
+            raise ValueError("minutes and save_minutes must be finite; for no time limit set minutes to 0")
         if not 0 <= self.ema < 1:
-            raise ValueError(f"--ema must lie in [0, 1), got {self.ema}")
-        if self.mixed_precision not in PRECISIONS:
-            raise ValueError(f"--mixed-precision must be {' or '.join(PRECISIONS)}, got {self.mixed_precision!r}")
+            raise ValueError(f"ema must lie in [0, 1), got {self.ema}")
+        check_choice("mixed_precision", self.mixed_precision, PRECISIONS)
 
 
 class EpochSampler(Sampler):

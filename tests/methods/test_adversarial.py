@@ -1,4 +1,4 @@
-"""What the methods share: choices that are checked, an optimizer for each player, the rate."""
+"""What the methods share: an optimizer for each player, the rate."""
 
 from __future__ import annotations
 
@@ -6,13 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from i2i.methods.adversarial import adam, check_choice, falling_rate
-
-
-def test_unknown_choices_list_the_known_ones():
-    check_choice("gan", "hinge", ("vanilla", "hinge"))
-    with pytest.raises(ValueError, match="^unknown gan 'wgan': use one of vanilla, hinge$"):
-        check_choice("gan", "wgan", {"vanilla": 1, "hinge": 2})
+from i2i.methods.adversarial import adam, falling_rate
 
 
 def test_each_player_has_its_own_nets_in_their_order():

@@ -18,9 +18,11 @@ def test_the_lean_rates_fall_at_the_end():
     method = make(replace(TINY, decay_from=c.decay_from))
     assert [method.rate(p) for p in (0.0, 0.6)] == [1, 1] and method.rate(0.8) == pytest.approx(0.5)
     assert (c.mapping_lr, c.ds_until, c.ds_cell, c.lambda_range, c.decay_from) == (3e-5, 0.5, 8, 1.0, 0.6)
+    assert (c.skips, c.lambda_ds) == ("plain", 0.2)
     for name in ("afhq", "celeba_hq"):
         paper = StarGANv2Config(**RECIPES[name].net)
         assert (paper.ds_until, paper.ds_cell, paper.lambda_range, paper.decay_from) == (1, 1, 0, 1)
+        assert paper.skips == "none"
 
 
 def test_the_baselines_losses_by_hand():

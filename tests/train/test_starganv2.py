@@ -77,7 +77,7 @@ def test_an_index_and_a_dry_run(script, domain_photos, tmp_path, capsys):
     command = words(domain_photos, "--out", tmp_path / "run", *chosen, "--dry-run", "--cpu")
     assert script.main([*command, "--recipe", "lean"]) == 0
     said = capsys.readouterr().out
-    assert "training photos: red 7, blue 4" in said and "domains: 2" in said and "lambda_ds: 1.0" in said
+    assert "training photos: red 7, blue 4" in said and "domains: 2" in said and "lambda_ds: 0.2" in said
     assert "MB, half precision" in said and "G multiply-adds for each photo" in said
     assert not (tmp_path / "run").exists()
     with pytest.raises(ValueError, match="there is no recipe 'thin'"):

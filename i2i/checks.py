@@ -1,0 +1,20 @@
+"""Checks of configurations: a wrong value becomes a sentence that names the field and what it may be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+def check_choice(name: str, value: str, known: Iterable[str]) -> None:
+    """ValueError that lists what is known where a field has another value."""
+    known = tuple(known)
+    if value not in known:
+        raise ValueError(f"unknown {name} {value!r}: use one of {', '.join(known)}")
+
+
+def check_least(config: Any, least: Mapping[str, float]) -> None:
+    """ValueError that names the first field of a configuration that is below its least value, or not a number."""
+    for name, low in least.items():
+        if not getattr(config, name) >= low:
+            raise ValueError(f"{name} must be at least {low}, got {getattr(config, name)}")
