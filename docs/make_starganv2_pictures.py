@@ -48,7 +48,7 @@ def main() -> None:
     parser.add_argument("photos", type=Path, help="its photos")
     parser.add_argument("--index", default="", help="CSV file that names the domains, if subfolders do not")
     parser.add_argument("--column", default="", help="its column")
-    parser.add_argument("--seeds", type=int, default=2, help="of each domain (default: 2)")
+    parser.add_argument("--seeds", type=int, default=3, help="of each domain (default: 3)")
     args = parser.parse_args()
     model, docs = Translator.from_pretrained(args.model), ROOT / "docs"
     config = DomainConfig(index=args.index, column=args.column, domains=tuple(model.domains))
@@ -58,7 +58,8 @@ def main() -> None:
     latents(model, first + second, args.seeds).save(docs / "starganv2_latents.jpg", quality=88)
     references = [(path, name) for name, files in found.items() for path in files[2:4]]
     matrix = style_matrix(model, first, *map(list, zip(*references, strict=True)))
-    matrix.save(docs / "starganv2_references.jpg", quality=88)
+    smaller = matrix.width * 5 // 8, matrix.height * 5 // 8
+    matrix.resize(smaller, Image.Resampling.LANCZOS).save(docs / "starganv2_references.jpg", quality=88)
     ways(model, first[:2], 3).save(docs / "starganv2_path.jpg", quality=88)
     print("sources:", *(p.stem for p in first + second), "references:", *(p.stem for p, _ in references))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,21 +23,25 @@ from model_run import (
     find_accelerator,
     parse_run,
     show_grid,
+    tell,
     train_model,
     training_facts,
 )
 from torch import Tensor, nn
 
+from i2i import model_folder
 from i2i.data.domains import DomainConfig, DomainDataset
 from i2i.methods.starganv2 import StarGANv2, StarGANv2Config
+from i2i.methods.starganv2_mapping import fit_mapping, read_styles
 from i2i.methods.starganv2_recipes import RECIPES, find_recipe
 from i2i.nets.cost import multiply_adds
-from i2i.training.loop import TrainConfig
+from i2i.training.loop import Outcome, TrainConfig
 from i2i.training.state import StateFolder
 from i2i.translator import Translator
 
 # The paper's length, and no warm-up.
 PAPER = {"steps": 100_000, "batch": 8, "warmup": 0}
+MOST_FITTED = 1000  # photos of a domain, spread evenly, that the mapping network is fitted to
 # Kept with the run, so that --resume needs none of them again.
 KEPT = ("name", "data", "licence", "note", "recipe", "features")
 
@@ -118,6 +122,23 @@ def held_out_batch(val: DomainDataset, rows: int = 6) -> dict[str, Tensor]:
     # The second photos, as far as they go: nothing is its own reference.
     x = torch.stack([val.photo(k % count, 1 + k // count % (len(val.files[k % count]) - 1)) for k in range(rows)])
     return {"x": x, "reference": reference, "target": torch.arange(count)}
+
+
+def fit_to_photos(model: Path, config: StarGANv2Config, data: DomainDataset, card: Callable[[dict], str]) -> None:
+    """Fit the finished model's mapping network to the styles of the training photos, and save it again."""
+    nets = Translator.from_pretrained(model, "cpu", "float32").nets
+    styles = []
+    for k, files in enumerate(data.files):
+        chosen = range(0, len(files), -(-len(files) // MOST_FITTED))
+        styles.append(read_styles(nets["style_encoder"], [data.photo(k, i) for i in chosen], k))
+    mapping = nets["mapping"].requires_grad_(True)
+    before, after = fit_mapping(mapping, styles, config.latent, config.fit_mapping)
+    tell(f"mapping network fitted to {sum(map(len, styles))} styles: energy distance {before:.4f}, then {after:.4f}")
+    about = model_folder.read_config(model)
+    about["training"]["fit_mapping"] = {
+        "steps": config.fit_mapping, "energy distance before": round(before, 5), "after": round(after, 5)
+    }  # fmt: skip
+    model_folder.save(model, about, nets, card(about))
 
 
 class _Given(nn.Module):
@@ -215,13 +236,20 @@ def main(argv: list[str] | None) -> int:
         } | ({"note": args.note} if args.note else {})  # fmt: skip
 
     held_out = held_out_batch(val)
+    show = show_grid(method, held_out)
+
+    def finish(model: Path, outcome: Outcome) -> None:
+        if config.fit_mapping:
+            fit_to_photos(model, config, data, card)
+        show(model, outcome)
+
     return train_model(
         method, data, held_out, args, how, accelerator=accelerator,
         recipe={
             "config": dataclasses.asdict(config), "domains": dataclasses.asdict(data.config),
             "options": {k: getattr(args, k) for k in KEPT} | {"name": name},
         },
-        describe=describe, card=card, finish=show_grid(method, held_out),
+        describe=describe, card=card, finish=finish,
     )  # fmt: skip
 
 

@@ -18,11 +18,11 @@ def test_the_lean_rates_fall_at_the_end():
     method = make(replace(TINY, decay_from=c.decay_from))
     assert [method.rate(p) for p in (0.0, 0.6)] == [1, 1] and method.rate(0.8) == pytest.approx(0.5)
     assert (c.mapping_lr, c.ds_until, c.ds_cell, c.lambda_range, c.decay_from) == (3e-5, 0.5, 8, 1.0, 0.6)
-    assert (c.skips, c.lambda_ds) == ("plain", 0.2)
+    assert (c.skips, c.lambda_ds, c.fit_mapping) == ("plain", 0.2, 1000)
     for name in ("afhq", "celeba_hq"):
         paper = StarGANv2Config(**RECIPES[name].net)
         assert (paper.ds_until, paper.ds_cell, paper.lambda_range, paper.decay_from) == (1, 1, 0, 1)
-        assert paper.skips == "none"
+        assert (paper.skips, paper.fit_mapping) == ("none", 0)
 
 
 def test_the_baselines_losses_by_hand():
@@ -74,6 +74,8 @@ def test_branches_are_penalised_between_photos_of_their_own_domain():
         ({"condition": "planes", "high_pass": 1.0}, "no high-pass"),
         ({"skips": "plain", "high_pass": 1.0}, "leave one of them out"),
         ({"skips": "some"}, "none, plain"),
+        ({"fit_mapping": 5, "condition": "latent"}, "condition latent has none"),
+        ({"fit_mapping": -1}, "fit_mapping must be at least 0"),
         ({"ds_until": 0.0}, "for no diversity loss set lambda_ds to 0"),
         ({"decay_from": 1.5}, "shares of the run, at most 1, got 1.0 and 1.5"),
         ({"ds_cell": 0}, "ds_cell must be at least 1"),

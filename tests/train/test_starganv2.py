@@ -54,6 +54,20 @@ def test_photos_to_a_model_of_domains(script, domain_photos, tmp_path, capsys):
     assert again["training"]["steps"] == 3 and again["net"] == config["net"] and again["name"] == config["name"]
 
 
+def test_the_mapping_network_is_fitted_when_the_run_is_done(script, domain_photos, tmp_path, capsys):
+    models = {}
+    for fitted in (0, 40):
+        run = tmp_path / f"run{fitted}"
+        assert script.main(words(domain_photos, "--out", run, "--steps", 1, "--fit-mapping", fitted, *QUICK)) == 0
+        models[fitted] = load_file(run / "model" / "model.safetensors")
+    said = capsys.readouterr().err
+    assert "mapping network fitted to 14 styles" in said
+    assert {k.split(".")[0] for k, v in models[0].items() if not torch.equal(v, models[40][k])} == {"mapping"}
+    told = json.loads((tmp_path / "run40" / "model" / "config.json").read_text())["training"]["fit_mapping"]
+    assert told["steps"] == 40 and told["after"] < told["energy distance before"]
+    assert (tmp_path / "run40" / "model" / "examples" / "samples.jpg").exists()
+
+
 @pytest.mark.parametrize("turns", ["both", "alternate"])
 def test_a_resumed_run_equals_an_unbroken_one(script, domain_photos, tmp_path, turns):
     common = words(*QUICK, "--turns", turns, "--r1-every", 2, "--steps", 3)
