@@ -45,6 +45,9 @@ class EdgeConfig:
 
     def __post_init__(self) -> None:
         check_choice("trunk", self.trunk, tuple(TRUNKS))
+        for name in ("widths", "blocks", "head_widths"):
+            if self.trunk != "residual" and getattr(self, name) != getattr(EdgeConfig, name):
+                raise ValueError(f"{name} shapes the residual trunk alone: leave it out with trunk {self.trunk}")
 
     @property
     def net(self) -> dict[str, Any]:

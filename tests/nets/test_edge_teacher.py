@@ -42,6 +42,8 @@ def test_the_config_chooses_the_network():
         EdgeTeacher((4, 4))
     with pytest.raises(ValueError, match="unknown trunk 'vgg'"):
         EdgeConfig(trunk="vgg")
+    with pytest.raises(ValueError, match="^blocks shapes the residual trunk alone: leave it out"):
+        EdgeConfig(trunk="mobilenet_v1", blocks=(1, 1, 1, 1))
 
 
 def test_a_pretrained_trunk_learns_at_its_own_rate():
