@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,16 +42,17 @@ def teacher_maps(
 ) -> list[np.ndarray]:
     """The teacher's maps, each the mean over scales and over the photo and its mirror image; uint8, 255 = edge.
 
-    They are kept in `folder`: a run that goes on need not draw them again.
+    They are kept in `folder`, each under a hash of its photo: a run that goes on need not draw them again.
     """
     teacher = EdgeDetector(name, device)
     # Uncalibrated: the calibration squeezes most of (0, 1) into a few levels.
     teacher.slope, teacher.offset = 1.0, 0.0
     maps = []
-    for number, photo in enumerate(tqdm(photos, desc="teacher", unit="img", file=sys.stderr)):
-        path = folder / f"{number:06}.png"
+    for photo in tqdm(photos, desc="teacher", unit="img", file=sys.stderr):
+        content = np.ascontiguousarray(photo)
+        path = folder / f"{hashlib.sha256(repr(content.shape).encode() + content.tobytes()).hexdigest()[:20]}.png"
         if not path.exists():
-            both = [teacher.detect_batch([np.ascontiguousarray(p)], scales)[0] for p in (photo, photo[:, ::-1])]
+            both = [teacher.detect_batch([np.ascontiguousarray(p)], scales)[0] for p in (content, content[:, ::-1])]
             soft = (both[0] + both[1][:, ::-1]) / 2
             write_atomically(path, encoded(Image.fromarray(np.rint(255 * soft).astype(np.uint8)), "PNG"))
         maps.append(np.asarray(Image.open(path)))
