@@ -179,6 +179,7 @@ def main(argv: list[str] | None) -> int:
     elif args.trunk_weights and not before:
         method.nets["edges"].trunk.load(args.trunk_weights)
     more = unlabelled_photos(args.unlabelled, args.each)
+    teacher = {"teacher": describe_teacher(args.teacher), "unlabelled": len(more)} if args.teacher else {}
     plan = {
         "photos": len(kept), "held out": len(held), "unlabelled": len(more), "crop": args.crop, "out": str(args.out)
     }  # fmt: skip
@@ -205,9 +206,7 @@ def main(argv: list[str] | None) -> int:
         counts = {"steps": step, "images": len(kept), "crops": step * images, "hours": round(seconds / 3600, 2)}
         if config.trunk != "residual":
             counts["trunk"] = MobileNetTrunk.name
-        if args.teacher:
-            counts |= {"teacher": describe_teacher(args.teacher), "unlabelled": len(more)}
-        return counts
+        return counts | teacher
 
     def export(step: int, nets: torch.nn.ModuleDict, seconds: float) -> None:
         plain = config_json(config, {"slope": 1.0, "offset": 0.0}, {}, facts(step, seconds))

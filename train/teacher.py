@@ -12,7 +12,6 @@ import torch
 from PIL import Image
 from tqdm import tqdm
 
-from i2i import model_folder
 from i2i.data.layout import find_photos
 from i2i.data.records import encoded, write_atomically
 from i2i.edges.detector import EdgeDetector
@@ -30,10 +29,10 @@ def unlabelled_photos(folders: Sequence[str], each: int) -> list[Path]:
 
 
 def describe_teacher(teacher: str) -> str:
-    """What a card says of the teacher: its trunk and what it measured."""
-    config = model_folder.read_config(model_folder.resolve(teacher))
-    trunk = config["training"].get("trunk", "a trunk trained from scratch")
-    scores = [f"ODS {m['ods']} ({name})" for name, m in config["metrics"].items() if isinstance(m, dict)]
+    """What a card says of the teacher, its trunk and what it measured; ModelFolderError if it is no edge detector."""
+    config = EdgeDetector(teacher).config
+    trunk = config.get("training", {}).get("trunk", "a trunk trained from scratch")
+    scores = [f"ODS {m['ods']} ({name})" for name, m in config.get("metrics", {}).items() if isinstance(m, dict)]
     return ", ".join([f"HED's heads on {trunk}", *scores])
 
 

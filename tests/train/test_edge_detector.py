@@ -135,6 +135,13 @@ def test_a_teacher_and_its_pupil(bsds, tmp_path):
     assert "3 unlabelled photos" in readme and "--teacher TEACHER --unlabelled PHOTOS --each 3" in readme
 
 
+def test_a_teacher_that_is_no_detector_is_refused_before_anything_is_written(load_script, bsds, tmp_path):
+    command = [str(bsds), "--out", str(tmp_path / "run"), "--cpu", "--held-out", "2", "--teacher", "edges2cats"]
+    with pytest.raises(ValueError, match="is a translator of method styled, not an edge detector"):
+        load_script("edge_detector").main(command)
+    assert not (tmp_path / "run").exists()
+
+
 def test_maps_are_means_over_the_photo_and_its_mirror_image(load_script, tmp_path):
     module = load_script("teacher")
     photo = np.random.default_rng(0).integers(0, 255, (40, 56, 3), dtype=np.uint8)
