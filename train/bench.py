@@ -23,6 +23,9 @@ from i2i.edges.postprocess import postprocess
 from i2i.images import photo_to_tensor
 from i2i.methods.styled import StyledConfig, StyledPix2Pix
 from i2i.nets.unet import UNet
+from i2i.serving.devices import DTYPES
+from i2i.training.loop import TrainConfig
+from i2i.training.precision import resolve_precision
 
 PARTS = ("sampling", "training", "edges")
 
@@ -97,8 +100,17 @@ def bench_training(device: torch.device, repeats: int, batch: int) -> None:
         optimizers[name].step()
 
     for progress, size in ((0.0, 128), (0.99, 256)):
-        cost = seconds(lambda p=progress: method.step(data, p, update), max(2, repeats // 4), device)
-        row(f"training, {size} px, batch {batch}", f"{batch / cost:.1f} img/s", "styled, without a feature network")
+        for name, dtype in DTYPES.items():
+
+            def step(progress: float = progress, dtype: torch.dtype = dtype) -> None:
+                with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+                    method.step(data, progress, update)
+
+            cost = seconds(step, max(2, repeats // 4), device)
+            text = f"training, {size} px, batch {batch}, {name}"
+            row(text, f"{batch / cost:.1f} img/s", "styled, without a feature network")
+    auto = resolve_precision(TrainConfig(mixed_precision="auto"), device, 256).mixed_precision
+    row("--mixed-precision auto would take", auto)
     reference = UNet(1, 3).to(device)
     optimizer = torch.optim.Adam(reference.parameters())
 

@@ -11,6 +11,7 @@ import sys
 import typing
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tqdm import tqdm
@@ -43,8 +44,16 @@ def _attribute_help(cls: type) -> dict[str, str]:
     return found
 
 
-def add_options(parser: argparse.ArgumentParser, cls: type, skip: tuple[str, ...] = ()) -> None:
-    """One option for each field of a dataclass: `--lambda-l1 5.0`; tuples take several values."""
+def add_options(
+    parser: argparse.ArgumentParser,
+    cls: type,
+    skip: tuple[str, ...] = (),
+    defaults: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
+    """One option for each field of a dataclass: `--lambda-l1 5.0`; tuples take several values.
+
+    `defaults` are those of a script where they differ from the dataclass's; `collect` has to be given them too.
+    """
     group = parser.add_argument_group(cls.__name__)
     texts, types = _attribute_help(cls), typing.get_type_hints(cls)
     for field in dataclasses.fields(cls):
@@ -60,7 +69,7 @@ def add_options(parser: argparse.ArgumentParser, cls: type, skip: tuple[str, ...
             nargs="+" if several else None,
             default=None,
             metavar=kind.__name__.upper(),
-            help=f"{text} (default: {field.default})",
+            help=f"{text} (default: {defaults.get(field.name, field.default)})",
         )
 
 

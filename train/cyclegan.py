@@ -168,7 +168,7 @@ def main(argv: list[str] | None) -> int:
     args = parse(argv)
     plan = resolve(args)
     config, how, data, val = plan.config, plan.how, plan.data, plan.val
-    accelerator = find_accelerator(args, how)
+    accelerator, how = find_accelerator(args, how, config.size)
     torch.manual_seed(how.seed)
     method = CycleGAN(config)
     if args.init and not args.resume:

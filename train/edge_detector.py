@@ -183,10 +183,10 @@ def main(argv: list[str] | None) -> int:
     plan = {
         "photos": len(kept), "held out": len(held), "unlabelled": len(more), "crop": args.crop, "out": str(args.out)
     }  # fmt: skip
+    accelerator, how = find_accelerator(args, how, args.crop)
     if args.dry_run:
         print_plan([config, how], method.nets, plan)
         return 0
-    accelerator = find_accelerator(args, how)
     begin_run(accelerator, args)
     if args.teacher:
         photos = [np.asarray(fit_square(load_image(p), UNLABELLED_SIZE)) for p in more]

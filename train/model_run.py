@@ -18,6 +18,7 @@ from torch.utils.data import Dataset
 from i2i import model_folder
 from i2i.nets.features import load_features
 from i2i.training.loop import Outcome, TrainConfig, train
+from i2i.training.precision import resolve_precision
 from i2i.training.state import StateFolder
 from i2i.translator import Translator
 
@@ -86,9 +87,12 @@ def tell(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-def find_accelerator(args: argparse.Namespace, how: TrainConfig) -> Accelerator:
-    """The GPU, or the CPU where there is none or --cpu asks for it."""
-    return Accelerator(cpu=args.cpu or not torch.cuda.is_available(), mixed_precision=how.mixed_precision)
+def find_accelerator(args: argparse.Namespace, how: TrainConfig, size: int) -> tuple[Accelerator, TrainConfig]:
+    """The GPU, or the CPU where there is none or --cpu asks for it; and `how`, its precision decided for pictures of
+    `size` pixels."""
+    cpu = args.cpu or not torch.cuda.is_available()
+    how = resolve_precision(how, torch.device("cpu" if cpu else "cuda"), size)
+    return Accelerator(cpu=cpu, mixed_precision=how.mixed_precision), how
 
 
 def features_or_none(source: str, use: str, say: Callable[[str], None] = tell) -> nn.Module | None:
@@ -223,7 +227,8 @@ def training_facts(
     device = "CPU" if accelerator.device.type == "cpu" else torch.cuda.get_device_name()
     return {
         "steps": step, "of_steps": how.steps, "batch": how.batch * accelerator.num_processes,
-        "hours": round(seconds / 3600, 2), "device": f"{accelerator.num_processes} x {device}", "command": command,
+        "hours": round(seconds / 3600, 2), "device": f"{accelerator.num_processes} x {device}",
+        "mixed_precision": how.mixed_precision, "command": command,
     }  # fmt: skip
 
 

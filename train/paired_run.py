@@ -181,7 +181,7 @@ def run(script: Script, argv: list[str] | None, defaults: dict[str, Any] | None 
     """
     args = parse(script, argv)
     config, how, data, val = resolve(script, args, defaults or {})
-    accelerator = find_accelerator(args, how)
+    accelerator, how = find_accelerator(args, how, config.size)
     torch.manual_seed(how.seed)
     # A plan needs no weights, and to draw 54 million takes seconds; those of --init are held against real ones.
     with torch.device("meta") if args.dry_run and not args.init else contextlib.nullcontext():

@@ -65,6 +65,7 @@ def run(args: argparse.Namespace) -> int:
     data = PairedDataset(args.pairs, "train", size, pairs, cache=False if args.dry_run else None)
     val = PairedDataset(args.pairs, "val", size, pairs, cache=False)
     config = collect(SegmenterConfig, args, **kept["config"] | {"size": size, "classes": len(data.palette)})
+    accelerator, how = find_accelerator(args, how, size)
     torch.manual_seed(how.seed)
     method = SegmenterTraining(config)
     name = args.name or kept["name"] or f"segmenter of {args.pairs.resolve().name}"
@@ -72,7 +73,6 @@ def run(args: argparse.Namespace) -> int:
         facts = {"pairs": f"{len(data)} training and {len(val)} validation", "out": args.out, "name": name}
         print_plan([config, pairs, how], method.nets, facts)
         return 0
-    accelerator = find_accelerator(args, how)
     begin_run(accelerator, args, args.pairs)
 
     def describe(step: int, metrics: dict) -> dict:

@@ -197,7 +197,7 @@ Photos unlike the training photos come out wrong. Measures: `python train/evalua
 def main(argv: list[str] | None) -> int:
     args = parse(argv)
     config, how, data, val = resolve(args)
-    accelerator = find_accelerator(args, how)
+    accelerator, how = find_accelerator(args, how, config.size)
     features = features_or_none(args.features, "loss")
     if features is not None:
         features.to(accelerator.device)

@@ -38,7 +38,7 @@ class Method(Protocol):
     def grid(self, nets: nn.ModuleDict, batch: dict[str, Tensor]) -> Image.Image: ...
 
 
-PRECISIONS = ("no", "bf16")
+PRECISIONS = ("no", "bf16", "auto")
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,8 @@ class TrainConfig:
         grid_every: steps between sample grids.
         log_every: steps between log lines.
         workers: loader processes.
-        mixed_precision: "no" or "bf16", on CUDA and on the CPU; what it gains depends on device and method.
+        mixed_precision: no or bf16, on CUDA and on the CPU, or auto: the one that this machine is faster in
+            (`i2i.training.precision`), which must be decided before the run begins.
     """
 
     steps: int = 20000

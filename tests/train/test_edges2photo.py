@@ -180,3 +180,18 @@ def test_bad_input_is_one_line_and_exit_code_2(photos, tmp_path, words, message)
     assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(("words", "shown"), [((), "no"), (("--mixed-precision", "bf16"), "bf16")])
+def test_the_plan_tells_the_precision_that_was_decided(photos, tmp_path, words, shown):
+    """Of 64 pixels: float32, unless something else is asked for."""
+    done = script("edges2photo.py", photos, "--out", tmp_path / "run", "--dry-run", *QUICK, *words)
+    assert done.returncode == 0, done.stderr
+    assert f"mixed_precision: {shown}\n" in done.stdout
+
+
+def test_the_help_names_the_scripts_own_default(load_script, capsys):
+    with pytest.raises(SystemExit):
+        load_script("edges2photo").main(["--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert "must be decided before the run begins. (default: auto)" in text
