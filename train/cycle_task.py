@@ -18,7 +18,7 @@ from i2i.images import photo_to_tensor
 from i2i.metrics import page
 from i2i.metrics.cycle import OneWay, cycle_scores, realism_scores, truth_scores, ways
 from i2i.metrics.held_out import HeldOut, held_out_for
-from i2i.metrics.scores import Score
+from i2i.metrics.scores import REAL, UNCHANGED, Score
 from i2i.metrics.segmentation import Judge, judge_labels, judge_photos, load_judge
 from i2i.metrics.view import grid_image
 from i2i.serving.pictures import write
@@ -26,7 +26,6 @@ from i2i.translator import Translator, choose_device
 
 Columns = dict[str, list[Score]]
 SHOWN = 8  # rows of the grids
-REAL, UNCHANGED = "real photos", "nothing done"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

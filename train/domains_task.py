@@ -17,12 +17,11 @@ from i2i.data.domains import DomainConfig, DomainDataset
 from i2i.images import tensor_to_photo
 from i2i.metrics import page
 from i2i.metrics.domains import DomainMeasures, DomainProtocol
-from i2i.metrics.scores import Score
+from i2i.metrics.scores import REAL, UNCHANGED, Score
 from i2i.style_pictures import style_matrix
 from i2i.translator import Translator, choose_device
 
 Columns = dict[str, list[Score]]
-REAL = "real photos"
 SHOWN = 6  # sources and references of a matrix
 
 
@@ -85,4 +84,4 @@ def run(args: argparse.Namespace) -> tuple[Columns, list]:
         with torch.inference_mode():
             picture = matrix(translator, measures.val)
         sections.append((name, page.figure(picture, "sources on the left, references on top")))
-    return columns | {REAL: measures.real()}, sections
+    return columns | {UNCHANGED: measures.unchanged(), REAL: measures.real()}, sections

@@ -31,12 +31,11 @@ from i2i.metrics.drawings import compare_drawings, find_drawings
 from i2i.metrics.fcn_score import FcnScores
 from i2i.metrics.held_out import find_sketches
 from i2i.metrics.photos import PhotoMeasures, PhotoProtocol
-from i2i.metrics.scores import Score, make_table, table_html, table_text
+from i2i.metrics.scores import REAL, Score, make_table, table_html, table_text
 from i2i.metrics.segmentation import judge_labels, judge_photos, load_judge
 from i2i.metrics.view import View, grid_image
 from i2i.translator import choose_device
 
-REAL = "real photos"
 Columns = dict[str, list[Score]]
 
 

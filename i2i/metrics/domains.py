@@ -178,8 +178,26 @@ class DomainMeasures:
             found += [Score(f"{guide}: {m}, {MEAN}", v, text, BETTER[m]) for m, v in _means(values).items()]
         return found
 
+    def unchanged(self) -> list[Score]:
+        """The photos that models translate, as they are, against the training photos of each other domain: what a model
+        that does nothing would come to. In the rows of both guides."""
+        photos = [self._pooled(self.val.photo(k, i) for i in range(n))[:, None] for k, n in enumerate(self.sources)]
+        values = {
+            f"{begin} → {end}": self._distances(photos[source], target)
+            for target, end in enumerate(self.domains)
+            for source, begin in enumerate(self.domains)
+            if source != target
+        }
+        counts = ", ".join(f"{name} {n}" for name, n in zip(self.domains, self.sources, strict=True))
+        text = f"held-out photos as they are: {counts}; {self._against(self.sources)}"
+        return [s for guide in self.protocol.guides for s in self._rows(guide, [values], text)]
+
     def _scores(self, guide: str, rounds: list[dict[str, dict[str, float]]]) -> list[Score]:
         text = f"{'seeds' if guide == 'latent' else 'references from the held-out photos'}; {self.describe()}"
+        return self._rows(guide, rounds, text)
+
+    def _rows(self, guide: str, rounds: list[dict[str, dict[str, float]]], text: str) -> list[Score]:
+        """For each measure the mean of all pairs, then each pair; averaged over the rounds."""
         means = [_means(values) for values in rounds]
         scores = []
         for measure in means[0]:

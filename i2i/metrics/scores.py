@@ -8,6 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+# Columns beside the models: what a perfect one would come to, and what there is without any.
+REAL, UNCHANGED = "real photos", "nothing done"
+
 ARROWS = {"higher": "↑", "lower": "↓", "": ""}
 
 

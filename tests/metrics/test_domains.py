@@ -205,6 +205,30 @@ def test_the_real_photos_stand_beside(sets):
     assert "held-out photos: red 2, green 2, blue 2" in text and "answers" not in text
 
 
+class Copier(Painter):
+    """Does nothing."""
+
+    def render(self, x: Tensor, styles: Tensor) -> Tensor:
+        return x[None].expand(len(styles), -1, -1, -1)
+
+
+@pytest.mark.parametrize("protocol", [{}, {"sources": 2, "reals": 3, "guide": "reference"}])
+def test_photos_as_they_are_stand_beside(sets, protocol):
+    """A row for each of the model's but diversity, with the values of a model that does nothing."""
+    measures, scores = measure(sets, Copier(), **protocol)
+    found = {s.name: s for s in measures.unchanged()}
+    assert list(found) == [name for name in scores if "diversity" not in name]
+    train, val = sets
+    wanted = kernel_distance(colours_of(train, 2)[: protocol.get("reals")], colours_of(val, 0))
+    assert found["reference: kernel distance, red → blue"].value == pytest.approx(wanted, rel=1e-5)
+    # Equal answers to a photo count as one, so a model that gives the photo back has the very same numbers.
+    assert {name: s.value for name, s in found.items()} == pytest.approx(
+        {name: s.value for name, s in scores.items() if name in found}, rel=1e-5
+    )
+    text = found["reference: kernel distance, red → blue"].protocol
+    assert "held-out photos as they are: red 2, green 2, blue 2" in text and "answers" not in text
+
+
 def test_what_cannot_be_measured(sets, domain_photos):
     measures, _ = measure(sets, Painter())
     stranger = Painter()
