@@ -31,7 +31,7 @@ import torch  # noqa: E402
 from demo.answers import Answers  # noqa: E402
 from demo.batching import Worker  # noqa: E402
 from demo.canvas import drawing_surface, load_examples  # noqa: E402
-from demo.examples import fitting_examples, keep_examples, showcase  # noqa: E402
+from demo.examples import examples_for, fitting_examples, keep_examples, showcase  # noqa: E402
 from demo.handlers import PICTURES, Endpoints, check_servable, facts, model_facts  # noqa: E402
 from demo.imports import answer_upload  # noqa: E402
 from demo.routes import routes  # noqa: E402
@@ -54,8 +54,14 @@ def build_page(answers: Answers, address: str = "") -> gr.Blocks:
     address: where links point to; "": where the page is.
     """
     translators = answers.translators
-    models = [model_facts(name, translator) | words_of(name, translator) for name, translator in translators.items()]
-    first, examples = models[0], load_examples(ASSETS / "sketches")
+    examples = load_examples(ASSETS / "sketches")
+    models = [
+        model_facts(name, translator)
+        | words_of(name, translator)
+        | {"examples": [example["id"] for example in examples_for(name, translator, examples)]}
+        for name, translator in translators.items()
+    ]
+    first = models[0]
     with gr.Blocks(title=first["title"], analytics_enabled=False, delete_cache=(SWEEP, LIFETIME)) as page:
         title, invitation = html.escape(first["title"]), html.escape(first["invitation"])
         gr.HTML(f"<h1>{title}</h1><p>{invitation}</p>", elem_id="title")

@@ -123,8 +123,11 @@ function refresh() {
 
 // They come as the text of links: long lists of numbers would slow down Gradio, which copies all props at every change.
 let examples = [];
+let dealt = null;        // ids of the examples of the model on the page; null: any
 let deck = [];           // every example once in a random order, then all again
-const fitting = () => examples.filter((example) => example.mode === mode && !problemWith(example.strokes, colours));
+const fitting = () => examples.filter((example) => (
+  (!dealt || dealt.includes(example.id)) && example.mode === mode && !problemWith(example.strokes, colours)
+));
 
 function readExamples() {
   examples = (props.examples || []).map((example) => ({ ...example, strokes: decodeStrokes(example.strokes) }));
@@ -292,6 +295,7 @@ pad.drawing = {
   },
   image: () => (isBlank() ? null : asPng()),      // data URL
   setShelf,
+  setExamples(ids) { dealt = ids; showExampleButton(); },
   setSide(pixels) { photoSide = pixels; },
   setHint(words) { find('hint').textContent = words || ''; },
   setMode,

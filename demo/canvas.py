@@ -212,8 +212,9 @@ def load_examples(folder: Path) -> list[dict]:
     """Example drawings from `folder`/*.json, in the order of their file names, strokes in units of 1/256, settled.
 
     A file holds `{"name", "size", "strokes": [{"tool", "points": [[x, y], …]}, …], "credit"}`, and for a label map
-    also `"mode": "labels"`. Each example has besides name, credit, strokes and mode the file's stem as "id". A folder
-    that does not exist or holds no drawings gives an empty list; a malformed file is a ValueError that names it.
+    also `"mode": "labels"`; `"models": [name, …]` tells which models it was drawn for. Each example has besides name,
+    credit, strokes, mode and models (perhaps none) the file's stem as "id". A folder that does not exist or holds no
+    drawings gives an empty list; a malformed file is a ValueError that names it.
     """
     examples = []
     for path in sorted(Path(folder).glob("*.json")):
@@ -227,7 +228,11 @@ def load_examples(folder: Path) -> list[dict]:
             mode = drawing.get("mode", "edges")
             if mode not in MODES:
                 raise ValueError(f"mode {mode!r}")
+            models = drawing.get("models", [])
+            if not (isinstance(models, list) and all(isinstance(name, str) for name in models)):
+                raise ValueError(f"models {models!r}")
             example = {"id": path.stem, "name": drawing["name"], "credit": drawing["credit"], "mode": mode}
+            example["models"] = models
             examples.append({**example, "strokes": settle(strokes)})
         except (KeyError, TypeError, ValueError, ZeroDivisionError) as problem:
             raise ValueError(

@@ -41,10 +41,19 @@ def _fits(translator, example: dict) -> bool:
     return True
 
 
+def examples_for(name: str, translator, examples: list[dict]) -> list[dict]:
+    """The examples that the page deals for a model: those drawn for it, or without any, all that it can answer.
+
+    A cat on the paper says nothing about shoes; but for somebody's own model any lines are better than none.
+    """
+    fitting = [e for e in examples if _fits(translator, e)]
+    return [e for e in fitting if name in e["models"]] or fitting
+
+
 def fitting_examples(answers: Answers) -> list[tuple[str, dict]]:
-    """(model, example) for every bundled example drawing that a model can answer."""
+    """(model, example) for every bundled example drawing that the page deals."""
     examples = load_examples(ASSETS / "sketches")
-    return [(name, e) for name, translator in answers.translators.items() for e in examples if _fits(translator, e)]
+    return [(name, e) for name, model in answers.translators.items() for e in examples_for(name, model, examples)]
 
 
 def keep_examples(answers: Answers, pairs: list[tuple[str, dict]]) -> None:
@@ -87,10 +96,10 @@ def example_photos(translator) -> list[tuple[dict, Image.Image]]:
     return photos
 
 
-def _first_example(translator, examples: list[dict]) -> dict | None:
-    """`{"id", "strokes", "photo"?}` of the first example that fits the model's first direction; None without one."""
+def _first_example(name: str, translator, examples: list[dict]) -> dict | None:
+    """`{"id", "strokes", "photo"?}` of the first example for the model's first direction; None without one."""
     if mode_of(translator) != "photo":
-        return next((e for e in examples if _fits(translator, e)), None)
+        return next(iter(examples_for(name, translator, examples)), None)
     start = example_places(translator)[0]
     for about, photo in example_photos(translator):
         if about["side"] == start:
@@ -104,7 +113,7 @@ def showcase(answers: Answers, model: str, examples: list[dict]) -> dict | None:
     `{"id", "strokes", "photo"?: data URL, "drawing": data URL, "images": [data URL, …]}`.
     """
     translator = answers.translators[model]
-    example = _first_example(translator, examples)
+    example = _first_example(model, translator, examples)
     if example is None:
         return None
     tiles = first_tiles(translator)

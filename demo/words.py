@@ -4,11 +4,28 @@ from __future__ import annotations
 
 from demo.paper import mode_of
 
-CATS = "edges2cats"  # the bundled model that the page speaks of cats for
-_CATS = {
-    "title": "Draw a cat, meet four",
-    "invitation": "Draw a cat’s face: while you draw, photos answer. It knows heads from the front, no whole cats.",
-    "hint": "draw a cat’s face …",
+# What the page says for the bundled models, by name.
+_KNOWN = {
+    "edges2cats": {
+        "title": "Draw a cat, meet four",
+        "invitation": "Draw a cat’s face: while you draw, photos answer. It knows heads from the front, no whole cats.",
+        "hint": "draw a cat’s face …",
+    },
+    "edges2shoes": {
+        "title": "Draw a shoe, try on four",
+        "invitation": "Draw a shoe from the side: while you draw, photos answer. It knows single shoes and boots.",
+        "hint": "draw a shoe …",
+    },
+    "edges2handbags": {
+        "title": "Draw a handbag, pick from four",
+        "invitation": "Draw a handbag from the front: while you draw, photos answer.",
+        "hint": "draw a handbag …",
+    },
+    "labels2facade": {
+        "title": "Paint a house, see four",
+        "invitation": "Paint a house front, wall and windows and doors: while you paint, photos answer.",
+        "hint": "paint a house front …",
+    },
 }
 _ANYTHING = {
     "title": "Draw, and photos answer",
@@ -29,7 +46,7 @@ _BACK = "Put a photo on the paper, and draw on it if you like: its translation a
 
 def words_of(name: str, translator) -> dict[str, str]:
     """Title, invitation and hint on the empty paper."""
-    words = _CATS if name == CATS else _PHOTO if mode_of(translator) == "photo" else _ANYTHING
+    words = _KNOWN.get(name) or (_PHOTO if mode_of(translator) == "photo" else _ANYTHING)
     if translator.domains and mode_of(translator) == "photo":
         return words | _DOMAINS
     if translator.directions:

@@ -53,7 +53,7 @@ from i2i.translator import Translator
 # Kept with the run, so that --resume needs none of them again.
 KEPT = (
     *("name", "data", "licence", "note", "fit", "val_fraction", "detector", "scales", "layout", "drawing_side"),
-    *("sketchify", "no_flip", "features", "measure_features", "labels"),
+    *("sketchify", "move", "no_flip", "features", "measure_features", "labels"),
 )
 # A batch of two is the least that has a foreign style in it.
 LEAST_BATCH = 2
@@ -82,6 +82,12 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--labels", default=None, help="translate label maps, not drawings; their palette.json")
     parser.add_argument("--sketchify", type=float, default=0.5, help="how far drawings vary in training, 0 to 1")
+    parser.add_argument(
+        "--move",
+        type=float,
+        default=0.0,
+        help="how far pairs are turned, resized and shifted in training, 0 to 1; for subjects on a plain background",
+    )
     parser.add_argument("--no-flip", action="store_true", help="do not mirror pairs")
     parser.add_argument(
         "--features",
@@ -95,7 +101,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add_options(parser, TrainConfig, defaults=TRAINING)
     argv = without_resume(parser, argv)
     # Runs of version 0.1 know one scale, and find out the layout.
-    return parse_run(parser, argv, ("photos",), missing={"scales": [1.0], "layout": "auto"})
+    return parse_run(parser, argv, ("photos",), missing={"scales": [1.0], "layout": "auto", "move": 0.0})
 
 
 def without_resume(parser: argparse.ArgumentParser, argv: list[str] | None) -> list[str]:
@@ -119,6 +125,10 @@ def check_options(args: argparse.Namespace, how: TrainConfig, size: int) -> None
         raise ValueError(f"--size must be one of {', '.join(map(str, SIZES))}; got {size}")
     if not 0 <= args.sketchify <= 1:
         raise ValueError(f"--sketchify must be from 0 to 1; got {args.sketchify:g}")
+    if not 0 <= args.move <= 1:
+        raise ValueError(f"--move must be from 0 to 1; got {args.move:g}")
+    if args.move and args.labels:
+        raise ValueError("--move is for drawings; label maps are jittered anyway")
     if not 0 < args.val_fraction < 1:
         raise ValueError(f"--val-fraction must be above 0 and below 1; got {args.val_fraction:g}")
     if not all(0.1 <= scale <= 4 for scale in args.scales):

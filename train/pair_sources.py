@@ -87,7 +87,9 @@ class DrawnPairs:
         self.accelerator.wait_for_everyone()
         self.origin = settings_of(folder)["recipe"] or "ready pairs"
         return (
-            PairDataset(folder, "train", size, sketchify_strength=args.sketchify, flip=not args.no_flip),
+            PairDataset(
+                folder, "train", size, sketchify_strength=args.sketchify, flip=not args.no_flip, move=args.move
+            ),
             PairDataset(folder, "val", size, flip=False),
         )
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from i2i.data.moving import move_drawing, move_photo, random_move
 from i2i.edges.sketchify import sketchify
 from i2i.images import levels_to_tensor, load_image
 
@@ -33,12 +34,14 @@ class PairDataset(Dataset):
         size: side of the items, at most the prepared size.
         sketchify_strength: 0 (drawings as they are) to 1, see `i2i.edges.sketchify`.
         flip: mirror half of the items.
+        move: 0 (pairs stay where they are) to 1: how far they are turned, resized and shifted, see `i2i.data.moving`;
+            for subjects on a plain background.
         cache: hold all pictures in memory (uint8 photos at `size`, drawings one bit a pixel); otherwise each
             item is read from disk.
 
     Raises:
         ValueError: for a folder without pairs, a photo without its drawing, a size that is too large, or a strength
-            outside [0, 1].
+            or move outside [0, 1].
     """
 
     def __init__(
@@ -49,11 +52,14 @@ class PairDataset(Dataset):
         sketchify_strength: float = 0.0,
         flip: bool = True,
         cache: bool = True,
+        move: float = 0.0,
     ):
+        if not 0 <= move <= 1:
+            raise ValueError(f"got move {move}, expected a number from 0 to 1")
         if not 0 <= sketchify_strength <= 1:
             raise ValueError(f"got sketchify_strength {sketchify_strength}, expected a number from 0 to 1")
         self.root, self.split, self.size = Path(root), split, size
-        self.sketchify_strength, self.flip = sketchify_strength, flip
+        self.sketchify_strength, self.flip, self.move = sketchify_strength, flip, move
         folder = self.root / "pairs" / split
         drawings = {path.stem: path for path in folder.glob("drawing/*.png") if not path.name.startswith(".")}
         photos = {path.stem: path for path in folder.glob("photo/*.*") if not path.name.startswith(".")}
@@ -89,12 +95,22 @@ class PairDataset(Dataset):
         drawing, photo = self.drawing(index), self._photo(index)
         if mirrored:
             drawing, photo = drawing[:, ::-1], photo[:, :, ::-1]
+        if self.move > 0:
+            drawing, photo = self._moved(drawing, photo, random_move(rng, self.move))
         if self.sketchify_strength > 0:
             drawing = sketchify(drawing, rng, self.sketchify_strength)
         x = drawing
         if self.size != self.native:
             x = cv2.resize(x.astype(np.float32), (self.size, self.size), interpolation=cv2.INTER_AREA)
         return {"x": levels_to_tensor(x[None]), "y": levels_to_tensor(photo)}
+
+    @staticmethod
+    def _moved(drawing: np.ndarray, photo: np.ndarray, move: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        moved = move_drawing(drawing, move)
+        if moved.min() > 0:  # all of it left the paper
+            return drawing, photo
+        pixels = np.ascontiguousarray(photo.transpose(1, 2, 0))
+        return moved, move_photo(pixels, move).transpose(2, 0, 1)
 
     def drawing(self, index: int) -> np.ndarray:
         """The drawing as prepared: uint8 (256, 256), ink 0 and paper 255."""

@@ -10,7 +10,7 @@ from fakes import FakeTranslator
 from demo import app
 from demo.answers import PICTURES
 from demo.canvas import load_examples
-from demo.examples import fitting_examples, keep_examples, showcase
+from demo.examples import examples_for, fitting_examples, keep_examples, showcase
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -158,6 +158,9 @@ def test_share_says_when_the_tunnel_is_not_reachable(monkeypatch, capsys, free_p
 
 # --- examples --------------------------------------------------------------------------------------------------------
 
+BAD_MODELS = '{"name": "n", "size": 9, "strokes": [], "credit": "", "models": "cats"}'
+
+
 def test_bundled_examples_are_drawings_on_the_paper():
     examples = load_examples(app.ASSETS / "sketches")
     assert len(examples) >= 4
@@ -177,11 +180,37 @@ def test_examples_are_scaled_to_the_paper(tmp_path):
     assert load_examples(tmp_path)[0]["strokes"][0]["points"] == [[256, 0], [1.5, 128]]
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"name": "n"}', '{"name": "n", "size": 0, "strokes": [], "credit": ""}'])
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"name": "n"}', BAD_MODELS, '{"name": "n", "size": 0, "strokes": [], "credit": ""}']
+)
 def test_a_broken_example_names_its_file(tmp_path, text):
     (tmp_path / "broken.json").write_text(text)
     with pytest.raises(ValueError, match=r"broken\.json is not an example drawing"):
         load_examples(tmp_path)
+
+
+def test_a_model_gets_the_examples_that_were_drawn_for_it():
+    """Somebody's own model, for which nobody drew any, gets all that it can answer; none gets another kind."""
+    def example(name: str, *models: str, mode: str = "edges") -> dict:
+        return {"id": name, "mode": mode, "models": list(models), "strokes": [{"tool": "pen", "points": [[1, 1]]}]}
+
+    examples = [example("cat", "cats"), example("shoe", "shoes", "boots"), example("line")]
+    examples += [example("map", mode="labels")]
+
+    def dealt(model: str) -> list[str]:
+        return [e["id"] for e in examples_for(model, FakeTranslator(model), examples)]
+
+    assert dealt("cats") == ["cat"] and dealt("boots") == dealt("shoes") == ["shoe"]
+    assert dealt("mine") == ["cat", "shoe", "line"]
+
+
+def test_every_bundled_model_of_drawings_has_examples_of_its_own():
+    examples = load_examples(app.ASSETS / "sketches")
+    bundled = {p.parent.name: json.loads(p.read_text()) for p in (app.ASSETS / "models").glob("*/config.json")}
+    drawn = {name for name, config in bundled.items() if config["input"]["kind"] in ("edges", "labels")}
+    for name in drawn:
+        assert sum(name in example["models"] for example in examples) >= 2, name
+    assert {model for example in examples for model in example["models"]} == drawn
 
 
 def test_examples_are_answered_before_anybody_asks(answers_of):

@@ -10,6 +10,8 @@ from page_user import HEAD, LEFT_EAR, Page
 from demo import app
 from demo.answers import Answers
 from demo.batching import Worker
+from demo.canvas import load_examples
+from i2i.model_folder import ASSETS
 
 pytestmark = pytest.mark.browser
 
@@ -23,6 +25,26 @@ def test_another_model_answers_the_same_drawing(drawn):
     drawn.page.wait_for_function("document.querySelector('.facts').innerText.includes('89abcdef')")
     assert drawn.pictures() == first  # the fakes paint alike
     assert "cat" not in drawn.page.inner_text("#title").lower()
+
+
+def test_each_model_deals_its_own_examples(open_page):
+    """Cats for cats; the other model, for which nobody drew any, gets them all."""
+    bundled = {e["name"]: e["models"] for e in load_examples(ASSETS / "sketches") if e["mode"] == "edges"}
+    cats = {name for name, models in bundled.items() if "edges2cats" in models}
+    page = open_page()
+
+    def dealt(count: int) -> set[str]:
+        names = set()
+        for _ in range(count):
+            page.page.locator(".pad [data-do=example]").click()
+            names.add(page.page.get_attribute(".pad [data-do=example]", "title").partition(": ")[0])
+        return names
+
+    assert dealt(len(cats)) == cats < bundled.keys()
+    page.page.select_option(".model select", "other")
+    assert dealt(2 * len(bundled)) == bundled.keys()
+    page.page.select_option(".model select", "edges2cats")
+    assert dealt(len(bundled)) == cats
 
 
 def test_a_model_of_label_maps_brings_its_palette(drawn):

@@ -15,7 +15,7 @@ PALETTE = [{"name": "ground", "color": "#0000de"}, {"name": "wall", "color": "#0
 
 def test_the_component_carries_what_the_script_needs():
     strokes = [{"tool": "pen", "points": [[1, 2], [9, 9]]}]
-    example = {"id": "a", "name": "A", "credit": "c", "mode": "edges", "strokes": strokes}
+    example = {"id": "a", "name": "A", "credit": "c", "mode": "edges", "models": [], "strokes": strokes}
     surface = drawing_surface([example], hint="draw", mode="labels", palette=PALETTE, live=False, elem_id="canvas")
     assert surface.elem_id == "canvas" and surface.value is None
     props = surface.props

@@ -64,6 +64,7 @@ def contents(folder: Path) -> dict[Path, bytes]:
     "options, message",
     [
         (["--sketchify", "3"], "--sketchify must be from 0 to 1; got 3"),
+        (["--move", "1.5"], "--move must be from 0 to 1; got 1.5"),
         (["--val-fraction", "1.5"], "--val-fraction must be above 0 and below 1; got 1.5"),
         (["--val-fraction", "0"], "--val-fraction must be above 0 and below 1; got 0"),
         (["--scales", "0"], "--scales must be from 0.1 to 4; got 0"),

@@ -1,0 +1,47 @@
+"""Pairs moved over the paper: people draw anywhere and in any size, while the subject of a product photo fills it."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from i2i.edges.trace import render, trace
+
+# Furthest at strength 1; sizes and proportions as logarithms.
+_TURN = 15.0  # degrees
+_SHRINK, _GROW = 0.5, 0.1
+_STRETCH = 0.15  # of width against height
+_SHIFT = 0.12  # of the picture's side
+_STILL = 0.2  # share of the pairs that stay as they are
+
+
+def random_move(rng: np.random.Generator, strength: float) -> np.ndarray:
+    """An affine map (2, 3) of a unit square, about its middle: turned, resized, stretched, shifted; a fifth of the time
+    none of it."""
+    if rng.random() < _STILL:
+        return np.eye(2, 3)
+    angle = np.deg2rad(rng.uniform(-_TURN, _TURN) * strength)
+    size, stretch = rng.uniform(-_SHRINK, _GROW) * strength, rng.uniform(-_STRETCH, _STRETCH) * strength / 2
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    linear = turn @ np.diag(np.exp([size + stretch, size - stretch]))
+    middle = np.array([0.5, 0.5])
+    shift = rng.uniform(-_SHIFT, _SHIFT, 2) * strength
+    return np.column_stack([linear, middle - linear @ middle + shift])
+
+
+def move_drawing(drawing: np.ndarray, move: np.ndarray) -> np.ndarray:
+    """The strokes of a drawing, uint8 (S, S), moved; one pixel wide as before, and perhaps without ink."""
+    size = len(drawing)
+    # Pixel centres lie half a pixel inside the square.
+    moved = [((s + 0.5) / size @ move[:, :2].T + move[:, 2]) * size - 0.5 for s in trace(drawing)]
+    return render([s.astype(np.float32) for s in moved], size)
+
+
+def move_photo(photo: np.ndarray, move: np.ndarray) -> np.ndarray:
+    """A photo, uint8 (S, S, 3), moved; what comes in at the sides has the median colour of its border."""
+    size = len(photo)
+    linear, shift = move[:, :2], move[:, 2] * size
+    matrix = np.column_stack([linear, shift + linear @ [0.5, 0.5] - 0.5])
+    border = np.concatenate([photo[0], photo[-1], photo[:, 0], photo[:, -1]])
+    fill = tuple(np.median(border, 0).tolist())
+    return cv2.warpAffine(photo, matrix, (size, size), flags=cv2.INTER_LINEAR, borderValue=fill)
