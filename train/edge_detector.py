@@ -37,6 +37,7 @@ SCALES = (0.5, 1.0, 1.5)
 # Kept with the run, so that --resume needs none of them again.
 KEPT = ("held_out", "crop", "calibrate", "ink", "init", "trunk_weights", "teacher", "unlabelled", "each")
 CALIBRATION_PHOTOS = 100  # of each folder
+UNLABELLED_PHOTOS = 1000  # of each folder, at most
 UNLABELLED_SIZE = 256  # pixels of a photo without labels, as drawings are made
 
 
@@ -144,8 +145,9 @@ def main(argv: list[str] | None) -> int:
     parser.add_argument("--teacher", help="detector whose maps are learned as well: a model folder")
     parser.add_argument("--unlabelled", nargs="+", default=[], help="folders of photos for the teacher's maps")
     parser.add_argument(
-        "--each", type=int, default=1000, help="photos of each of these folders, spread evenly (default: 1000)"
-    )
+        "--each", type=int, default=None,
+        help=f"photos of each of these folders, spread evenly (default: {UNLABELLED_PHOTOS})",
+    )  # fmt: skip
     parser.add_argument("--crop", type=int, default=256, help="pixels of a training crop (default: 256)")
     parser.add_argument("--calibrate", nargs="+", default=[], help="folders of photos that set the ink")
     parser.add_argument("--ink", type=float, default=0.02, help="share of ink with --calibrate (default: 0.02)")
@@ -169,6 +171,15 @@ def main(argv: list[str] | None) -> int:
     kept = [p for p in pairs if p not in held]
     if args.unlabelled and not args.teacher:
         raise ValueError("--unlabelled needs a detector that draws these photos: give one with --teacher")
+    if args.each is not None and args.each < 1:
+        raise ValueError(f"--each must be at least 1, got {args.each}")
+    for option, value, needed, there in (
+        ("--each", args.each, "--unlabelled", args.unlabelled),
+        ("--lambda-taught", args.lambda_taught, "--teacher", args.teacher),
+        ("--trunk-lr", args.trunk_lr, "--trunk mobilenet_v1", config.trunk != "residual"),
+    ):
+        if value is not None and not there and not before:  # runs of older versions kept them all
+            raise ValueError(f"{option} does nothing without {needed}: give that too, or leave it out")
     if (config.trunk == "mobilenet_v1") != bool(args.trunk_weights) and not (args.init or before):
         raise ValueError("--trunk mobilenet_v1 and --trunk-weights belong together: give both, or neither")
     torch.manual_seed(how.seed)
@@ -178,7 +189,7 @@ def main(argv: list[str] | None) -> int:
         model_folder.load_weights(folder, model_folder.read_config(folder), method.nets["edges"])
     elif args.trunk_weights and not before:
         method.nets["edges"].trunk.load(args.trunk_weights)
-    more = unlabelled_photos(args.unlabelled, args.each)
+    more = unlabelled_photos(args.unlabelled, args.each or UNLABELLED_PHOTOS)
     teacher = {"teacher": describe_teacher(args.teacher), "unlabelled": len(more)} if args.teacher else {}
     plan = {
         "photos": len(kept), "held out": len(held), "unlabelled": len(more), "crop": args.crop, "out": str(args.out)
