@@ -12,6 +12,7 @@ from demo.canvas import load_examples
 from demo.paper import mode_of, palette_of, photo_side, read_paper
 from demo.pictures import as_jpeg_url, as_png_url
 from demo.strokes import check
+from demo.tile_styles import MAX_SEED
 from i2i.images import fit_square, load_image
 from i2i.model_folder import ASSETS
 
@@ -23,12 +24,19 @@ _SIDE = 144  # pixels of the drawing in the showcase
 log = logging.getLogger(__name__)
 
 
+def first_seeds(translator) -> list[int]:
+    """Seeds that a fresh page shows: those that the model's config.json names, or the first ones."""
+    named = translator.config.get("first_seeds")
+    sound = isinstance(named, list) and all(type(seed) is int and 0 <= seed <= MAX_SEED for seed in named)
+    return named[:PICTURES] if sound and len(set(named)) == len(named) >= PICTURES else list(range(PICTURES))
+
+
 def first_tiles(translator) -> list[dict]:
     """What a fresh page asks for: seeds, of the first domain where there are some; CycleGAN's answer and way back."""
     if translator.directions:
         return [{"seed": 0}, {"back": True}][: len(translator.directions)]
     domain = {"domain": translator.domains[0]} if translator.domains else {}
-    return [{"seed": seed} | domain for seed in range(PICTURES)]
+    return [{"seed": seed} | domain for seed in first_seeds(translator)]
 
 
 def _fits(translator, example: dict) -> bool:

@@ -3,7 +3,6 @@ const tiles = element.querySelector('.tiles');
 const find = (selector) => tiles.querySelector(selector);
 const drawingPad = () => document.querySelector('.pad');
 const MOST = 12;
-const FIRST = 4;             // photos at first
 const LARGEST_SEED = 999999999;
 const REST = 0.6;            // of the time that a preview took: pause until the next one
 const AGAIN = [1500, 10000]; // ms: first and longest wait before asking a lost or busy server again
@@ -13,7 +12,7 @@ const page = {
   way: props.models[0].ways[0] || null,                            // its direction, where it has some
   domain: props.models[0].domains[0] || null,                      // what new photos become, where it has domains
   tiles: [],                 // what to show: seeds, styles, mixtures, the way back; locks
-  fresh: FIRST,              // the next seed that nobody has seen
+  fresh: 0,                  // the next seed that nobody has seen, but for the first ones
   strokes: [], photo: null, drawing: null, final: true, sees: false,      // the newest drawing, and the photo under it
   shown: null,               // the newest answer with photos, and what it answers
 };
@@ -29,7 +28,9 @@ const EMPTY = {
 
 const seeded = (seed) => ({ seed, ...(page.domain && { domain: page.domain }) });
 const freshTile = () => seeded(freshSeed());
-const firstTiles = () => page.model.fixed?.map((tile) => ({ ...tile })) || Array.from({ length: FIRST }, (_, seed) => seeded(seed));
+const firstTiles = () => page.model.fixed?.map((tile) => ({ ...tile })) || page.model.first.map(seeded);
+const areFirst = (model) => page.tiles.length === model.first.length
+  && page.tiles.every(({ seed, locked }, k) => seed === model.first[k] && !locked);
 page.tiles = firstTiles();
 const bare = ({ seed, style, mix, back, domain }) => (
   mix ? { mix } : style ? { style } : back ? { back } : { seed, ...(domain && { domain }) }
@@ -49,8 +50,10 @@ const shownState = () => ({
 });
 
 function freshSeed() {
-  if (page.fresh > LARGEST_SEED) page.fresh = 0;
-  return page.fresh++;
+  do {
+    if (page.fresh > LARGEST_SEED) page.fresh = 0;
+  } while (page.model.first.includes(page.fresh++));
+  return page.fresh - 1;
 }
 
 // --- words -------------------------------------------------------------------------------------------------------------

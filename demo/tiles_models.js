@@ -21,9 +21,10 @@ function chooseModel(name, asked = true) {
   const model = props.models.find((one) => one.name === name);
   if (!model || model === page.model && asked) return;
   const before = page.model;
+  const untouched = areFirst(before);
   takeModel(model);
-  // Styles are a model's own, and so is what a model without noise shows.
-  if (model.fixed || before.fixed) page.tiles = firstTiles();
+  // Styles are a model's own, and so are the seeds that it shows first and what a model without noise shows.
+  if (model.fixed || before.fixed || untouched) page.tiles = firstTiles();
   else page.tiles = page.tiles.map((tile) => (tile.seed === undefined ? freshTile() : { ...seeded(tile.seed), ...(tile.locked && { locked: true }) }));
   find('.model select').value = name;
   for (const [selector, words] of [['h1', model.title], ['p', model.invitation]]) {

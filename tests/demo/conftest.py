@@ -91,12 +91,13 @@ def chromium():
 
 @pytest.fixture(scope="module")
 def served():
-    """Address of a page with three stand-in models: edges, another edges, labels without styles."""
+    """Address of a page with three stand-in models: edges, another edges with first seeds of its own, labels without
+    styles."""
     from demo import app  # gradio, which only the tests of the whole page need
 
     translators = {
         "edges2cats": FakeTranslator(),
-        "other": FakeTranslator("other", {}, "89abcdef"),
+        "other": FakeTranslator("other", {"first_seeds": [7, 2, 30, 4]}, "89abcdef"),
         "facades": FakeTranslator("facades", {}, "76543210", kind="labels", has_styles=False),
     }
     answers = Answers(translators, Worker())

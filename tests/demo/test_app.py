@@ -10,7 +10,8 @@ from fakes import FakeTranslator
 from demo import app
 from demo.answers import PICTURES
 from demo.canvas import load_examples
-from demo.examples import examples_for, fitting_examples, keep_examples, showcase
+from demo.examples import examples_for, first_seeds, first_tiles, fitting_examples, keep_examples, showcase
+from demo.handlers import model_facts
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -187,6 +188,24 @@ def test_a_broken_example_names_its_file(tmp_path, text):
     (tmp_path / "broken.json").write_text(text)
     with pytest.raises(ValueError, match=r"broken\.json is not an example drawing"):
         load_examples(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("named", "shown"),
+    [
+        ([9, 3, 7, 1, 5], [9, 3, 7, 1]),
+        (None, [0, 1, 2, 3]),
+        ([9, 3], [0, 1, 2, 3]),
+        ([9, 9, 3, 7], [0, 1, 2, 3]),
+        ([9, 3, 7, -1], [0, 1, 2, 3]),
+        ([9, 3, 7, 1.5], [0, 1, 2, 3]),
+        ("9371", [0, 1, 2, 3]),
+    ],
+)
+def test_a_model_names_the_seeds_that_are_shown_first(named, shown):
+    translator = FakeTranslator("a", {"first_seeds": named} if named is not None else {})
+    assert first_seeds(translator) == shown and first_tiles(translator) == [{"seed": seed} for seed in shown]
+    assert model_facts("a", translator)["first"] == shown
 
 
 def test_a_model_gets_the_examples_that_were_drawn_for_it():

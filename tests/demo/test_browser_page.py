@@ -23,7 +23,14 @@ def test_another_model_answers_the_same_drawing(drawn):
     assert "cat" in drawn.page.inner_text("#title").lower()
     drawn.page.select_option(".model select", "other")
     drawn.page.wait_for_function("document.querySelector('.facts').innerText.includes('89abcdef')")
-    assert drawn.pictures() == first  # the fakes paint alike
+    assert drawn.seeds() == "7 2 30 4" and drawn.pictures() != first  # its own first seeds
+    drawn.press("New samples")
+    drawn.pictures()
+    assert drawn.seeds() == "0 1 3 5"  # seeds that nobody has seen
+    drawn.page.select_option(".model select", "edges2cats")
+    drawn.pictures()
+    assert drawn.seeds() == "0 1 3 5"  # what was asked for stays
+    drawn.page.select_option(".model select", "other")
     assert "cat" not in drawn.page.inner_text("#title").lower()
 
 

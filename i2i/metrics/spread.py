@@ -1,0 +1,49 @@
+"""Seeds to show first: so different that a visitor sees at once what a model can do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from i2i.images import tensor_to_photo
+from i2i.metrics.style import colour_statistics
+from i2i.translator import Translator
+
+_ODD = 0.1  # share of the seeds that resemble no other: what is far from everything is often a failure
+_NEIGHBOURS = 3
+
+
+def farthest_apart(distances: np.ndarray, count: int) -> list[int]:
+    """`count` of N things with symmetric distances (N, N), N >= count: the most typical one, then always the one whose
+    nearest chosen one is furthest (Gonzalez, 1985). The tenth that resembles the others least is left out."""
+    n = len(distances)
+    alone = np.sort(distances, 1)[:, 1 : 1 + _NEIGHBOURS].mean(1)
+    kept = np.sort(np.argsort(alone, kind="stable")[: max(count, n - int(_ODD * n))])
+    among = distances[np.ix_(kept, kept)]
+    chosen = [int(among.mean(1).argmin())]
+    while len(chosen) < count:
+        nearest = among[:, chosen].min(1)
+        nearest[chosen] = -1
+        chosen.append(int(nearest.argmax()))
+    return kept[chosen].tolist()
+
+
+@torch.inference_mode()
+def spread_seeds(translator: Translator, inputs: Sequence[Tensor], count: int = 4, among: int = 48) -> list[int]:
+    """Seeds below `among` whose answers differ most in colour, the most typical one first.
+
+    Args:
+        translator: a model whose styles come from seeds alone.
+        inputs: a few inputs, each (C, S, S) in [-1, 1].
+    """
+    styles = torch.from_numpy(translator.styles(range(among)))
+    statistics = []
+    for x in inputs:
+        answers = np.stack([np.asarray(tensor_to_photo(p)) for p in translator.render(x, styles)])
+        statistics.append(colour_statistics(answers))
+    found = np.stack(statistics)
+    apart = np.sqrt(((found[:, :, None] - found[:, None]) ** 2).sum(-1)).mean(0)
+    return farthest_apart(apart, count)
