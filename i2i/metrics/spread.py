@@ -12,13 +12,13 @@ from i2i.images import tensor_to_photo
 from i2i.metrics.style import colour_statistics
 from i2i.translator import Translator
 
-_ODD = 0.1  # share of the seeds that resemble no other: what is far from everything is often a failure
+_ODD = 0.3  # share of the seeds that resemble the others least: far from everything is often a failure
 _NEIGHBOURS = 3
 
 
 def farthest_apart(distances: np.ndarray, count: int) -> list[int]:
     """`count` of N things with symmetric distances (N, N), N >= count: the most typical one, then always the one whose
-    nearest chosen one is furthest (Gonzalez, 1985). The tenth that resembles the others least is left out."""
+    nearest chosen one is furthest (Gonzalez, 1985). The third that resembles the others least is left out."""
     n = len(distances)
     alone = np.sort(distances, 1)[:, 1 : 1 + _NEIGHBOURS].mean(1)
     kept = np.sort(np.argsort(alone, kind="stable")[: max(count, n - int(_ODD * n))])

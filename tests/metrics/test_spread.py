@@ -14,14 +14,14 @@ def apart(points) -> np.ndarray:
 
 
 def test_one_of_each_cluster_the_largest_first():
-    points = [5.0 + 0.01 * k for k in range(10)] + [0.0, 0.01, 0.02] + [9.0, 9.01, 9.02]
+    points = [5.0 + 0.01 * k for k in range(10)] + [0.01 * k for k in range(5)] + [9.0 + 0.01 * k for k in range(5)]
     chosen = farthest_apart(apart(points), 3)
     assert chosen[0] < 10 and {0 if points[k] < 1 else 1 if points[k] < 6 else 2 for k in chosen} == {0, 1, 2}
 
 
 def test_what_resembles_nothing_is_left_out():
-    points = [0.1 * k for k in range(19)] + [100.0]
-    assert 19 not in farthest_apart(apart(points), 4)
+    points = [0.1 * k for k in range(18)] + [100.0, -50.0]
+    assert {18, 19}.isdisjoint(farthest_apart(apart(points), 4))
     assert sorted(farthest_apart(apart([0.0, 1.0, 100.0]), 3)) == [0, 1, 2]  # unless all are wanted
 
 
