@@ -8,11 +8,9 @@ from dataclasses import replace
 import torch
 import torch.nn.functional as F
 
+from i2i.serving.devices import WORTHWHILE
 from i2i.training.loop import TrainConfig
 
-# bfloat16 must be this much faster before a CPU uses it: a check that is close must not fall out differently the next
-# time, and float32 is the safer one.
-WORTHWHILE = 0.75
 # Smaller pictures are bound by everything but arithmetic.
 LEAST_SIZE = 128
 
