@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, PartialState
+from accelerate.utils import broadcast_object_list
 from cli import Progress, claim_run_folder, given_options
 from PIL import Image
 from torch import Tensor, nn
@@ -92,6 +94,10 @@ def find_accelerator(args: argparse.Namespace, how: TrainConfig, size: int) -> t
     `size` pixels."""
     cpu = args.cpu or not torch.cuda.is_available()
     how = resolve_precision(how, torch.device("cpu" if cpu else "cuda"), size)
+    if PartialState(cpu=cpu).num_processes > 1:
+        # Each process has timed its own device, and a close check may fall out differently: the main one decides.
+        (precision,) = broadcast_object_list([how.mixed_precision])
+        how = replace(how, mixed_precision=precision)
     return Accelerator(cpu=cpu, mixed_precision=how.mixed_precision), how
 
 

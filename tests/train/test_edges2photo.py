@@ -110,7 +110,8 @@ def test_two_processes_train_one_model(photos, tmp_path):
     run = tmp_path / "run"
     done = script("edges2photo.py", photos, "--out", run, "--steps", 3, *QUICK, launcher=launcher)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert json.loads((run / "model" / "config.json").read_text())["training"]["batch"] == 4
+    training = json.loads((run / "model" / "config.json").read_text())["training"]
+    assert training["batch"] == 4 and training["mixed_precision"] == "no"
     assert sorted(p.name for p in (run / "state").glob("random_*.pt")) == ["random_0.pt", "random_1.pt"]
 
 

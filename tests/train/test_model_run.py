@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from i2i.methods.styled import StyledConfig, StyledPix2Pix
+from i2i.training.loop import TrainConfig
 from i2i.training.state import FORMAT
 from i2i.translator import Translator
 
@@ -120,3 +121,17 @@ def test_a_model_of_other_nets_is_no_start(model_run, tiny_model_folder, domain_
         with pytest.raises(ValueError, match=f"--init {source}.*{says}"):
             model_run.begin_with(method, str(source))
         assert all(torch.equal(v, before[k]) for k, v in method.state_dict().items())
+
+
+def test_the_main_process_decides_the_precision_of_all(model_run, monkeypatch):
+    """Where this process would have found another one faster."""
+    faster = dataclasses.replace(TrainConfig(), mixed_precision="bf16")
+    monkeypatch.setattr(model_run, "resolve_precision", lambda *_: faster)
+    monkeypatch.setattr(model_run, "PartialState", lambda cpu: SimpleNamespace(num_processes=2))
+    monkeypatch.setattr(model_run, "broadcast_object_list", lambda found: ["no"])
+    monkeypatch.setattr(model_run, "Accelerator", lambda **given: given)
+    how = TrainConfig(mixed_precision="auto")
+    accelerator, decided = model_run.find_accelerator(argparse.Namespace(cpu=True), how, 256)
+    assert accelerator == {"cpu": True, "mixed_precision": "no"} and decided.mixed_precision == "no"
+    monkeypatch.setattr(model_run, "PartialState", lambda cpu: SimpleNamespace(num_processes=1))
+    assert model_run.find_accelerator(argparse.Namespace(cpu=True), how, 256)[1].mixed_precision == "bf16"
