@@ -24,6 +24,7 @@ from model_run import (
     find_accelerator,
     first_batch,
     parse_run,
+    shape_of,
     show_grid,
     train_model,
     training_facts,
@@ -81,7 +82,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 
 
 def resolve(args: argparse.Namespace) -> Plan:
-    """Configurations and data: what was given, over the run that goes on, over the defaults."""
+    """Configurations and data: what was given, over the run that goes on or the model of --init, over the defaults."""
     previous = StateFolder(args.out).meta() if args.resume else None
     kept = previous["recipe"] if previous else {"config": {}, "unpaired": {}, "pairs": None}
     if previous and (kept["pairs"] is None) != (args.paired is None):
@@ -104,8 +105,8 @@ def resolve(args: argparse.Namespace) -> Plan:
     if len(set(names)) == 1:
         names = ["A", "B"]
     if not previous:
-        net["generator"] = "resnet_9" if size >= 256 else "resnet_6"
-        if args.generator == "lean":
+        net = {"generator": "resnet_9" if size >= 256 else "resnet_6"} | shape_of(args.init, CycleGAN.method)
+        if (args.generator or net["generator"]) == "lean":
             net["patch_width"] = 32  # or the discriminators would cost more than the generators do
         if data.a.channels != data.b.channels:
             net["lambda_identity"] = 0.0

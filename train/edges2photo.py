@@ -29,6 +29,7 @@ from model_run import (
     first_batch,
     parse_run,
     save_samples,
+    shape_of,
     tell,
     train_model,
     training_facts,
@@ -221,7 +222,7 @@ def samples_picture(translator: Translator, pairs: PairDataset | PairedDataset, 
 def main(argv: list[str] | None) -> int:
     args = parse(argv)
     previous = StateFolder(args.out).meta() if args.resume else None
-    config_before = dict(previous["recipe"]["config"]) if previous else {}
+    config_before = previous["recipe"]["config"] if previous else shape_of(args.init, StyledPix2Pix.method)
     train_before = dict(previous["train"]) if previous else {}
     how = collect(TrainConfig, args, **TRAINING | train_before | {"minutes": 0.0})
     size = collect(StyledConfig, args, **config_before).size
@@ -241,7 +242,7 @@ def main(argv: list[str] | None) -> int:
         features.to(accelerator.device)
     torch.manual_seed(how.seed)
     method = StyledPix2Pix(config, features)
-    if args.init:
+    if args.init and not args.resume:
         begin_with(method, args.init)
     name = args.name or args.photos.resolve().name
     if args.dry_run:

@@ -115,6 +115,24 @@ def features_or_none(source: str, use: str, say: Callable[[str], None] = tell) -
         return None
 
 
+# What shapes the served nets and follows neither from the data nor from the size of the pictures.
+SHAPING = (
+    *("generator", "width", "widths", "norm", "blocks", "fold", "skips", "high_pass"),
+    *("style", "latent", "z", "style_nets", "condition"),
+)
+
+
+def shape_of(source: str | None, method: str) -> dict[str, Any]:
+    """What the model that --init names says of the shape of its nets, fields of the method's configuration.
+
+    Nothing without --init, or where the model is of another method, which `begin_with` refuses.
+    """
+    config = model_folder.read_config(model_folder.resolve(source)) if source else {}
+    if config.get("method") != method:
+        return {}
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in config["net"].items() if k in SHAPING}
+
+
 def begin_with(
     method: Any, source: str, weights: Callable[[Translator], dict[str, Tensor]] = lambda start: start.nets.state_dict()
 ) -> None:
@@ -128,8 +146,9 @@ def begin_with(
     given, nets = weights(start), nn.ModuleDict({k: method.nets[k] for k in method.served})
     if differs := model_folder.difference(given, nets.state_dict()):
         raise ValueError(
-            f"--init {source} has another architecture: {differs}; give the options that the model was trained with "
-            "(its README.md shows the command), or start without --init"
+            f"--init {source} has another architecture: {differs}; the options that shape the nets come from the model "
+            "and are left out, and the pictures must be of its kinds (label maps: of as many classes); or start without "
+            "--init"
         )
     nets.load_state_dict(given)
 

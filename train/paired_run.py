@@ -20,6 +20,7 @@ from model_run import (
     first_batch,
     parse_run,
     save_samples,
+    shape_of,
     train_model,
     training_facts,
 )
@@ -101,7 +102,8 @@ def fitting_unet(size: int, resnet: bool) -> str:
 def resolve(
     script: Script, args: argparse.Namespace, defaults: dict[str, Any]
 ) -> tuple[Any, TrainConfig, PairedDataset, PairedDataset]:
-    """Configurations and data: what was given, over the run that goes on, over the recipe, over the defaults."""
+    """Configurations and data: what was given, over the run that goes on, over the model of --init, over the recipe,
+    over the defaults."""
     previous = StateFolder(args.out).meta() if args.resume else None
     if previous:
         kept = previous["recipe"]
@@ -115,7 +117,7 @@ def resolve(
     else:
         recipe = find_recipe(args.recipe) if args.recipe else None
         net, pairs = (dict(recipe.net), dict(recipe.pairs)) if recipe else ({}, {})
-        net = defaults | net
+        net = defaults | net | shape_of(args.init, script.method.method)
         how = dict(script.training)
         if recipe:
             how["batch"] = max(recipe.batch, how["batch"])

@@ -22,6 +22,7 @@ from model_run import (
     features_or_none,
     find_accelerator,
     parse_run,
+    shape_of,
     show_grid,
     tell,
     train_model,
@@ -69,14 +70,16 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 
 
 def resolve(args: argparse.Namespace) -> tuple[StarGANv2Config, TrainConfig, DomainDataset, DomainDataset]:
-    """Configurations and data: what was given, over the run that goes on, over the recipe, over the defaults."""
+    """Configurations and data: what was given, over the run that goes on, over the model of --init, over the recipe,
+    over the defaults."""
     if args.resume:
         previous = StateFolder(args.out).meta()
         net, domains = previous["recipe"]["config"], previous["recipe"]["domains"]
         how = previous["train"] | {"minutes": 0.0}
     else:
         recipe = find_recipe(args.recipe) if args.recipe else None
-        net = recipe.at(args.size, args.fold) if recipe else {}
+        shape = shape_of(args.init, StarGANv2.method)
+        net = (recipe.at(args.size, args.fold or shape.get("fold")) if recipe else {}) | shape
         domains, how = {}, PAPER | (recipe.training if recipe else {})
     size = args.size or net.get("size", StarGANv2Config.size)
     chosen = collect(DomainConfig, args, **domains)

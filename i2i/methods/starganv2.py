@@ -132,7 +132,7 @@ class StarGANv2(nn.Module):
         if "mapping" in self.nets:
             players.append(group(["mapping"], c.mapping_lr))
         return {
-            name: torch.optim.Adam(groups, betas=(c.beta1, c.beta2), weight_decay=c.weight_decay)
+            name: torch.optim.Adam(groups, betas=(c.beta1, c.beta2), weight_decay=c.weight_decay, fused=True)
             for name, groups in {"generator": players, "discriminator": [group(self.judges, c.lr)]}.items()
         }
 

@@ -112,7 +112,7 @@ class StyledPix2Pix(nn.Module):
             "generator": [group(["generator", "style_encoder"], c.lr), group(["mapping"], c.mapping_rate * c.lr)],
             "discriminator": [group(judges, c.lr)],
         }
-        return {name: torch.optim.Adam(groups, betas=(0.5, 0.99)) for name, groups in players.items()}
+        return {name: torch.optim.Adam(groups, betas=(0.5, 0.99), fused=True) for name, groups in players.items()}
 
     def rate(self, progress: float) -> float:
         """Factor of the learning rate: constant, then linearly to zero over the last 40 % of the run."""

@@ -70,6 +70,15 @@ def test_two_folders_to_a_model_that_translates_both_ways(script, horses, tmp_pa
         script.main([*options, "--width", "16", "--out", str(tmp_path / "third")])
 
 
+def test_a_model_brings_the_shape_of_its_nets(script, horses, tmp_path, capsys):
+    assert script.main([*horses, "--out", str(tmp_path / "run"), "--steps", "1", *QUICK]) == 0
+    begun = ["--init", str(tmp_path / "run" / "model"), "--size", "32", "--patch", "16", "--cpu", "--dry-run"]
+    assert script.main([*horses, "--out", str(tmp_path / "next"), *begun]) == 0
+    said = capsys.readouterr().out
+    # The discriminators' width follows from the generator, as if it had been given.
+    assert "  generator: lean\n" in said and "  width: 8\n" in said and "  patch_width: 32\n" in said
+
+
 def test_pairs_taken_apart(script, label_pairs, tmp_path):
     run = tmp_path / "run"
     assert (

@@ -137,7 +137,10 @@ def test_a_run_starts_from_a_model(load_script, tiny_model_folder, label_pairs, 
         page = np.full((64, 64, 3), 255, np.uint8)
         cv2.circle(page, (32, 32), 10 + len(list(source.iterdir())), (0, 0, 0), 1)
         Image.fromarray(np.hstack([page, np.asarray(Image.open(path))])).save(source / path.name)
-    words = [source, "--out", run, "--init", tiny_model_folder, "--steps", 1, "--lr", 1e-12, *QUICK]
+    # The options that shape the nets come from the model.
+    unshaped = " ".join(QUICK).replace("--style 8 --latent 4 --widths 8 8 8", "").split()
+    assert len(unshaped) == len(QUICK) - 8
+    words = [source, "--out", run, "--init", tiny_model_folder, "--steps", 1, "--lr", 1e-12, *unshaped]
     assert load_script("edges2photo").main([*map(str, words)]) == 0
     model = load_file(tiny_model_folder / "model.safetensors")
     begun = load_file(run / "model" / "model.safetensors")

@@ -106,12 +106,18 @@ def test_a_model_starts_a_run_of_another_size(model_run, tiny_model_folder):
     assert all(torch.equal(method.nets["patch"].state_dict()[k], v) for k, v in patch.items())
 
 
+def test_a_model_brings_the_shape_of_its_nets_alone(model_run, tiny_model_folder, domain_model_folder):
+    """Neither its picture size nor its learning rates; a model of another method brings nothing."""
+    assert model_run.shape_of(str(tiny_model_folder), "styled") == {"style": 8, "latent": 4, "widths": (8, 8, 8)}
+    assert model_run.shape_of(str(domain_model_folder), "styled") == model_run.shape_of(None, "styled") == {}
+
+
 def test_a_model_of_other_nets_is_no_start(model_run, tiny_model_folder, domain_model_folder):
     """The message says what differs, and nothing has been taken over."""
     config = StyledConfig(size=64, style=8, latent=4, widths=(8, 8, 8))
     tiny, domains = tiny_model_folder, domain_model_folder
     for change, source, says in (
-        ({"inputs": 3}, tiny, "generator.stem.weight is 4x4x3x3 there and 4x12x3x3 here; give the options"),
+        ({"inputs": 3}, tiny, "generator.stem.weight is 4x4x3x3 there and 4x12x3x3 here; the options that shape .* of its kinds"),
         ({"widths": (8, 8)}, tiny, "its generator.down.1.weight has no place here"),
         ({"widths": (8, 8, 8, 8)}, tiny, "it has no generator.down.2.weight"),
         ({}, domains, "is a starganv2 model and this script trains styled: give a model that this script made"),

@@ -172,14 +172,20 @@ def test_a_run_without_a_recipe_takes_none_later(pix2pix, tmp_path):
         pix2pix.main(words(folder, "--out", tmp_path / "run", "--resume", "--recipe", "aerial2map", "--cpu"))
 
 
-def test_a_model_to_start_from(pix2pix, label_pairs, tmp_path):
-    first = words(label_pairs, "--out", tmp_path / "first", "--steps", 2, *QUICK)
-    assert pix2pix.main(first) == 0
+def test_a_model_to_start_from(script, label_pairs, tmp_path, capsys):
+    first = words(label_pairs, "--out", tmp_path / "first", "--steps", 2, *QUICK, "--norm", "none")
+    assert script.main(first) == 0
     model = tmp_path / "first" / "model"
-    assert pix2pix.main(words(label_pairs, "--out", tmp_path / "second", "--steps", 1, "--init", model, *QUICK)) == 0
-    wide = words(label_pairs, "--out", tmp_path / "third", "--init", model, *QUICK, "--width", 8)
+    # What shapes the nets comes from the model; the size of the pictures does not.
+    shaped = ("--generator", "--width", "--latent")
+    rest = [w for i, w in enumerate(QUICK) if w not in shaped and QUICK[i - 1] not in shaped]
+    begun = words(label_pairs, "--init", model, *rest)
+    assert script.main([*begun, "--steps", "1", "--out", str(tmp_path / "second")]) == 0
+    capsys.readouterr()
+    assert script.main([*begun, "--dry-run"]) == 0
+    assert "  width: 4\n" in (said := capsys.readouterr().out) and "  norm: none\n" in said
     with pytest.raises(ValueError, match="another architecture"):
-        pix2pix.main(wide)
+        script.main([*begun, "--width", "8", "--out", str(tmp_path / "third")])
 
 
 def test_dry_run_prints_and_writes_nothing(script, label_pairs, tmp_path, capsys):

@@ -139,6 +139,15 @@ def test_a_start_from_another_model_goes_by_the_domains_names(
         script.main([*command, "--domains", "green", "blue"])
 
 
+def test_a_model_brings_the_shape_of_its_generator(script, domain_photos, domain_model_folder, tmp_path, capsys):
+    judge = ("--judge-widths", "8", "8", "8", "8", "--size", "32", "--cpu", "--dry-run")
+    command = words(domain_photos, "--out", tmp_path / "run", "--init", domain_model_folder, *judge)
+    assert script.main([*command, "--domains", "red", "green", "blue"]) == 0
+    said = capsys.readouterr().out
+    for line in ("style: 8", "latent: 4", "style_nets: lean", "widths: (8, 8, 16)", "blocks: 1"):
+        assert f"  {line}\n" in said
+
+
 def test_codes_that_number_the_domains_keep_their_order(script, domain_photos, tmp_path):
     first = words(domain_photos, "--out", tmp_path / "first", "--condition", "latent", "--steps", 1, *QUICK)
     assert script.main(first) == 0

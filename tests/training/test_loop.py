@@ -15,8 +15,9 @@ import torch
 from accelerate import Accelerator
 from torch.utils.data import Dataset
 
+from i2i.methods.pix2pix import Pix2Pix, Pix2PixConfig
 from i2i.methods.styled import StyledConfig, StyledPix2Pix
-from i2i.training.loop import EpochSampler, TrainConfig, _stop_request, train
+from i2i.training.loop import EpochSampler, TrainConfig, _memory_format, _stop_request, train
 from i2i.training.state import StateError, StateFolder
 
 TINY = StyledConfig(size=64, style=8, latent=4, widths=(8, 8, 8))
@@ -162,6 +163,17 @@ def test_a_pickle_in_the_state_is_not_run(tmp_path):
     with pytest.raises(StateError):
         run(tmp_path / "run", resume=True)
     assert not (tmp_path / "owned").exists()
+
+
+def test_on_a_cpu_instance_norm_is_fed_as_it_answers():
+    """It gives back contiguous pictures, which would be turned around at each convolution; batch norm does not."""
+    for norm, device, wanted in (
+        ("instance", "cpu", torch.contiguous_format),
+        ("batch", "cpu", torch.channels_last),
+        ("instance", "cuda", torch.channels_last),
+    ):
+        method = Pix2Pix(Pix2PixConfig(size=32, generator="unet_32", width=4, patch=16, patch_width=4, norm=norm))
+        assert _memory_format(method, torch.device(device)) is wanted
 
 
 def test_the_sampler_sees_everything_once_an_epoch_from_any_position():
