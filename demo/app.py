@@ -260,7 +260,7 @@ def check_address(host: str, port: int) -> None:
 
 
 def load_translators(models: list[str] | None, device: str) -> dict[str, Translator]:
-    """One translator a model, in the order given; without any, every bundled one, cats first.
+    """One translator a model, in the order given; without any, every bundled one, those of drawings first.
 
     Two folders with one name keep both: the later one is called "name (first digits of its weights)".
     ValueError if there is nothing to load, or a model cannot be loaded or served.

@@ -28,16 +28,18 @@ class ModelFolderError(ValueError):
 
 
 def bundled_models(kind: str = "translator") -> list[str]:
-    """Names of the models that come with the project, `edges2cats` first.
+    """Names of the models that come with the project: `edges2cats`, others of drawings, of label maps, of photos.
 
     Args:
         kind: "translator" (drawing or label map to photo) or "detector" (photo to edges).
     """
-    names = []
-    for config in sorted((ASSETS / "models").glob(f"*/{CONFIG}")):
-        if json.loads(config.read_text()).get("kind") == kind:
-            names.append(config.parent.name)
-    return sorted(names, key=lambda name: (name != "edges2cats", name))
+    inputs = {}
+    for path in (ASSETS / "models").glob(f"*/{CONFIG}"):
+        config = json.loads(path.read_text())
+        if config.get("kind") == kind:
+            inputs[path.parent.name] = config.get("input", {}).get("kind", "")
+    # The kinds of input happen to be in the alphabet's order.
+    return sorted(inputs, key=lambda name: (name != "edges2cats", inputs[name], name))
 
 
 def resolve(name_or_folder: str | os.PathLike) -> Path:

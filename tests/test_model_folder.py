@@ -222,20 +222,22 @@ def test_hub_ids_are_fetched_without_anything_else(folder, monkeypatch):
 def test_bundled_models_are_listed_by_kind(tmp_path, monkeypatch):
     monkeypatch.setattr(model_folder, "ASSETS", tmp_path)
     assert bundled_models() == []
-    for name, kind in (
-        ("edges", "detector"),
-        ("aaa", "translator"),
-        ("edges2cats", "translator"),
-        ("zebra", "translator"),
+    for name, kind, given in (
+        ("edges", "detector", {}),
+        ("aaa", "translator", {"input": {"kind": "photo"}}),
+        ("edges2cats", "translator", {"input": {"kind": "edges"}}),
+        ("map", "translator", {"input": {"kind": "labels"}}),
+        ("bags", "translator", {"input": {"kind": "edges"}}),
+        ("zebra", "translator", {"input": {"kind": "photo"}}),
     ):
         (tmp_path / "models" / name).mkdir(parents=True)
-        save(tmp_path / "models" / name, {"method": "m", "kind": kind}, make_nets(), "# card\n")
+        save(tmp_path / "models" / name, {"method": "m", "kind": kind} | given, make_nets(), "# card\n")
     (tmp_path / "models" / "notes").mkdir()
-    assert bundled_models() == ["edges2cats", "aaa", "zebra"]
+    assert bundled_models() == ["edges2cats", "bags", "map", "aaa", "zebra"]
     assert bundled_models("detector") == ["edges"]
     assert resolve("zebra") == tmp_path / "models" / "zebra"
     shutil.rmtree(tmp_path / "models" / "zebra")
-    with pytest.raises(ModelFolderError, match=r"\(edges2cats, aaa\)"):
+    with pytest.raises(ModelFolderError, match=r"\(edges2cats, bags, map, aaa\)"):
         resolve("zebra")
 
 
