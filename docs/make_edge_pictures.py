@@ -47,14 +47,14 @@ def variations(drawing: np.ndarray) -> Image.Image:
     strokes, rng = trace(drawing), np.random.default_rng
     alone = {
         "the drawing": drawing,
-        "strokes dropped": render(drop_strokes(strokes, drawing, rng(3), 1.0), SIDE),
+        "strokes dropped": render(drop_strokes(strokes, drawing, rng(23), 1.0), SIDE),
         "pen lifted": render(erase_pieces(strokes, SIDE, rng(1), 1.0), SIDE),
         "gaps closed": render(close_gaps(strokes, 9.0), SIDE),
         "curves simplified": render(simplify(strokes, 2.2), SIDE),
         "wobble": render(wobble(strokes, SIDE, rng(2), 2.8), SIDE),
     }
     strengths = (0.2, 0.4, 0.6, 0.8, 1.0, 1.0)
-    whole = [sketchify(drawing, rng(10 + i), s) for i, s in enumerate(strengths)]
+    whole = [sketchify(drawing, rng(seed), s) for seed, s in zip((1, 4, 6, 9, 2, 14), strengths, strict=True)]
     names = [f"all, strength {s}" for s in strengths]
     return sheet([list(alone.values()), whole], [list(alone), names])
 

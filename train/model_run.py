@@ -147,7 +147,7 @@ def begin_with(
     if differs := model_folder.difference(given, nets.state_dict()):
         raise ValueError(
             f"--init {source} has another architecture: {differs}; the options that shape the nets come from the model "
-            "and are left out, and the pictures must be of its kinds (label maps: of as many classes); or start without "
+            "and are left out, and the pictures must be of its kinds (label maps: of as many classes); or leave out "
             "--init"
         )
     nets.load_state_dict(given)

@@ -10,8 +10,8 @@ from i2i.edges.trace import render, trace
 # Furthest at strength 1; sizes and proportions as logarithms.
 _TURN = 25.0  # degrees
 _SHRINK, _GROW = 0.5, 0.1
-_STRETCH = 0.25  # of width against height
-_SHIFT = 0.12  # of the picture's side
+_STRETCH = 0.5  # of width against height
+_SHIFT = 0.2  # of the picture's side
 _STILL = 0.2  # share of the pairs that stay as they are
 
 

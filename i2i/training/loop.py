@@ -157,7 +157,7 @@ def _start_worker(_: int) -> None:
 
 
 def _memory_format(method: Method, device: torch.device) -> torch.memory_format:
-    """Channels last, as convolutions want it, but on a CPU not with instance norm, which gives back contiguous pictures.
+    """Channels last, as convolutions want it; but on a CPU not with instance norm, which answers in contiguous memory.
 
     There each convolution would turn its input around and each norm turn it back: a fifth of BicycleGAN's step.
     """

@@ -89,6 +89,24 @@ def test_small_components_are_dropped_more_often():
     assert circle >= 55 and 0.25 * 60 < small < 0.85 * 60
 
 
+def test_the_outline_stays_while_what_is_inside_goes():
+    """An outline of pieces with gaps between them, and pieces as long inside it."""
+    image = np.full((256, 256), 255, np.uint8)
+    for begin in range(0, 360, 30):
+        cv2.ellipse(image, (128, 128), (100, 100), 0, begin, begin + 24, 0, 1)
+    for begin in range(0, 360, 60):
+        cv2.ellipse(image, (128, 128), (50, 50), 0, begin, begin + 48, 0, 1)
+    strokes = trace(image)
+    outer = changes.on_outline(strokes, (image < 128).astype(np.uint8))
+    assert [np.linalg.norm(s.mean(0) - 128) > 70 for s in strokes] == outer.tolist() and 0 < outer.sum() < len(strokes)
+    kept = {True: 0, False: 0}
+    for seed in range(60):
+        for s in changes.drop_strokes(strokes, image, np.random.default_rng(seed), 1.0):
+            kept[bool(np.linalg.norm(s.mean(0) - 128) > 70)] += 1
+    lost = 1 - kept[True] / (60 * outer.sum()), 1 - kept[False] / (60 * (~outer).sum())
+    assert lost[0] < 0.25 * lost[1] and lost[1] > 0.2
+
+
 def test_erasing_cuts_pieces_out():
     whole = [np.stack([np.arange(200.0), np.full(200, 50.0)], 1).astype(np.float32)] * 3
     points = []
