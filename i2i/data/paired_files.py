@@ -81,8 +81,8 @@ def find_examples(root: str | os.PathLike, split: str, config: PairedConfig) -> 
     """The pairs of a split, sorted by key, and the configuration with every "auto" resolved.
 
     `root` holds pictures A|B side by side; or two folders with equal file stems; or photos alone where both sides are
-    made from them; each of these perhaps within folders `train` and `val` (or `test`). The run folder of
-    `train/edges2photo.py`, and its `data` folder, are understood too.
+    made from them; each of these perhaps within folders `train` and `val` (or `test`), or, to measure with, in one of
+    the latter alone. The run folder of `train/edges2photo.py`, and its `data` folder, are understood too.
 
     Raises:
         PrepareError: that names the folder, what was found, and what was expected.
@@ -94,7 +94,10 @@ def find_examples(root: str | os.PathLike, split: str, config: PairedConfig) -> 
     if split not in ("train", "val"):
         raise PrepareError(f"unknown split {split!r}: use train or val")
     kept_apart = next((base / name for name in ("val", "test") if (base / name).is_dir()), None)
-    if (base / "train").is_dir() and kept_apart is not None:
+    alone = kept_apart is not None and {p.name for p in _visible(base)} <= {"val", "test", "palette.json"}
+    if alone and split == "train":
+        raise PrepareError(f"{base} holds {kept_apart.name} alone, pairs to measure with: put others into {base}/train")
+    if alone or (kept_apart is not None and (base / "train").is_dir()):
         examples, config = _in_folder(base / "train" if split == "train" else kept_apart, config)
     else:
         examples, config = _in_folder(base / "train" if (base / "train").is_dir() else base, config)
@@ -128,11 +131,15 @@ def _held_out(examples: list[Example], split: str, fraction: float) -> list[Exam
     return [e for e in examples if (e.key in val) == (split == "val")]
 
 
+def _visible(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.iterdir() if not p.name.startswith("."))
+
+
 def _pictures(folder: Path) -> dict[str, Path]:
     """stem -> file of the pictures in a folder."""
     found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
+    for path in _visible(folder):
+        if path.suffix.lower() in SUFFIXES:
             if path.stem in found:
                 raise PrepareError(f"{folder} holds {found[path.stem].name} and {path.name}: remove one of the two")
             found[path.stem] = path
@@ -140,7 +147,7 @@ def _pictures(folder: Path) -> dict[str, Path]:
 
 
 def _in_folder(folder: Path, config: PairedConfig) -> tuple[list[Example], PairedConfig]:
-    below = {p.name: p for p in sorted(folder.iterdir()) if p.is_dir() and not p.name.startswith(".")}
+    below = {p.name: p for p in _visible(folder) if p.is_dir()}
     if config.one_photo:
         photos = next((below[name] for name in FOLDERS["photo"] if name in below), folder)
         files = _pictures(photos)

@@ -163,6 +163,18 @@ def test_a_folder_test_serves_as_validation(tmp_path):
     assert [len(PairedDataset(tmp_path, s, 32, PairedConfig("photo", "photo"))) for s in ("train", "val")] == [3, 2]
 
 
+@pytest.mark.parametrize("name", ["val", "test"])
+def test_a_folder_of_pairs_to_measure_with_alone(tmp_path, name):
+    (tmp_path / name).mkdir()
+    (tmp_path / "palette.json").write_text("{}")
+    for i in range(2):
+        Image.new("RGB", (64, 32)).save(tmp_path / name / f"{i}.jpg")
+    config = PairedConfig("photo", "photo")
+    assert len(PairedDataset(tmp_path, "val", 32, config)) == 2
+    with pytest.raises(PrepareError, match=f"holds {name} alone, pairs to measure with: put others into .*train"):
+        PairedDataset(tmp_path, "train", 32, config)
+
+
 @pytest.mark.parametrize("names", [("photo", "labels"), ("edges", "photo")])
 def test_maps_and_drawings_as_plain_pictures(tmp_path, names):
     """Two photos are wanted: the other folder's pictures come in RGB, on the side that they have otherwise."""
