@@ -31,6 +31,12 @@ def first_seeds(translator) -> list[int]:
     return named[:PICTURES] if sound and len(set(named)) == len(named) >= PICTURES else list(range(PICTURES))
 
 
+def passed_seeds(translator) -> list[int]:
+    """Seeds that New samples passes over: those that the model's config.json names."""
+    named = translator.config.get("passed_over")
+    return [seed for seed in named if type(seed) is int] if isinstance(named, list) else []
+
+
 def first_tiles(translator) -> list[dict]:
     """What a fresh page asks for: seeds, of the first domain where there are some; CycleGAN's answer and way back."""
     if translator.directions:

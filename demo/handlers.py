@@ -16,7 +16,7 @@ from PIL import Image
 from demo import strokes as strokes_
 from demo.answers import Answers, pick
 from demo.batching import Busy
-from demo.examples import first_seeds, first_tiles
+from demo.examples import first_seeds, first_tiles, passed_seeds
 from demo.imports import photo_edges
 from demo.paper import check_direction, input_of, mode_of, photo_side
 from demo.pictures import as_jpeg_url, as_png_url, open_upload
@@ -174,8 +174,8 @@ def model_facts(name: str, translator) -> dict:
     """What the page's script knows of a model: names, input and palette, whether there are styles, words about it.
 
     "ways" are the directions, each with the paper that it needs; "domains" names; "fixed" the tiles of a model without
-    noise, which has one answer, else None; "first" the seeds that a fresh page shows; "side" the pixels of a photo on
-    the paper.
+    noise, which has one answer, else None; "first" the seeds that a fresh page shows; "passed" those that New samples
+    passes over; "side" the pixels of a photo on the paper.
     """
     sides = translator.config.get("sides") or {}
     return {
@@ -192,6 +192,7 @@ def model_facts(name: str, translator) -> dict:
         "domains": list(translator.domains),
         "fixed": first_tiles(translator) if translator.directions else None,
         "first": first_seeds(translator),
+        "passed": passed_seeds(translator),
         "facts": facts(name, translator),
     }
 

@@ -12,7 +12,7 @@ const page = {
   way: props.models[0].ways[0] || null,                            // its direction, where it has some
   domain: props.models[0].domains[0] || null,                      // what new photos become, where it has domains
   tiles: [],                 // what to show: seeds, styles, mixtures, the way back; locks
-  fresh: 0,                  // the next seed that nobody has seen, but for the first ones
+  fresh: 0,                  // the next seed that nobody has seen, but for the first and the passed ones
   strokes: [], photo: null, drawing: null, final: true, sees: false,      // the newest drawing, and the photo under it
   shown: null,               // the newest answer with photos, and what it answers
 };
@@ -52,7 +52,7 @@ const shownState = () => ({
 function freshSeed() {
   do {
     if (page.fresh > LARGEST_SEED) page.fresh = 0;
-  } while (page.model.first.includes(page.fresh++));
+  } while ([...page.model.first, ...page.model.passed].includes(page.fresh++));
   return page.fresh - 1;
 }
 

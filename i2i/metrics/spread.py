@@ -1,8 +1,8 @@
-"""Seeds to show first: so different that a visitor sees at once what a model can do."""
+"""Seeds to show first, so different that a visitor sees at once what a model can do; and seeds to pass over."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import torch
@@ -14,6 +14,8 @@ from i2i.translator import Translator
 
 _ODD = 0.3  # share of the seeds that resemble the others least: far from everything is often a failure
 _NEIGHBOURS = 3
+_BEYOND = 0.004  # how far answers are out of range, on average over the picture and above the median seed's
+_MOST = 0.25  # share of the seeds that may be called overdrawn
 
 
 def farthest_apart(distances: np.ndarray, count: int) -> list[int]:
@@ -32,18 +34,39 @@ def farthest_apart(distances: np.ndarray, count: int) -> list[int]:
 
 
 @torch.inference_mode()
-def spread_seeds(translator: Translator, inputs: Sequence[Tensor], count: int = 4, among: int = 48) -> list[int]:
-    """Seeds below `among` whose answers differ most in colour, the most typical one first.
+def overdrawn_seeds(translator: Translator, inputs: Sequence[Tensor], among: int = 64) -> list[int]:
+    """Seeds below `among` whose answers leave the range of a picture clearly further than most do, in ascending order.
+
+    The net's output is linear: a style too strong for what is on the paper goes beyond [-1, 1], and what is clipped
+    there comes out garish and speckled. A quarter of the seeds at most.
 
     Args:
         translator: a model whose styles come from seeds alone.
         inputs: a few inputs, each (C, S, S) in [-1, 1].
     """
     styles = torch.from_numpy(translator.styles(range(among)))
+    beyond = sum((translator.render(x, styles).abs() - 1).clamp(min=0).mean((1, 2, 3)) for x in inputs) / len(inputs)
+    worst = beyond.topk(int(_MOST * among)).indices
+    return sorted(worst[beyond[worst] > beyond.median() + _BEYOND].tolist())
+
+
+@torch.inference_mode()
+def spread_seeds(
+    translator: Translator, inputs: Sequence[Tensor], count: int = 4, among: int = 48, without: Collection[int] = ()
+) -> list[int]:
+    """Seeds below `among` whose answers differ most in colour, the most typical one first.
+
+    Args:
+        translator: a model whose styles come from seeds alone.
+        inputs: a few inputs, each (C, S, S) in [-1, 1].
+        without: seeds that are not to be chosen.
+    """
+    seeds = [seed for seed in range(among) if seed not in without]
+    styles = torch.from_numpy(translator.styles(seeds))
     statistics = []
     for x in inputs:
         answers = np.stack([np.asarray(tensor_to_photo(p)) for p in translator.render(x, styles)])
         statistics.append(colour_statistics(answers))
     found = np.stack(statistics)
     apart = np.sqrt(((found[:, :, None] - found[:, None]) ** 2).sum(-1)).mean(0)
-    return farthest_apart(apart, count)
+    return [seeds[k] for k in farthest_apart(apart, count)]

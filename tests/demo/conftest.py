@@ -97,7 +97,7 @@ def served():
 
     translators = {
         "edges2cats": FakeTranslator(),
-        "other": FakeTranslator("other", {"first_seeds": [7, 2, 30, 4]}, "89abcdef"),
+        "other": FakeTranslator("other", {"first_seeds": [7, 2, 30, 4], "passed_over": [1, 3]}, "89abcdef"),
         "facades": FakeTranslator("facades", {}, "76543210", kind="labels", has_styles=False),
     }
     answers = Answers(translators, Worker())

@@ -208,6 +208,12 @@ def test_a_model_names_the_seeds_that_are_shown_first(named, shown):
     assert model_facts("a", translator)["first"] == shown
 
 
+@pytest.mark.parametrize("named, passed", [([5, 8], [5, 8]), ([], []), (None, []), ("58", []), ([5, "8", 2.0], [5])])
+def test_a_model_names_the_seeds_that_are_passed_over(named, passed):
+    translator = FakeTranslator("a", {"passed_over": named} if named is not None else {})
+    assert model_facts("a", translator)["passed"] == passed
+
+
 def test_a_model_gets_the_examples_that_were_drawn_for_it():
     """Somebody's own model, for which nobody drew any, gets all that it can answer; none gets another kind."""
     def example(name: str, *models: str, mode: str = "edges") -> dict:

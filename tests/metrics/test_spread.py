@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from i2i.metrics.spread import farthest_apart, spread_seeds
+from i2i.metrics.spread import farthest_apart, overdrawn_seeds, spread_seeds
 
 
 def apart(points) -> np.ndarray:
@@ -43,3 +43,27 @@ def test_seeds_show_all_that_a_model_can_do():
     chosen = spread_seeds(Painter(), [torch.zeros(1, 8, 8), torch.ones(1, 8, 8)], count=3)
     assert chosen[0] % 6 < 4 and {max(3, s % 6) for s in chosen} == {3, 4, 5}
     assert all(0 <= s < 48 for s in chosen)
+
+
+def test_seeds_that_are_left_out_are_not_chosen():
+    inputs = [torch.zeros(1, 8, 8)]
+    white = [s for s in range(48) if s % 6 == 5]
+    chosen = spread_seeds(Painter(), inputs, count=3, without=white)
+    assert {max(3, s % 6) for s in chosen} <= {3, 4} and set(chosen).isdisjoint(white) and len(set(chosen)) == 3
+
+
+def test_what_leaves_the_range_furthest_is_overdrawn():
+    """Either way, on all inputs together; what nearly all do is none, and a quarter at most is."""
+
+    class Loud(Painter):
+        def styles(self, seeds):
+            return np.array([[{3: 1.5, 4: -1.4, 9: 1.2, 11: 1.002}.get(s, 0.9)] for s in seeds], np.float32)
+
+        def render(self, x, styles):
+            return super().render(x, styles) + 0.3 * x.mean()
+
+    assert overdrawn_seeds(Loud(), [torch.zeros(1, 8, 8), torch.ones(1, 8, 8)], among=12) == [3, 4, 9]
+    assert overdrawn_seeds(Loud(), [torch.zeros(1, 8, 8)], among=8) == [3, 4]
+    assert overdrawn_seeds(Loud(), [torch.zeros(1, 8, 8)], among=4) == [3]
+    assert overdrawn_seeds(Loud(), [torch.zeros(1, 8, 8)], among=3) == []
+    assert overdrawn_seeds(Loud(), [torch.full((1, 8, 8), 0.4)], among=3) == []
