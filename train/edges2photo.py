@@ -61,6 +61,8 @@ KEPT = (
 LEAST_BATCH = 2
 SIZES = (64, 128, 256)  # pairs are made at 256 and may be shrunk
 FEW_PAIRS = 100
+LOOKED_AT = 48  # photos whose background is looked at
+PLAIN = 0.15  # greatest standard deviation of a plain background's channels, in [-1, 1]
 SHOWN_ON = 4  # inputs on which the seeds that the page shows first, and those that it passes over, are chosen
 # bfloat16 halves the time of a step where the machine computes in it, and the pictures look the same.
 TRAINING = {"mixed_precision": "auto"}
@@ -169,6 +171,21 @@ def advice_on_few(count: int, args: argparse.Namespace, say: Callable[[str], Non
         )
 
 
+def advice_on_background(
+    pairs: PairDataset | PairedDataset, args: argparse.Namespace, say: Callable[[str], None]
+) -> None:
+    """Products on white want other options than the defaults."""
+    if args.move or args.labels or args.resume:
+        return
+    photos = [pairs[i]["y"] for i in range(0, len(pairs), -(-len(pairs) // LOOKED_AT))]
+    borders = [torch.cat([y[:, 0], y[:, -1], y[:, :, 0], y[:, :, -1]], 1) for y in photos]
+    if sum(bool(b.std(1).max() < PLAIN) for b in borders) > len(borders) / 2:
+        say(
+            "most photos show their subject on a plain background: with --move 1 --sketchify 0.8 the model learns to "
+            "answer a drawing anywhere on the paper; as it is, one that lies elsewhere than in the photos may get blots"
+        )
+
+
 def model_config(
     name: str, config: StyledConfig, source: DrawnPairs | LabelPairs, facts: dict[str, Any]
 ) -> dict[str, Any]:
@@ -268,6 +285,7 @@ def main(argv: list[str] | None) -> int:
             f"began with{made}. {how_to_go_on(args.out)}"
         )
     advice_on_few(len(pairs) + len(val), args, say)
+    advice_on_background(pairs, args, say)
 
     def describe(step: int, seconds: float, metrics: dict[str, Any] | None = None) -> dict[str, Any]:
         command = shown_command("edges2photo.py", "PHOTOS", args.given)
