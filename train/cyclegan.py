@@ -105,7 +105,7 @@ def resolve(args: argparse.Namespace) -> Plan:
     if len(set(names)) == 1:
         names = ["A", "B"]
     if not previous:
-        net = {"generator": "resnet_9" if size >= 256 else "resnet_6"} | shape_of(args.init, CycleGAN.method)
+        net = {"generator": "resnet_9" if size >= 256 else "resnet_6"} | shape_of(args.init, CycleGAN, CycleGANConfig)
         if (args.generator or net["generator"]) == "lean":
             net["patch_width"] = 32  # or the discriminators would cost more than the generators do
         if data.a.channels != data.b.channels:

@@ -181,8 +181,8 @@ def advice_on_background(
     borders = [torch.cat([y[:, 0], y[:, -1], y[:, :, 0], y[:, :, -1]], 1) for y in photos]
     if sum(bool(b.std(1).max() < PLAIN) for b in borders) > len(borders) / 2:
         say(
-            "most photos show their subject on a plain background: with --move 1 --sketchify 0.8 the model learns to "
-            "answer a drawing anywhere on the paper; as it is, one that lies elsewhere than in the photos may get blots"
+            "most photos show their subject on a plain background: --move 1 --sketchify 0.8 teaches the model to "
+            "answer drawings in other places, sizes and proportions than theirs, with fewer blots beside them"
         )
 
 
@@ -239,7 +239,7 @@ def samples_picture(translator: Translator, pairs: PairDataset | PairedDataset, 
 def main(argv: list[str] | None) -> int:
     args = parse(argv)
     previous = StateFolder(args.out).meta() if args.resume else None
-    config_before = previous["recipe"]["config"] if previous else shape_of(args.init, StyledPix2Pix.method)
+    config_before = previous["recipe"]["config"] if previous else shape_of(args.init, StyledPix2Pix, StyledConfig)
     train_before = dict(previous["train"]) if previous else {}
     how = collect(TrainConfig, args, **TRAINING | train_before | {"minutes": 0.0})
     size = collect(StyledConfig, args, **config_before).size

@@ -19,6 +19,7 @@ from torch.utils.data import Dataset
 
 from i2i import model_folder
 from i2i.nets.features import load_features
+from i2i.serving.base import plain_arguments
 from i2i.training.loop import Outcome, TrainConfig, train
 from i2i.training.precision import resolve_precision
 from i2i.training.state import StateFolder
@@ -47,7 +48,8 @@ def add_model_options(parser: argparse.ArgumentParser, out: str, data: str, name
     parser.add_argument("--data", default=None, help=f"what the {data} are, for card and page (default: the name)")
     parser.add_argument("--licence", default="not stated", help=f"licence of the {data}, for card and page")
     parser.add_argument("--note", default=None, help="a sentence that the page shows: what the model knows")
-    parser.add_argument("--init", default=None, help="start from this model's weights: bundled name or folder")
+    about = "start from this model, its weights and the shape of its nets: bundled name, folder or Hub id"
+    parser.add_argument("--init", default=None, help=about)
     add_run_options(parser)
 
 
@@ -117,20 +119,24 @@ def features_or_none(source: str, use: str, say: Callable[[str], None] = tell) -
 
 # What shapes the served nets and follows neither from the data nor from the size of the pictures.
 SHAPING = (
-    *("generator", "width", "widths", "norm", "blocks", "fold", "skips", "high_pass"),
+    *("generator", "width", "widths", "judge_widths", "norm", "blocks", "fold", "skips", "high_pass"),
     *("style", "latent", "z", "style_nets", "condition"),
 )
 
 
-def shape_of(source: str | None, method: str) -> dict[str, Any]:
-    """What the model that --init names says of the shape of its nets, fields of the method's configuration.
+def shape_of(source: str | None, method: type, config: type) -> dict[str, Any]:
+    """What the model that --init names says of the shape of its nets, fields of the method's configuration class.
 
     Nothing without --init, or where the model is of another method, which `begin_with` refuses.
+
+    Raises:
+        ModelFolderError: if the model cannot be loaded.
     """
-    config = model_folder.read_config(model_folder.resolve(source)) if source else {}
-    if config.get("method") != method:
+    start = Translator.from_pretrained(source, "cpu", "float32") if source else None
+    if start is None or start.config["method"] != method.method:
         return {}
-    return {k: tuple(v) if isinstance(v, list) else v for k, v in config["net"].items() if k in SHAPING}
+    net = config(**plain_arguments(start.config["net"]))  # with what the model's config.json leaves to the defaults
+    return {name: getattr(net, name) for name in SHAPING if hasattr(net, name)}
 
 
 def begin_with(
@@ -147,8 +153,8 @@ def begin_with(
     if differs := model_folder.difference(given, nets.state_dict()):
         raise ValueError(
             f"--init {source} has another architecture: {differs}; the options that shape the nets come from the model "
-            "and are left out, and the pictures must be of its kinds (label maps: of as many classes); or leave out "
-            "--init"
+            "and are left out, the pictures must be of its kinds (label maps: of as many classes), and with some nets "
+            "of its size; or start without --init"
         )
     nets.load_state_dict(given)
 

@@ -117,7 +117,7 @@ def resolve(
     else:
         recipe = find_recipe(args.recipe) if args.recipe else None
         net, pairs = (dict(recipe.net), dict(recipe.pairs)) if recipe else ({}, {})
-        net = defaults | net | shape_of(args.init, script.method.method)
+        net = defaults | net | shape_of(args.init, script.method, script.config)
         how = dict(script.training)
         if recipe:
             how["batch"] = max(recipe.batch, how["batch"])

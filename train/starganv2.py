@@ -78,7 +78,13 @@ def resolve(args: argparse.Namespace) -> tuple[StarGANv2Config, TrainConfig, Dom
         how = previous["train"] | {"minutes": 0.0}
     else:
         recipe = find_recipe(args.recipe) if args.recipe else None
-        shape = shape_of(args.init, StarGANv2.method)
+        shape = shape_of(args.init, StarGANv2, StarGANv2Config)
+        if shape.get("style_nets") == "lean":
+            if not recipe and args.style_nets is None:
+                raise ValueError(
+                    f"--init {args.init} is a lean model: add --recipe lean, whose discriminator and rates fit it"
+                )
+            del shape["judge_widths"]  # which shape the paper's style encoder alone
         net = (recipe.at(args.size, args.fold or shape.get("fold")) if recipe else {}) | shape
         domains, how = {}, PAPER | (recipe.training if recipe else {})
     size = args.size or net.get("size", StarGANv2Config.size)

@@ -94,7 +94,8 @@ def find_examples(root: str | os.PathLike, split: str, config: PairedConfig) -> 
     if split not in ("train", "val"):
         raise PrepareError(f"unknown split {split!r}: use train or val")
     kept_apart = next((base / name for name in ("val", "test") if (base / name).is_dir()), None)
-    alone = kept_apart is not None and {p.name for p in _visible(base)} <= {"val", "test", "palette.json"}
+    folders = {p.name for p in _visible(base) if p.is_dir()}
+    alone = kept_apart is not None and folders <= {"val", "test"} and not _pictures(base)
     if alone and split == "train":
         raise PrepareError(f"{base} holds {kept_apart.name} alone, pairs to measure with: put others into {base}/train")
     if alone or (kept_apart is not None and (base / "train").is_dir()):

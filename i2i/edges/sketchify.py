@@ -67,7 +67,7 @@ def sketchify(drawing: np.ndarray, rng: np.random.Generator, strength: float = 1
 def drop_strokes(
     strokes: list[np.ndarray], drawing: np.ndarray, rng: np.random.Generator, strength: float
 ) -> list[np.ndarray]:
-    """Leave strokes out: whole components, small ones first, then single strokes of what stays; the outline seldom.
+    """Leave strokes out: components, small ones first, then single strokes of what stays; on the outline seldom.
 
     A net that is often shown half an outline learns to continue subjects where there is nothing but paper. At least
     15 % of the drawing's points stay.

@@ -55,6 +55,23 @@ def _contiguous(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {k: v.detach().to("cpu", memory_format=torch.contiguous_format).clone() for k, v in tensors.items()}
 
 
+def _load_optimizer(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> None:
+    """`load_state_dict` across devices and versions: moments get the memory layout that the weights have here, and how
+    the optimizer is computed stays as it is here.
+
+    A fused optimizer walks through memory, and nets need not lie in it as they did where the state was made.
+    """
+    computed = [{k: group[k] for k in ("fused", "foreach") if k in group} for group in optimizer.param_groups]
+    optimizer.load_state_dict(saved)
+    for group, how in zip(optimizer.param_groups, computed, strict=True):
+        group.update(how)
+        for weight in group["params"]:
+            moments = optimizer.state.get(weight, {})
+            for key, value in moments.items():
+                if torch.is_tensor(value) and value.shape == weight.shape and value.dim():
+                    moments[key] = torch.empty_like(weight, dtype=value.dtype).copy_(value)
+
+
 class StateFolder:
     """Writes and reads `RUN/state`.
 
@@ -140,7 +157,7 @@ class StateFolder:
         try:
             saved = torch.load(self.path / "optimizers.pt", map_location="cpu", weights_only=True)
             for name, optimizer in optimizers.items():
-                optimizer.load_state_dict(saved[name])
+                _load_optimizer(optimizer, saved[name])
         except (RuntimeError, KeyError, ValueError) as error:
             raise StateError(self._misfit(f"its optimizers are of other nets ({error})")) from error
         generators = self.path / f"random_{accelerator.process_index}.pt"

@@ -166,7 +166,8 @@ def test_a_folder_test_serves_as_validation(tmp_path):
 @pytest.mark.parametrize("name", ["val", "test"])
 def test_a_folder_of_pairs_to_measure_with_alone(tmp_path, name):
     (tmp_path / name).mkdir()
-    (tmp_path / "palette.json").write_text("{}")
+    for beside in ("palette.json", "manifest.json", "README.md"):
+        (tmp_path / beside).write_text("{}")
     for i in range(2):
         Image.new("RGB", (64, 32)).save(tmp_path / name / f"{i}.jpg")
     config = PairedConfig("photo", "photo")

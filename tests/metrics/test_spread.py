@@ -62,8 +62,14 @@ def test_what_leaves_the_range_furthest_is_overdrawn():
         def render(self, x, styles):
             return super().render(x, styles) + 0.3 * x.mean()
 
-    assert overdrawn_seeds(Loud(), [torch.zeros(1, 8, 8), torch.ones(1, 8, 8)], among=12) == [3, 4, 9]
-    assert overdrawn_seeds(Loud(), [torch.zeros(1, 8, 8)], among=8) == [3, 4]
-    assert overdrawn_seeds(Loud(), [torch.zeros(1, 8, 8)], among=4) == [3]
-    assert overdrawn_seeds(Loud(), [torch.zeros(1, 8, 8)], among=3) == []
-    assert overdrawn_seeds(Loud(), [torch.full((1, 8, 8), 0.4)], among=3) == []
+    inputs = [torch.zeros(1, 8, 8), torch.ones(1, 8, 8)]
+    assert overdrawn_seeds(Loud(), inputs[:1], among=16) == [3, 4, 9]  # not 11, though a quarter would have room for it
+    assert overdrawn_seeds(Loud(), inputs, among=12) == [3, 4, 9]
+    assert overdrawn_seeds(Loud(), inputs[:1], among=8) == [3, 4]
+    assert overdrawn_seeds(Loud(), [inputs[1]], among=3) == []
+
+    class Alike(Loud):
+        def styles(self, seeds):
+            return np.full((len(seeds), 1), 1.5, np.float32)
+
+    assert overdrawn_seeds(Alike(), inputs, among=16) == []

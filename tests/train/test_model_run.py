@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 
-from i2i.methods.styled import StyledConfig, StyledPix2Pix
+from i2i import ModelFolderError, model_folder
+from i2i.methods.styled import StyledConfig, StyledPix2Pix, serving_nets
 from i2i.training.loop import TrainConfig
 from i2i.training.state import FORMAT
 from i2i.translator import Translator
@@ -108,8 +110,23 @@ def test_a_model_starts_a_run_of_another_size(model_run, tiny_model_folder):
 
 def test_a_model_brings_the_shape_of_its_nets_alone(model_run, tiny_model_folder, domain_model_folder):
     """Neither its picture size nor its learning rates; a model of another method brings nothing."""
-    assert model_run.shape_of(str(tiny_model_folder), "styled") == {"style": 8, "latent": 4, "widths": (8, 8, 8)}
-    assert model_run.shape_of(str(domain_model_folder), "styled") == model_run.shape_of(None, "styled") == {}
+    of_styled = StyledPix2Pix, StyledConfig
+    assert model_run.shape_of(str(tiny_model_folder), *of_styled) == {"style": 8, "latent": 4, "widths": (8, 8, 8)}
+    assert model_run.shape_of(str(domain_model_folder), *of_styled) == model_run.shape_of(None, *of_styled) == {}
+
+
+def test_what_a_model_s_config_leaves_out_are_the_defaults(model_run, tmp_path):
+    """As for serving it; without any, the folder is refused as it is there."""
+    torch.manual_seed(0)
+    config = {"kind": "translator", "method": "styled", "name": "old", "net": {"size": 64}, "input": {"kind": "edges"},
+              "size": 64, "data": {}}  # fmt: skip
+    model_folder.save(tmp_path / "old", config, serving_nets(StyledConfig(size=64)), "# old\n")
+    found = model_run.shape_of(str(tmp_path / "old"), StyledPix2Pix, StyledConfig)
+    assert found == {"style": 64, "latent": 16, "widths": StyledConfig().widths}
+    text = json.loads((tmp_path / "old" / "config.json").read_text())
+    (tmp_path / "old" / "config.json").write_text(json.dumps({k: v for k, v in text.items() if k != "net"}))
+    with pytest.raises(ModelFolderError, match="does not describe"):
+        model_run.shape_of(str(tmp_path / "old"), StyledPix2Pix, StyledConfig)
 
 
 def test_a_model_of_other_nets_is_no_start(model_run, tiny_model_folder, domain_model_folder):

@@ -140,12 +140,25 @@ def test_a_start_from_another_model_goes_by_the_domains_names(
 
 
 def test_a_model_brings_the_shape_of_its_generator(script, domain_photos, domain_model_folder, tmp_path, capsys):
-    judge = ("--judge-widths", "8", "8", "8", "8", "--size", "32", "--cpu", "--dry-run")
-    command = words(domain_photos, "--out", tmp_path / "run", "--init", domain_model_folder, *judge)
-    assert script.main([*command, "--domains", "red", "green", "blue"]) == 0
+    command = words(domain_photos, "--out", tmp_path / "run", "--init", domain_model_folder, "--cpu", "--dry-run")
+    command += ["--size", "32", "--domains", "red", "green", "blue"]
+    assert script.main([*command, "--recipe", "lean"]) == 0
     said = capsys.readouterr().out
-    for line in ("style: 8", "latent: 4", "style_nets: lean", "widths: (8, 8, 16)", "blocks: 1"):
+    # The model is not folded, and has no skips, which the recipe would have; the judge is the recipe's at this size.
+    shape = ("style: 8", "latent: 4", "style_nets: lean", "widths: (8, 8, 16)", "blocks: 1", "fold: 1", "skips: none")
+    for line in (*shape, "judge_widths: (32, 64, 128, 128)"):
         assert f"  {line}\n" in said
+    with pytest.raises(ValueError, match="is a lean model: add --recipe lean"):
+        script.main(command)
+
+
+def test_a_model_brings_the_shape_of_the_paper_s_style_encoder(script, domain_photos, tmp_path, capsys):
+    shape = ("--style-nets", "paper", "--judge-widths", "8", "8", "8", "16")
+    first = words(domain_photos, "--out", tmp_path / "first", "--steps", 1, *QUICK, *shape)
+    assert script.main(first) == 0
+    begun = words(domain_photos, "--out", tmp_path / "run", "--init", tmp_path / "first" / "model", "--size", 32)
+    assert script.main([*begun, "--cpu", "--dry-run"]) == 0
+    assert "  judge_widths: (8, 8, 8, 16)\n" in capsys.readouterr().out
 
 
 def test_codes_that_number_the_domains_keep_their_order(script, domain_photos, tmp_path):

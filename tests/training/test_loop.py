@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import os
@@ -18,7 +19,7 @@ from torch.utils.data import Dataset
 from i2i.methods.pix2pix import Pix2Pix, Pix2PixConfig
 from i2i.methods.styled import StyledConfig, StyledPix2Pix
 from i2i.training.loop import EpochSampler, TrainConfig, _memory_format, _stop_request, train
-from i2i.training.state import StateError, StateFolder
+from i2i.training.state import StateError, StateFolder, _load_optimizer
 
 TINY = StyledConfig(size=64, style=8, latent=4, widths=(8, 8, 8))
 HOW = TrainConfig(steps=6, batch=2, warmup=2, grid_every=3, log_every=1, workers=0, save_minutes=1e9)
@@ -174,6 +175,32 @@ def test_on_a_cpu_instance_norm_is_fed_as_it_answers():
     ):
         method = Pix2Pix(Pix2PixConfig(size=32, generator="unet_32", width=4, patch=16, patch_width=4, norm=norm))
         assert _memory_format(method, torch.device(device)) is wanted
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_state_goes_on_where_weights_lie_differently_in_memory(turned):
+    """As after a change of device; a state that an optimizer of another kind made is computed as here."""
+    before, now = (torch.contiguous_format, torch.channels_last)[:: -1 if turned else 1]
+    start, gradient = torch.randn(8, 4, 3, 3), torch.randn(8, 4, 3, 3)
+
+    def optimizer(weight, **how):
+        return torch.optim.Adam([weight], lr=0.1, **how)
+
+    def step(weight, adam):
+        weight.grad = torch.empty_like(weight).copy_(gradient + weight.detach())  # laid out as backward does it
+        adam.step()
+
+    first = start.clone(memory_format=before).requires_grad_()
+    plain = optimizer(first, fused=False)
+    step(first, plain)
+    second = first.detach().clone(memory_format=now).requires_grad_()
+    fused = optimizer(second, fused=True)
+    _load_optimizer(fused, copy.deepcopy(plain.state_dict()))
+    assert fused.param_groups[0]["fused"] is True
+    for _ in range(2):
+        step(first, plain)
+        step(second, fused)
+    assert torch.allclose(first, second, atol=1e-5)
 
 
 def test_the_sampler_sees_everything_once_an_epoch_from_any_position():
