@@ -69,8 +69,8 @@ def drop_strokes(
 ) -> list[np.ndarray]:
     """Leave strokes out: components, small ones first, then single strokes of what stays; on the outline seldom.
 
-    A net that is often shown half an outline learns to continue subjects where there is nothing but paper. At least
-    15 % of the drawing's points stay.
+    A net that is often shown half an outline may learn to continue subjects where there is nothing but paper. At
+    least 15 % of the drawing's points stay.
     """
     size = drawing.shape[0]
     ink = (drawing < 128).astype(np.uint8)
