@@ -32,6 +32,7 @@ from i2i.nets.mobilenet import MobileNetTrunk
 from i2i.training.loop import TrainConfig
 from i2i.training.state import StateFolder
 
+TRAINING = {"steps": 11000, "ema": 0.998, "mixed_precision": "auto"}
 INK = 25 / 255  # what counts as ink in a soft map
 SCALES = (0.5, 1.0, 1.5)
 # Kept with the run, so that --resume needs none of them again.
@@ -153,10 +154,10 @@ def main(argv: list[str] | None) -> int:
     parser.add_argument("--ink", type=float, default=0.02, help="share of ink with --calibrate (default: 0.02)")
     add_run_options(parser)
     add_options(parser, EdgeConfig)
-    add_options(parser, TrainConfig)
+    add_options(parser, TrainConfig, defaults=TRAINING)
     args = parse_run(parser, argv, ("bsds",))
     before = StateFolder(args.out).meta() if args.resume else None
-    saved, defaults = {}, {"steps": 11000, "ema": 0.998}
+    saved, defaults = {}, TRAINING
     if before:
         saved, defaults = before["recipe"]["config"], before["train"] | {"minutes": 0.0}
     config = collect(EdgeConfig, args, **{k: tuple(v) if isinstance(v, list) else v for k, v in saved.items()})

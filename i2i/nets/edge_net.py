@@ -119,7 +119,7 @@ class EdgeNet(nn.Module):
         self,
         widths: tuple[int, ...] = (24, 48, 96, 96),
         blocks: tuple[int, ...] = (1, 2, 2, 2),
-        head_widths: tuple[int, ...] = (16, 24, 32, 32),
+        head_widths: tuple[int, ...] = (16, 32, 32, 32),
     ):
         super().__init__()
         self.stages = nn.ModuleList()
