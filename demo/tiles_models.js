@@ -17,6 +17,9 @@ function takeModel(model) {
   loadShelf();
 }
 
+// A style of the model before, or a seed that this one passes over, unless it is locked.
+const belongsElsewhere = ({ seed, locked }) => seed === undefined || !locked && page.model.passed.includes(seed);
+
 function chooseModel(name, asked = true) {
   const model = props.models.find((one) => one.name === name);
   if (!model || model === page.model && asked) return;
@@ -25,7 +28,7 @@ function chooseModel(name, asked = true) {
   takeModel(model);
   // Styles are a model's own, and so are the seeds that it shows first and what a model without noise shows.
   if (model.fixed || before.fixed || untouched) page.tiles = firstTiles();
-  else page.tiles = page.tiles.map((tile) => (tile.seed === undefined ? freshTile() : { ...seeded(tile.seed), ...(tile.locked && { locked: true }) }));
+  else page.tiles = page.tiles.map((tile) => (belongsElsewhere(tile) ? freshTile() : { ...seeded(tile.seed), ...(tile.locked && { locked: true }) }));
   find('.model select').value = name;
   for (const [selector, words] of [['h1', model.title], ['p', model.invitation]]) {
     const place = document.querySelector(`#title ${selector}`);

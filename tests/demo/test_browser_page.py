@@ -34,6 +34,18 @@ def test_another_model_answers_the_same_drawing(drawn):
     assert "cat" not in drawn.page.inner_text("#title").lower()
 
 
+@pytest.mark.parametrize("locked, expected", [(True, "4 1 5 6"), (False, "4 8 5 6")])
+def test_a_seed_that_the_new_model_passes_over_is_replaced_unless_locked(drawn, locked, expected):
+    drawn.lock(2)
+    drawn.press("New samples")
+    drawn.pictures()
+    assert drawn.seeds() == "4 1 5 6"
+    if not locked:
+        drawn.lock(2)
+    drawn.page.select_option(".model select", "other")
+    drawn.wait(f'.tiles[data-seeds="{expected}"]')
+
+
 def test_each_model_deals_its_own_examples(open_page):
     """Cats for cats; the other model, for which nobody drew any, gets them all."""
     bundled = {e["name"]: e["models"] for e in load_examples(ASSETS / "sketches") if e["mode"] == "edges"}
