@@ -29,7 +29,7 @@ class EdgeTeacher(nn.Module):
 
     multiple = 16  # height and width must be multiples of this
 
-    def __init__(self, head_widths: tuple[int, ...] = (24, 32, 48, 64), fine: int = 24):
+    def __init__(self, head_widths: tuple[int, ...] = (32, 32, 48, 64), fine: int = 24):
         super().__init__()
         if len(head_widths) != len(TAPS):
             raise ValueError(f"head_widths needs {len(TAPS)} numbers, got {head_widths}")
