@@ -12,8 +12,6 @@ from PIL import Image
 from scipy.io import loadmat
 from torch.utils.data import Dataset
 
-TURNED = 0.25  # of crops are turned at random; the others stand upright, as photos do
-
 
 class BsdsError(ValueError):
     """The folder is not a BSDS500 folder."""
@@ -134,8 +132,7 @@ class BsdsCrops(Dataset):
             layers += [cv2.copyMakeBorder(m, 0, bottom, 0, right, cv2.BORDER_CONSTANT, value=-1.0) for m in rest]
         top = rng.integers(0, layers[0].shape[0] - crop + 1)
         left = rng.integers(0, layers[0].shape[1] - crop + 1)
-        turns = rng.integers(0, 4) if rng.random() < TURNED else 0
-        mirror = rng.random() < 0.5
+        turns, mirror = rng.integers(0, 4), rng.random() < 0.5
         layers = [np.rot90(m[top : top + crop, left : left + crop], turns) for m in layers]
         return [np.ascontiguousarray(m[:, ::-1] if mirror else m) for m in layers]
 

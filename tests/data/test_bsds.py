@@ -149,14 +149,6 @@ def test_the_border_is_a_reflection(tmp_path):
         assert max(steps) <= 6 and not known.all()
 
 
-def test_most_crops_stand_upright(tmp_path):
-    data = BsdsCrops(find_bsds(make_bsds(tmp_path, train=1, val=1)), 64)
-    data.photos[0] = np.arange(96, dtype=np.uint8)[:, None, None] * np.uint8(2) + np.zeros((96, 128, 3), np.uint8)
-    found = [geometry(data, seed)[0][..., 0].astype(int) for seed in range(200)]
-    upright = np.mean([photo[-8:].mean() > photo[:8].mean() + 20 for photo in found])
-    assert 0.7 < upright < 0.9  # three of four, and a quarter of those that are turned at random
-
-
 def test_photo_and_truth_stay_together(tmp_path):
     data = BsdsCrops(find_bsds(make_bsds(tmp_path, train=1, val=1)), 64)
     photo = np.zeros((96, 128, 3), np.uint8)
@@ -167,7 +159,7 @@ def test_photo_and_truth_stay_together(tmp_path):
     photo[40:, 60:, 2] = 0
     data.photos[0], data.truths[0] = photo, truth
     turns = set()
-    for seed in range(48):
+    for seed in range(24):
         found, edges = geometry(data, seed)
         levels = found.astype(int)
         change = np.zeros(edges.shape, np.uint8)

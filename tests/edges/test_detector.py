@@ -124,12 +124,13 @@ def test_a_batch_gives_each_photo_its_own_map(photo):
 def test_scales_are_averaged_at_the_photos_size_and_then_calibrated(photo):
     detector = EdgeDetector("edges")
     calibrated = detector.detect(photo, scales=(1.0, 0.5))
-    offset, detector.offset = detector.offset, 0.0
+    slope, offset = detector.slope, detector.offset
+    detector.slope, detector.offset = 1.0, 0.0
     one, half = detector.detect(photo), detector.detect(photo, scales=(0.5,))
     assert half.shape == one.shape and np.abs(half - one).max() > 0.05
     mean = (one + half) / 2
     np.testing.assert_allclose(detector.detect(photo, scales=(1.0, 0.5)), mean, atol=1e-5)
-    np.testing.assert_allclose(calibrated, 1 / (1 + np.exp(-offset) * (1 - mean) / mean), atol=1e-5)
+    np.testing.assert_allclose(calibrated, 1 / (1 + np.exp(-offset) * ((1 - mean) / mean) ** slope), atol=1e-5)
 
 
 def save_tiny_detector(folder, calibration=None):
