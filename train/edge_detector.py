@@ -137,7 +137,7 @@ def main(argv: list[str] | None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bsds", type=Path, help="BSDS500 folder that holds images/ and groundTruth/")
     parser.add_argument("--out", type=Path, default=Path("runs/edges"), help="run folder (default: runs/edges)")
-    parser.add_argument("--init", help="start from the weights of this detector's folder")
+    parser.add_argument("--init", help="start from the weights of this detector's folder, in its shape")
     parser.add_argument(
         "--held-out", type=int, default=50,
         help="val photos kept out of training and measured at the end; 0: train on all (default: 50)",
@@ -160,7 +160,11 @@ def main(argv: list[str] | None) -> int:
     saved, defaults = {}, TRAINING
     if before:
         saved, defaults = before["recipe"]["config"], before["train"] | {"minutes": 0.0}
+    elif args.init:
+        saved = model_folder.read_config(model_folder.resolve(args.init))["net"]
     config = collect(EdgeConfig, args, **{k: tuple(v) if isinstance(v, list) else v for k, v in saved.items()})
+    if not before and any(width % 16 for width in config.head_widths):  # see EdgeConfig
+        defaults = defaults | {"mixed_precision": "no"}
     how = collect(TrainConfig, args, **defaults)
 
     pairs = find_bsds(args.bsds)

@@ -175,6 +175,14 @@ def test_a_run_that_was_stopped_goes_on(bsds, tmp_path):
     assert [json.loads(line)["step"] for line in (run / "log.jsonl").read_text().splitlines()] == [1, 2, 3]
 
 
+def test_init_brings_its_shape_and_narrow_heads_are_trained_in_float32(bsds, tmp_path):
+    done = script(bsds, "--out", tmp_path / "run", "--dry-run", "--held-out", 2, "--init", "edges", "--cpu")
+    assert done.returncode == 0, done.stderr
+    widths = tuple(EdgeDetector("edges").config["net"]["head_widths"])
+    assert widths == (16, 24, 32, 32) and f"head_widths: {widths}" in done.stdout
+    assert "mixed_precision: no" in done.stdout
+
+
 def test_dry_run_prints_and_writes_nothing(bsds, tmp_path):
     done = script(bsds, "--out", tmp_path / "run", "--dry-run", "--held-out", 2)
     assert done.returncode == 0, done.stderr
