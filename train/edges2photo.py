@@ -130,6 +130,8 @@ def check_options(args: argparse.Namespace, how: TrainConfig, size: int) -> None
         raise ValueError(f"--size must be one of {', '.join(map(str, SIZES))}; got {size}")
     if not 0 <= args.sketchify <= 1:
         raise ValueError(f"--sketchify must be from 0 to 1; got {args.sketchify:g}")
+    if args.augment is not None and not 0 <= args.augment <= 1:
+        raise ValueError(f"--augment must be from 0 to 1; got {args.augment:g}")
     if not 0 <= args.move <= 1:
         raise ValueError(f"--move must be from 0 to 1; got {args.move:g}")
     if args.move and args.labels:

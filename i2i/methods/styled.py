@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from i2i import losses
 from i2i.grids import draw_input, tile
+from i2i.methods.diff_augment import DiffAugment
 from i2i.nets.discriminators import ConditionalPatchDiscriminator, ProjectedDiscriminator
 from i2i.nets.style import MappingNetwork, StyleEncoder
 from i2i.nets.styled_unet import StyledUNet, StyledUNetConfig
@@ -40,6 +41,8 @@ class StyledConfig:
         lambda_diversity: weight of the diversity loss at the start; it falls linearly to zero over the run.
         style_noise: standard deviation of the noise on E(y) in the reconstruction, which keeps styles smooth
             (styles have a root mean square of one).
+        augment: share of the pairs that discriminators see changed in colour and place (`DiffAugment`); for long runs
+            on few photos, which discriminators would learn by heart.
         small_until: share of the run that is trained at half the picture size.
     """
 
@@ -56,6 +59,7 @@ class StyledConfig:
     lambda_style: float = 1.0
     lambda_diversity: float = 0.1
     style_noise: float = 0.1
+    augment: float = 0.0
     small_until: float = 0.65
 
 
@@ -179,16 +183,21 @@ class StyledPix2Pix(nn.Module):
         fakes = nets["generator"].decode(twice, torch.cat([noisy, foreign]), size)
         same, other = fakes.chunk(2)
 
+        # What the discriminators and the feature network see: the pictures, or the same change of all of a pair's.
+        shown_x, shown_real, shown_fakes = x_small, y, fakes
+        if c.augment:
+            change = DiffAugment(len(y), c.augment, y.device)
+            shown_x, shown_real, shown_fakes = change.place(x_small), change.pictures(y), change.pictures(fakes)
         seen_fake, seen_real = [], []
         if self.features is not None:
-            seen_fake = self.features(fakes)
+            seen_fake = self.features(shown_fakes)
             with torch.no_grad():
-                seen_real = self.features(y)
+                seen_real = self.features(shown_real)
 
         # Discriminators, on this step's own fakes.
-        x_twice = torch.cat([x_small, x_small])
-        judged_real = self._judge(x_small, y, seen_real)
-        judged_fake = self._judge(x_twice, fakes.detach(), [f.detach() for f in seen_fake])
+        x_twice = torch.cat([shown_x, shown_x])
+        judged_real = self._judge(shown_x, shown_real, seen_real)
+        judged_fake = self._judge(x_twice, shown_fakes.detach(), [f.detach() for f in seen_fake])
         loss_d = sum(losses.hinge_discriminator(r, f) for r, f in zip(judged_real, judged_fake, strict=True))
         loss_d = loss_d / len(judged_real)
         update("discriminator", loss_d)
@@ -197,7 +206,7 @@ class StyledPix2Pix(nn.Module):
         for name in ("patch", "projected"):
             if name in nets:
                 nets[name].requires_grad_(False)
-        judged = self._judge(x_twice, fakes, seen_fake)
+        judged = self._judge(x_twice, shown_fakes, seen_fake)
         terms = {
             "adversarial": sum(losses.hinge_generator(j) for j in judged) / len(judged),
             "l1": c.lambda_l1 * F.l1_loss(same, y),

@@ -207,6 +207,8 @@ def train(
             raises KeyboardInterrupt, and what came after the last saved state is lost.
     """
     device, main = accelerator.device, accelerator.is_main_process
+    if device.type == "cuda":
+        torch.backends.cudnn.benchmark = True  # the shapes of a run stay the same for thousands of steps
     method.to(device)
     memory_format = _memory_format(method, device)
     for net in method.nets.values():
