@@ -36,7 +36,7 @@ TRAINING = {"steps": 11000, "ema": 0.998, "mixed_precision": "auto"}
 INK = 25 / 255  # what counts as ink in a soft map
 SCALES = (0.5, 1.0, 1.5)
 # Kept with the run, so that --resume needs none of them again.
-KEPT = ("held_out", "crop", "calibrate", "ink", "init", "trunk_weights", "teacher", "unlabelled", "each")
+KEPT = ("held_out", "crop", "calibrate", "ink", "init", "trunk_weights", "teacher", "unlabelled", "each", "shapes")
 CALIBRATION_PHOTOS = 100  # of each folder
 UNLABELLED_PHOTOS = 1000  # of each folder, at most
 UNLABELLED_SIZE = 256  # pixels of a photo without labels, as drawings are made
@@ -149,13 +149,17 @@ def main(argv: list[str] | None) -> int:
         "--each", type=int, default=None,
         help=f"photos of each of these folders, spread evenly (default: {UNLABELLED_PHOTOS})",
     )  # fmt: skip
+    parser.add_argument(
+        "--shapes", type=float, default=0.0,
+        help="share of the crops that show plain shapes with exact edges, 0 to 1 (default: 0)",
+    )  # fmt: skip
     parser.add_argument("--crop", type=int, default=256, help="pixels of a training crop (default: 256)")
     parser.add_argument("--calibrate", nargs="+", default=[], help="folders of photos that set the ink")
     parser.add_argument("--ink", type=float, default=0.02, help="share of ink with --calibrate (default: 0.02)")
     add_run_options(parser)
     add_options(parser, EdgeConfig)
     add_options(parser, TrainConfig, defaults=TRAINING)
-    args = parse_run(parser, argv, ("bsds",))
+    args = parse_run(parser, argv, ("bsds",), missing={"shapes": 0.0})
     before = StateFolder(args.out).meta() if args.resume else None
     saved, defaults = {}, TRAINING
     if before:
@@ -174,6 +178,8 @@ def main(argv: list[str] | None) -> int:
         raise ValueError("--held-out 0 leaves no photos to calibrate on: give folders of photos with --calibrate")
     held = [p for p in pairs if p[0].parent.name == "val"][: args.held_out]
     kept = [p for p in pairs if p not in held]
+    if not 0 <= args.shapes <= 1:
+        raise ValueError(f"--shapes must be from 0 to 1, got {args.shapes:g}")
     if args.unlabelled and not args.teacher:
         raise ValueError("--unlabelled needs a detector that draws these photos: give one with --teacher")
     if args.each is not None and args.each < 1:
@@ -209,9 +215,9 @@ def main(argv: list[str] | None) -> int:
         every = [np.asarray(load_image(p)) for p, _ in kept] + photos
         with accelerator.main_process_first():  # which draws them, the others read
             taught = teacher_maps(args.teacher, every, args.out / "teacher", SCALES, accelerator.device)
-        data = BsdsCrops(kept, args.crop, taught, photos)
+        data = BsdsCrops(kept, args.crop, taught, photos, args.shapes)
     else:
-        data = BsdsCrops(kept, args.crop)
+        data = BsdsCrops(kept, args.crop, shapes=args.shapes)
     unseen = BsdsCrops(held or kept[:4], args.crop)
     sample = [unseen[(i % len(unseen), i)] for i in range(4)]
     held_out = {k: torch.stack([s[k] for s in sample]) for k in sample[0]}

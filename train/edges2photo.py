@@ -241,7 +241,9 @@ def samples_picture(translator: Translator, pairs: PairDataset | PairedDataset, 
 def main(argv: list[str] | None) -> int:
     args = parse(argv)
     previous = StateFolder(args.out).meta() if args.resume else None
-    config_before = previous["recipe"]["config"] if previous else shape_of(args.init, StyledPix2Pix, StyledConfig)
+    # Runs of versions that did not know the views go on without.
+    began = {"style_views": 0.0} | previous["recipe"]["config"] if previous else {}
+    config_before = began or shape_of(args.init, StyledPix2Pix, StyledConfig)
     train_before = dict(previous["train"]) if previous else {}
     how = collect(TrainConfig, args, **TRAINING | train_before | {"minutes": 0.0})
     size = collect(StyledConfig, args, **config_before).size

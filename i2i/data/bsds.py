@@ -12,6 +12,8 @@ from PIL import Image
 from scipy.io import loadmat
 from torch.utils.data import Dataset
 
+from i2i.data.plain_shapes import plain_shapes
+
 
 class BsdsError(ValueError):
     """The folder is not a BSDS500 folder."""
@@ -82,6 +84,7 @@ class BsdsCrops(Dataset):
         taught: a teacher's soft map of each photo, uint8 (H, W), 255 = edge; those of `pairs` first.
         unlabelled: photos that only the teacher drew, uint8 (H, W, 3); their consensus is -1 everywhere. The photos
             of `pairs` come so often that they are about half of the items.
+        shapes: share of the crops that show plain shapes instead, see `i2i.data.plain_shapes`; no teacher drew those.
     """
 
     def __init__(
@@ -90,13 +93,16 @@ class BsdsCrops(Dataset):
         crop: int = 256,
         taught: Sequence[np.ndarray] = (),
         unlabelled: Sequence[np.ndarray] = (),
+        shapes: float = 0.0,
     ):
+        if not 0 <= shapes <= 1:
+            raise ValueError(f"the share of plain shapes must be from 0 to 1, got {shapes:g}")
         if (taught or unlabelled) and len(taught) != len(pairs) + len(unlabelled):
             raise ValueError(f"{len(pairs)} + {len(unlabelled)} photos need as many maps, got {len(taught)}")
         self.photos = [np.asarray(Image.open(p).convert("RGB")) for p, _ in pairs] + list(unlabelled)
         self.truths = [read_boundaries(t) for _, t in pairs]
         self.truths += [np.broadcast_to(np.float32(-1), photo.shape[:2]) for photo in unlabelled]
-        self.taught, self.crop, self.labelled = taught, crop, len(pairs)
+        self.taught, self.crop, self.labelled, self.shapes = taught, crop, len(pairs), shapes
         self.rounds = max(1, round(len(unlabelled) / len(pairs)))
 
     def __len__(self) -> int:
@@ -110,7 +116,11 @@ class BsdsCrops(Dataset):
         repeats = self.rounds * self.labelled
         place = index % self.labelled if index < repeats else index - repeats + self.labelled
         maps = [self.truths[place], *(self.taught[place : place + 1])]
-        photo, truth, *taught = self._geometry(self.photos[place], maps, rng)
+        if self.shapes and rng.random() < self.shapes:
+            photo, truth = plain_shapes(self.crop, rng)
+            taught = [np.full(truth.shape, -1, np.float32)] * (len(maps) - 1)
+        else:
+            photo, truth, *taught = self._geometry(self.photos[place], maps, rng)
         photo = _recolour(photo, rng)
         x = torch.from_numpy(photo.transpose(2, 0, 1).astype(np.float32) / 127.5 - 1)
         named = zip(("consensus", "taught"), [truth, *taught], strict=False)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from i2i import losses
 from i2i.grids import draw_input, tile
-from i2i.methods.diff_augment import DiffAugment
+from i2i.methods.augmentation import DiffAugment, random_views
 from i2i.nets.discriminators import ConditionalPatchDiscriminator, ProjectedDiscriminator
 from i2i.nets.style import MappingNetwork, StyleEncoder
 from i2i.nets.styled_unet import StyledUNet, StyledUNetConfig
@@ -41,6 +41,8 @@ class StyledConfig:
         lambda_diversity: weight of the diversity loss at the start; it falls linearly to zero over the run.
         style_noise: standard deviation of the noise on E(y) in the reconstruction, which keeps styles smooth
             (styles have a root mean square of one).
+        style_views: how far the style encoder's views of a photo differ from the photo, 0 to 1: mirrored, moved, nearer
+            or further away, so that a style cannot tell where things are, or how large.
         augment: share of the pairs that discriminators see changed in colour and place (`DiffAugment`); for long runs
             on few photos, which discriminators would learn by heart.
         small_until: share of the run that is trained at half the picture size.
@@ -59,6 +61,7 @@ class StyledConfig:
     lambda_style: float = 1.0
     lambda_diversity: float = 0.1
     style_noise: float = 0.1
+    style_views: float = 1.0
     augment: float = 0.0
     small_until: float = 0.65
 
@@ -139,6 +142,12 @@ class StyledPix2Pix(nn.Module):
             logits += self.nets["projected"](features)
         return logits
 
+    def _view(self, y: Tensor) -> Tensor:
+        """What the style encoder sees of photos in training: a view of each, of the size that it looks at."""
+        if not self.config.style_views:
+            return y
+        return random_views(y, self.nets["style_encoder"].size, self.config.style_views)
+
     def _foreign_styles(self, own: Tensor) -> tuple[Tensor, Tensor]:
         """Styles s' for the second decoding (half from other photos, half from latents), and F(z) for all."""
         batch = len(own)
@@ -175,7 +184,7 @@ class StyledPix2Pix(nn.Module):
         else:
             x_small = x
 
-        own = nets["style_encoder"](y)
+        own = nets["style_encoder"](self._view(y))
         foreign, mapped = self._foreign_styles(own)
         noisy = own + c.style_noise * torch.randn_like(own)
         encoded = nets["generator"].encode(x)
@@ -218,7 +227,7 @@ class StyledPix2Pix(nn.Module):
             terms["perceptual"] = c.lambda_perceptual * losses.feature_distance(halves, seen_real)
         # The style encoder only reads here: it must not learn to hide the style in the picture.
         nets["style_encoder"].requires_grad_(False)
-        found = nets["style_encoder"](other)
+        found = nets["style_encoder"](self._view(other))
         nets["style_encoder"].requires_grad_(True)
         terms["style"] = c.lambda_style * F.l1_loss(found, foreign)
         fading = c.lambda_diversity * (1 - progress)

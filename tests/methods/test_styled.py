@@ -12,7 +12,8 @@ from torch import nn
 
 from i2i.methods.styled import StyledConfig, StyledPix2Pix
 
-TINY = StyledConfig(size=64, style=8, latent=4, widths=(8, 8, 8))
+# The style encoder sees the photos themselves, so that losses can be computed again.
+TINY = StyledConfig(size=64, style=8, latent=4, widths=(8, 8, 8), style_views=0.0)
 # Every weight another, so that no term can stand in for one of its neighbours.
 WEIGHTS = {
     "lambda_l1": 7.0, "lambda_perceptual": 3.0, "lambda_range": 5.0, "lambda_style": 2.0, "lambda_diversity": 1.5,
@@ -321,3 +322,36 @@ def test_the_grid_shows_the_own_style_and_four_latents():
     data = batch(count=2)
     picture = make().grid(make().nets, data)
     assert picture.size == (7 * 66 - 2, 2 * 66 - 2)
+
+
+def test_the_style_encoder_sees_views_and_the_judges_see_changed_pictures():
+    seen = {}
+
+    def watch(method):
+        encoder, judge = method.nets["style_encoder"], method._judge
+        pictures, verdicts = [], []
+        encoder.register_forward_pre_hook(lambda _, inputs: pictures.append(inputs[0].detach()))
+        method._judge = lambda x, y, features: (verdicts.append((x, y.detach())), judge(x, y, features))[1]
+        gradients(method, 0.99)
+        return pictures, verdicts
+
+    for name, config in (
+        ("plain", replace(TINY, small_until=0.0)),
+        ("varied", replace(TINY, small_until=0.0, style_views=1.0, augment=1.0)),
+    ):
+        seen[name] = watch(make(config))
+    data = batch()
+    assert torch.equal(seen["plain"][0][0], data["y"]) and torch.equal(seen["plain"][1][0][1], data["y"])
+    views, verdicts = seen["varied"]
+    assert not any(torch.allclose(v, data["y"], atol=0.05) for v in views)
+    assert len(views) == 2 and all(v.shape[-1] == 64 for v in views)  # of the photo, and of the foreign answer
+    (x_real, real), (x_fakes, _), (x_again, _) = verdicts
+    assert not torch.allclose(real, data["y"], atol=0.05)
+    # The same change for the drawings of real and generated pictures.
+    assert torch.equal(torch.cat([x_real, x_real]), x_fakes) and torch.equal(x_fakes, x_again)
+
+
+def test_views_and_augmentation_leave_the_players_their_parts():
+    _, order, found = gradients(make(replace(TINY, style_views=1.0, augment=0.5), Fields()))
+    assert [player for player, _ in order] == ["discriminator", "generator"]
+    assert moved(found["generator"]) >= PLAYERS and moved(found["discriminator"]) == {"patch", "projected"}

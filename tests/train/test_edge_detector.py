@@ -216,6 +216,7 @@ def test_bad_input_is_one_line_and_exit_code_2(bsds, tmp_path, words, message):
         (["--held-out", "0"], "give folders of photos with --calibrate"),
         (["--held-out", "2", "--side-weights", "1", "1"], "each of the 4 heads"),
         (["--held-out", "2", "--unlabelled", "photos"], "give one with --teacher"),
+        (["--held-out", "2", "--shapes", "1.5"], "--shapes must be from 0 to 1, got 1.5"),
         (["--held-out", "2", "--each", "5"], "--each does nothing without --unlabelled"),
         (["--held-out", "2", "--teacher", "t", "--unlabelled", "p", "--each", "0"], "--each must be at least 1, got 0"),
         (["--held-out", "2", "--lambda-taught", "2"], "--lambda-taught does nothing without --teacher"),

@@ -1,12 +1,38 @@
-"""Differentiable augmentation of what discriminators see (DiffAugment, Zhao et al., NeurIPS 2020, section 3.3)."""
+"""Differentiable augmentation: of what discriminators see (DiffAugment, Zhao et al., NeurIPS 2020, section 3.3), and of
+what a style encoder sees."""
 
 from __future__ import annotations
+
+import math
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 SHIFT = 8  # pictures are shifted by up to 1/8 of their side, as in the paper
+WINDOWS = (0.6, 1.5)  # sides of the windows of `random_views`, in sides of the picture
+
+
+def random_views(y: Tensor, size: int, strength: float) -> Tensor:
+    """A random view of each photo (B, 3, S, S) -> (B, 3, size, size): half of them mirrored, through a window of 0.6 to
+    1.5 times the photo's side that lies anywhere inside it, or that it lies anywhere inside of; what is outside of the
+    photo is its reflection.
+
+    Args:
+        strength: 1 for windows of that range, less for a narrower one; above 0.
+    """
+    while y.shape[-1] >= 4 * size:  # sampling reads four pixels at a time: large photos are averaged first
+        y = F.avg_pool2d(y, 2)
+    draws = torch.rand(4, len(y), device=y.device)
+    low, high = (math.log(w) * strength for w in WINDOWS)
+    window = torch.exp(low + (high - low) * draws[0])
+    centre = (draws[1:3] * 2 - 1) * (1 - window).abs()
+    mirror = torch.where(draws[3] < 0.5, -1.0, 1.0)
+    zero = torch.zeros_like(window)
+    rows = [window * mirror, zero, centre[0], zero, window, centre[1]]
+    with torch.autocast(y.device.type, enabled=False):  # where the affine grid would be bfloat16: off by whole pixels
+        grid = F.affine_grid(torch.stack(rows, 1).view(-1, 2, 3), [len(y), 3, size, size], align_corners=False)
+        return F.grid_sample(y.float(), grid, padding_mode="reflection", align_corners=False)
 
 
 class DiffAugment:
