@@ -45,6 +45,7 @@ from i2i.data.paired import PairedDataset
 from i2i.data.pairs import PairDataset
 from i2i.edges.detector import EdgeDetector
 from i2i.grids import draw_input, tile
+from i2i.methods.starganv2_mapping import fit_mapping, read_styles
 from i2i.methods.styled import StyledConfig, StyledPix2Pix
 from i2i.metrics.report import evaluate
 from i2i.metrics.spread import overdrawn_seeds, spread_seeds
@@ -63,6 +64,7 @@ SIZES = (64, 128, 256)  # pairs are made at 256 and may be shrunk
 FEW_PAIRS = 100
 LOOKED_AT = 48  # photos whose background is looked at
 PLAIN = 0.15  # greatest standard deviation of a plain background's channels, in [-1, 1]
+MOST_FITTED = 1000  # photos, spread evenly, whose styles the mapping network is fitted to
 SHOWN_ON = 4  # inputs on which the seeds that the page shows first, and those that it passes over, are chosen
 # bfloat16 halves the time of a step where the machine computes in it, and the pictures look the same.
 TRAINING = {"mixed_precision": "auto"}
@@ -130,8 +132,12 @@ def check_options(args: argparse.Namespace, how: TrainConfig, size: int) -> None
         raise ValueError(f"--size must be one of {', '.join(map(str, SIZES))}; got {size}")
     if not 0 <= args.sketchify <= 1:
         raise ValueError(f"--sketchify must be from 0 to 1; got {args.sketchify:g}")
-    if args.augment is not None and not 0 <= args.augment <= 1:
-        raise ValueError(f"--augment must be from 0 to 1; got {args.augment:g}")
+    if args.fit_mapping is not None and args.fit_mapping < 0:
+        raise ValueError(f"--fit-mapping must be 0 (not at all) or more steps; got {args.fit_mapping}")
+    for name in ("style_views", "augment"):
+        value = getattr(args, name)
+        if value is not None and not 0 <= value <= 1:
+            raise ValueError(f"--{name.replace('_', '-')} must be from 0 to 1; got {value:g}")
     if not 0 <= args.move <= 1:
         raise ValueError(f"--move must be from 0 to 1; got {args.move:g}")
     if args.move and args.labels:
@@ -238,11 +244,25 @@ def samples_picture(translator: Translator, pairs: PairDataset | PairedDataset, 
     return tile(torch.stack(table))
 
 
+def fit_to_photos(model: Path, config: StyledConfig, pairs: PairDataset | PairedDataset) -> None:
+    """Fit the finished model's mapping network to the styles of the training photos, and save it again."""
+    nets = Translator.from_pretrained(model, "cpu", "float32").nets
+    photos = [pairs[i]["y"] for i in range(0, len(pairs), -(-len(pairs) // MOST_FITTED))]
+    if len(photos) < 2:
+        return
+    styles = read_styles(nets["style_encoder"], photos, 0)
+    mapping = nets["mapping"].requires_grad_(True)
+    before, after = fit_mapping(mapping, [styles], config.latent, config.fit_mapping, batch=128)
+    tell(f"mapping network fitted to {len(styles)} styles: energy distance {before:.4f}, then {after:.4f}")
+    about = model_folder.read_config(model)
+    model_folder.save(model, about, nets, card(about))
+
+
 def main(argv: list[str] | None) -> int:
     args = parse(argv)
     previous = StateFolder(args.out).meta() if args.resume else None
     # Runs of versions that did not know the views go on without.
-    began = {"style_views": 0.0} | previous["recipe"]["config"] if previous else {}
+    began = {"style_views": 0.0, "fit_mapping": 0} | previous["recipe"]["config"] if previous else {}
     config_before = began or shape_of(args.init, StyledPix2Pix, StyledConfig)
     train_before = dict(previous["train"]) if previous else {}
     how = collect(TrainConfig, args, **TRAINING | train_before | {"minutes": 0.0})
@@ -305,6 +325,8 @@ def main(argv: list[str] | None) -> int:
         return model_config(name, config, source, facts)
 
     def finish(model: Path, outcome: Outcome) -> None:
+        if config.fit_mapping:
+            fit_to_photos(model, config, pairs)
         translator = Translator.from_pretrained(model, "cpu" if args.cpu else "auto", "float32")
         metrics = measured(translator, val, args, source.detector)
         final = describe(outcome.step, outcome.seconds, metrics)

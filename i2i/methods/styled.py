@@ -46,6 +46,8 @@ class StyledConfig:
         augment: share of the pairs that discriminators see changed in colour and place (`DiffAugment`); for long runs
             on few photos, which discriminators would learn by heart.
         small_until: share of the run that is trained at half the picture size.
+        fit_mapping: steps after the run in which the mapping network alone is fitted to the styles of whole training
+            photos: in training it follows those of views.
     """
 
     size: int = 256
@@ -64,6 +66,7 @@ class StyledConfig:
     style_views: float = 1.0
     augment: float = 0.0
     small_until: float = 0.65
+    fit_mapping: int = 300
 
 
 def serving_nets(config: StyledConfig) -> nn.ModuleDict:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -68,6 +69,8 @@ def test_photos_to_a_model_that_samples(photos, tmp_path, cat_drawing):
     done = script("edges2photo.py", source, "--out", run, "--steps", 3, "--name", "shapes", *QUICK)
     assert done.returncode == 0, done.stderr
     assert "1 unreadable" in done.stderr and "1 duplicate" in done.stderr
+    before, after = map(float, re.search(r"fitted to \d+ styles: energy distance (\S+), then (\S+)", done.stderr).groups())
+    assert after < before
     assert (run / "data" / "contact_sheet.jpg").exists() and (run / "curves.png").exists()
     assert [p.name for p in sorted((run / "grids").iterdir())] == ["0000002.png", "0000003.png"]
     config = json.loads((run / "model" / "config.json").read_text())
