@@ -80,7 +80,7 @@ class Translator:
         Args:
             name_or_folder: which model.
             device: "auto" (CUDA where there is one), "cpu", "cuda", "cuda:1", ...
-            dtype: "float32", "bfloat16", or "auto": bfloat16 where a short check finds the device clearly
+            dtype: "float32", "bfloat16", or "auto": bfloat16 on CUDA, and on a CPU that a short check finds clearly
                 faster with it.
 
         Raises:

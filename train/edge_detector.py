@@ -159,7 +159,7 @@ def main(argv: list[str] | None) -> int:
     add_run_options(parser)
     add_options(parser, EdgeConfig)
     add_options(parser, TrainConfig, defaults=TRAINING)
-    args = parse_run(parser, argv, ("bsds",), missing={"shapes": 0.0})
+    args = parse_run(parser, argv, ("bsds",))
     before = StateFolder(args.out).meta() if args.resume else None
     saved, defaults = {}, TRAINING
     if before:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from cli import add_options, collect, print_plan, run_script, shown_command
 from model_run import (
     add_model_options,
@@ -245,9 +246,15 @@ def samples_picture(translator: Translator, pairs: PairDataset | PairedDataset, 
 
 
 def fit_to_photos(model: Path, config: StyledConfig, pairs: PairDataset | PairedDataset) -> None:
-    """Fit the finished model's mapping network to the styles of the training photos, and save it again."""
+    """Fit the finished model's mapping network to the styles of the training photos, and save it again.
+
+    Args:
+        pairs: the training pairs as they are, neither moved nor mirrored.
+    """
     nets = Translator.from_pretrained(model, "cpu", "float32").nets
-    photos = [pairs[i]["y"] for i in range(0, len(pairs), -(-len(pairs) // MOST_FITTED))]
+    size = nets["style_encoder"].size  # which is all that it looks at
+    chosen = range(0, len(pairs), -(-len(pairs) // MOST_FITTED))
+    photos = [F.interpolate(pairs[i]["y"][None], size=(size, size), mode="area")[0] for i in chosen]
     if len(photos) < 2:
         return
     styles = read_styles(nets["style_encoder"], photos, 0)
@@ -326,7 +333,7 @@ def main(argv: list[str] | None) -> int:
 
     def finish(model: Path, outcome: Outcome) -> None:
         if config.fit_mapping:
-            fit_to_photos(model, config, pairs)
+            fit_to_photos(model, config, source.as_they_are(config.size))
         translator = Translator.from_pretrained(model, "cpu" if args.cpu else "auto", "float32")
         metrics = measured(translator, val, args, source.detector)
         final = describe(outcome.step, outcome.seconds, metrics)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,10 @@ class DrawnPairs:
             PairDataset(folder, "val", size, flip=False),
         )
 
+    def as_they_are(self, size: int) -> PairDataset:
+        """The training pairs, neither varied nor mirrored nor held in memory; after `load`."""
+        return PairDataset(self.args.out / "data", "train", size, flip=False, cache=False)
+
     def _prepare(self) -> None:
         args = self.args
         bar: tqdm | None = None
@@ -149,6 +154,10 @@ class LabelPairs:
     def load(self, size: int) -> tuple[PairedDataset, PairedDataset]:
         splits = (PairedDataset(self.args.photos, split, size, self.config) for split in ("train", "val"))
         return tuple(splits)
+
+    def as_they_are(self, size: int) -> PairedDataset:
+        """The training pairs, neither jittered nor mirrored nor held in memory."""
+        return PairedDataset(self.args.photos, "train", size, replace(self.config, jitter=1.0, flip=0.0), cache=False)
 
 
 def recipe_of(folder: Path) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 
 FINE = 4  # shapes are drawn so many times finer, then averaged, as a lens would
 MOST = 3  # shapes in a picture
-CONTRAST = 25  # least difference of the mean colour of what meets at an edge, grey levels
+CONTRAST = 25  # least difference of two mean colours in a picture, grey levels, before gradients
 
 
 def plain_shapes(size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -21,10 +21,7 @@ def plain_shapes(size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.nd
     labels = np.zeros((large, large), np.uint8)
     colours = [rng.integers(0, 256, 3)]
     for _ in range(rng.integers(1, MOST + 1)):
-        colour = rng.integers(0, 256, 3)
-        if min(abs(float(np.mean(colour - c))) for c in colours) < CONTRAST:
-            continue
-        colours.append(colour)
+        colours.append(_another(colours, rng))
         _fill(labels, len(colours) - 1, rng)
     picture = np.stack(colours)[labels].astype(np.float32)
     if rng.random() < 0.5:
@@ -33,6 +30,14 @@ def plain_shapes(size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.nd
         picture += (slope[0] * along[:, None] + slope[1] * along[None])[..., None].astype(np.float32)
     small = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA)
     return np.clip(small, 0, 255).astype(np.uint8), _edges(labels[FINE // 2 :: FINE, FINE // 2 :: FINE])
+
+
+def _another(colours: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
+    """A colour that differs from all of `colours` by `CONTRAST`; at most four of them leave room for one."""
+    while True:
+        colour = rng.integers(0, 256, 3)
+        if min(abs(float(np.mean(colour - c))) for c in colours) >= CONTRAST:
+            return colour
 
 
 def _fill(labels: np.ndarray, number: int, rng: np.random.Generator) -> None:

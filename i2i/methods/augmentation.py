@@ -21,7 +21,9 @@ def random_views(y: Tensor, size: int, strength: float) -> Tensor:
     Args:
         strength: 1 for windows of that range, less for a narrower one; above 0.
     """
-    while y.shape[-1] >= 4 * size:  # sampling reads four pixels at a time: large photos are averaged first
+    # Sampling reads the four nearest pixels only. So large photos are averaged first, and a window is sampled twice as
+    # finely as needed, then averaged: no more than 1.5 pixels lie between two samples, and nothing is skipped.
+    while y.shape[-1] >= 4 * size:
         y = F.avg_pool2d(y, 2)
     draws = torch.rand(4, len(y), device=y.device)
     low, high = (math.log(w) * strength for w in WINDOWS)
@@ -31,8 +33,9 @@ def random_views(y: Tensor, size: int, strength: float) -> Tensor:
     zero = torch.zeros_like(window)
     rows = [window * mirror, zero, centre[0], zero, window, centre[1]]
     with torch.autocast(y.device.type, enabled=False):  # where the affine grid would be bfloat16: off by whole pixels
-        grid = F.affine_grid(torch.stack(rows, 1).view(-1, 2, 3), [len(y), 3, size, size], align_corners=False)
-        return F.grid_sample(y.float(), grid, padding_mode="reflection", align_corners=False)
+        grid = F.affine_grid(torch.stack(rows, 1).view(-1, 2, 3), [len(y), 3, 2 * size, 2 * size], align_corners=False)
+        fine = F.grid_sample(y.float(), grid, padding_mode="reflection", align_corners=False)
+        return F.avg_pool2d(fine, 2)
 
 
 class DiffAugment:
@@ -43,7 +46,7 @@ class DiffAugment:
 
     Args:
         count: pairs B.
-        share: probability that a pair is changed at all.
+        share: probability that a pair is changed at all. The paper's cutout is left out.
         device: of the pictures.
     """
 

@@ -43,8 +43,8 @@ class StyledConfig:
             (styles have a root mean square of one).
         style_views: how far the style encoder's views of a photo differ from the photo, 0 to 1: mirrored, moved, nearer
             or further away, so that a style cannot tell where things are, or how large.
-        augment: share of the pairs that discriminators see changed in colour and place (`DiffAugment`); for long runs
-            on few photos, which discriminators would learn by heart.
+        augment: share of the pairs that discriminators, and the feature network, see changed in colour and place
+            (`DiffAugment`); for long runs on few photos, which discriminators would learn by heart.
         small_until: share of the run that is trained at half the picture size.
         fit_mapping: steps after the run in which the mapping network alone is fitted to the styles of whole training
             photos: in training it follows those of views.

@@ -142,6 +142,17 @@ def _stop_request(on_stop: Callable[[], None]) -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
+@contextlib.contextmanager
+def _timed_algorithms() -> Iterator[None]:
+    """cuDNN times its algorithms for each shape: those of a run stay the same for thousands of steps."""
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = True
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
+
+
 def _until_asked(batches: Iterator, asked: threading.Event) -> Iterator:
     """The loader's batches; a stop request may have reached its processes too and ended them."""
     try:
@@ -190,9 +201,9 @@ def train(
 ) -> Outcome:
     """Train `method` until `config.steps`, the time limit, or Ctrl-C; the state on disk resumes all three.
 
-    On one machine, as many processes as before go on to the very weights of a run that never stopped. Another number
-    of them goes on with the same nets, but with other noise, in another order of the data, and with what the main
-    process held beside the nets.
+    On one CPU, as many processes as before go on to the very weights of a run that never stopped; on a GPU nearly, as
+    cuDNN's algorithms are chosen by timing them. Another number of them goes on with the same nets, but with other
+    noise, in another order of the data, and with what the main process held beside the nets.
 
     Args:
         method: a `Method` that is also an `nn.Module`.
@@ -207,8 +218,6 @@ def train(
             raises KeyboardInterrupt, and what came after the last saved state is lost.
     """
     device, main = accelerator.device, accelerator.is_main_process
-    if device.type == "cuda":
-        torch.backends.cudnn.benchmark = True  # the shapes of a run stay the same for thousands of steps
     method.to(device)
     memory_format = _memory_format(method, device)
     for net in method.nets.values():
@@ -260,7 +269,7 @@ def train(
 
     begin = saved = time.monotonic()
     reason = "finished"
-    with _stop_request(on_stop) as asked:
+    with _stop_request(on_stop) as asked, _timed_algorithms():
         batches = iter(loader) if step < config.steps else iter(())
         for batch in _until_asked(batches, asked):
             progress = step / config.steps

@@ -37,6 +37,9 @@ def test_drawing_and_photo_move_together_and_the_rest_is_grey():
         # place() reads at row + down, so what was at 30 is found at 30 - down.
         assert moved[k, 0, 30 - down, 20 - right] == 1 and moved[k].sum() == 1
     assert change.shift.abs().max() <= 1 / SHIFT
+    # Photos move by the same way: the marked pixel is the brightest one of each.
+    photo = change.pictures(x.expand(-1, 3, -1, -1) - 0.5)[:, :, 8:-8, 8:-8].mean(1)
+    assert torch.equal(photo.flatten(1).argmax(1), moved[:, 0, 8:-8, 8:-8].flatten(1).argmax(1))
     full = change.place(torch.ones(4, 1, 64, 64))
     assert (full == 0).any() and set(full.unique().tolist()) == {0.0, 1.0}
 
@@ -93,10 +96,12 @@ def test_a_smaller_strength_stays_nearer_to_the_photo():
 
 def test_views_of_large_photos_are_averaged_and_of_the_size_asked_for():
     torch.manual_seed(0)
-    stripes = torch.ones(4, 3, 256, 256)
-    stripes[..., ::2] = -1.0
-    views = random_views(stripes, 64, 1.0)
-    assert views.shape == (4, 3, 64, 64) and views.abs().max() < 1e-5
+    for side, most in ((256, 1e-5), (128, 0.4)):
+        stripes = (torch.arange(side) % 2 * 2.0 - 1.0).expand(8, 3, side, side)
+        views = random_views(stripes, 64, 1.0)
+        assert views.shape == (8, 3, 64, 64)
+        # Stripes too fine to be shown come out grey, as by averaging; sampled every second pixel they would be 1.
+        assert views.abs().mean((1, 2, 3)).max() < most
 
 
 def test_views_are_computed_in_float32_under_autocast():

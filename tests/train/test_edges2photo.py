@@ -69,8 +69,8 @@ def test_photos_to_a_model_that_samples(photos, tmp_path, cat_drawing):
     done = script("edges2photo.py", source, "--out", run, "--steps", 3, "--name", "shapes", *QUICK)
     assert done.returncode == 0, done.stderr
     assert "1 unreadable" in done.stderr and "1 duplicate" in done.stderr
-    before, after = map(float, re.search(r"fitted to \d+ styles: energy distance (\S+), then (\S+)", done.stderr).groups())
-    assert after < before
+    fitted = re.search(r"fitted to \d+ styles: energy distance (\S+), then (\S+)", done.stderr)
+    assert float(fitted[2]) < float(fitted[1])
     assert (run / "data" / "contact_sheet.jpg").exists() and (run / "curves.png").exists()
     assert [p.name for p in sorted((run / "grids").iterdir())] == ["0000002.png", "0000003.png"]
     config = json.loads((run / "model" / "config.json").read_text())
@@ -204,3 +204,18 @@ def test_the_help_names_the_scripts_own_default(load_script, capsys):
         load_script("edges2photo").main(["--help"])
     text = " ".join(capsys.readouterr().out.split())
     assert "must be decided before the run begins. (default: auto)" in text
+
+
+def test_a_run_of_a_version_without_views_goes_on_without(photos, tmp_path):
+    run = tmp_path / "run"
+    done = script("edges2photo.py", photos, "--out", run, "--steps", 2, *QUICK)
+    assert done.returncode == 0, done.stderr
+    file = run / "state" / "meta.pt"
+    meta = torch.load(file, weights_only=True)
+    for name in ("style_views", "augment", "fit_mapping"):
+        del meta["recipe"]["config"][name]
+    torch.save(meta, file)
+    plan = script("edges2photo.py", photos, "--out", run, "--resume", "--dry-run", "--cpu")
+    assert plan.returncode == 0, plan.stderr
+    for line in ("style_views: 0.0", "augment: 0.0", "fit_mapping: 0"):
+        assert f"  {line}\n" in plan.stdout
