@@ -144,7 +144,8 @@ def test_a_run_starts_from_a_model(load_script, tiny_model_folder, label_pairs, 
     # The options that shape the nets come from the model.
     unshaped = " ".join(QUICK).replace("--style 8 --latent 4 --widths 8 8 8", "").split()
     assert len(unshaped) == len(QUICK) - 8
-    words = [source, "--out", run, "--init", tiny_model_folder, "--steps", 1, "--lr", 1e-12, *unshaped]
+    words = [source, "--out", run, "--init", tiny_model_folder, "--steps", 1, "--lr", 1e-12, "--fit-mapping", 0]
+    words += unshaped
     assert load_script("edges2photo").main([*map(str, words)]) == 0
     model = load_file(tiny_model_folder / "model.safetensors")
     begun = load_file(run / "model" / "model.safetensors")
