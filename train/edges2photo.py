@@ -46,7 +46,7 @@ from i2i.data.paired import PairedDataset
 from i2i.data.pairs import PairDataset
 from i2i.edges.detector import EdgeDetector
 from i2i.grids import draw_input, tile
-from i2i.methods.starganv2_mapping import fit_mapping, read_styles
+from i2i.methods.mapping_fit import fit_mapping, read_styles
 from i2i.methods.styled import StyledConfig, StyledPix2Pix
 from i2i.metrics.report import evaluate
 from i2i.metrics.spread import overdrawn_seeds, spread_seeds

@@ -32,8 +32,8 @@ from torch import Tensor, nn
 
 from i2i import model_folder
 from i2i.data.domains import DomainConfig, DomainDataset
+from i2i.methods.mapping_fit import fit_mapping, read_styles
 from i2i.methods.starganv2 import StarGANv2, StarGANv2Config
-from i2i.methods.starganv2_mapping import fit_mapping, read_styles
 from i2i.methods.starganv2_recipes import RECIPES, find_recipe
 from i2i.nets.cost import multiply_adds
 from i2i.training.loop import Outcome, TrainConfig

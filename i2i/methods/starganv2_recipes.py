@@ -54,7 +54,7 @@ class StarGANv2Config:
         lambda_gp, lambda_class: weights of WGAN-GP's penalty and of the classifier.
         decay_from: share of the run after which all learning rates fall linearly to zero; 1, never, in the paper.
         fit_mapping: steps after the run in which F alone is fitted to the styles that E reads off the training photos
-            (`i2i.methods.starganv2_mapping`), so that seeds are as different as the photos; 0 in the paper.
+            (`i2i.methods.mapping_fit`), so that seeds are as different as the photos; 0 in the paper.
     """
 
     size: int = 256

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from i2i.methods.starganv2_mapping import fit_mapping, read_styles
+from i2i.methods.mapping_fit import fit_mapping, read_styles
 from i2i.nets.style import MappingNetwork, StyleEncoder
 
 

@@ -1,8 +1,10 @@
 """A mapping network that covers what the style encoder has seen.
 
 In a short run the diversity loss has hardly begun to part the seeds when its weight is gone: they all look alike, while
-the styles of reference photos differ. Those are the better teacher. As in styled pix2pix (`i2i.methods.styled`), F is
-fitted in style space: F(z, y) for random z to the styles E(photo, y) of the domain's photos, by their energy distance.
+the styles of reference photos differ. Those are the better teacher. As in a run of styled pix2pix
+(`i2i.methods.styled`), F is fitted in style space: F(z, y) for random z to the styles E(photo, y) of the domain's
+photos, by their energy distance. Styled pix2pix, which has one domain, does so once more when its run is over: in
+training its encoder saw views of photos, in the end it sees the whole.
 """
 
 from __future__ import annotations
