@@ -187,6 +187,8 @@ def main(argv: list[str] | None) -> int:
     for option, value, needed, there in (
         ("--each", args.each, "--unlabelled", args.unlabelled),
         ("--lambda-taught", args.lambda_taught, "--teacher", args.teacher),
+        ("--lambda-exact", args.lambda_exact, "--shapes", args.shapes),
+        ("--norms frozen", True if args.norms == "frozen" else None, "--init", args.init),
         ("--trunk-lr", args.trunk_lr, "--trunk mobilenet_v1", config.trunk != "residual"),
     ):
         if value is not None and not there and not before:  # runs of older versions kept them all

@@ -76,7 +76,8 @@ class BsdsCrops(Dataset):
 
     An item is asked for by (index, seed), or by an index alone (seed 0), and is a pure function of the two: index
     names the photo, seed its augmentation. It is `{"x": (3, S, S) float32 in [-1, 1], "consensus": (1, S, S) float32
-    in [0, 1], -1 outside the photo}`; with a teacher's maps there is `"taught"` like `"consensus"`.
+    in [0, 1], -1 outside the photo}`; with a teacher's maps there is `"taught"` like `"consensus"`, and with plain shapes
+    `"exact"`, their edges, -1 in other crops. Of plain shapes `"exact"` alone is known: the others are -1.
 
     Args:
         pairs: (photo, ground truth) files, see `find_bsds`.
@@ -84,7 +85,7 @@ class BsdsCrops(Dataset):
         taught: a teacher's soft map of each photo, uint8 (H, W), 255 = edge; those of `pairs` first.
         unlabelled: photos that only the teacher drew, uint8 (H, W, 3); their consensus is -1 everywhere. The photos
             of `pairs` come so often that they are about half of the items.
-        shapes: share of the crops that show plain shapes instead, see `i2i.data.plain_shapes`; no teacher drew those.
+        shapes: share of the crops that show plain shapes instead, see `i2i.data.plain_shapes`.
     """
 
     def __init__(
@@ -115,16 +116,19 @@ class BsdsCrops(Dataset):
             raise IndexError(f"item {index} of {len(self)}")
         repeats = self.rounds * self.labelled
         place = index % self.labelled if index < repeats else index - repeats + self.labelled
-        maps = [self.truths[place], *(self.taught[place : place + 1])]
+        maps = {"consensus": self.truths[place]}
+        if self.taught:
+            maps["taught"] = self.taught[place]
+        unknown = np.full((self.crop, self.crop), -1, np.float32)
         if self.shapes and rng.random() < self.shapes:
-            photo, truth = plain_shapes(self.crop, rng)
-            taught = [np.full(truth.shape, -1, np.float32)] * (len(maps) - 1)
+            photo, exact = plain_shapes(self.crop, rng)
+            maps = dict.fromkeys(maps, unknown) | {"exact": exact}
         else:
-            photo, truth, *taught = self._geometry(self.photos[place], maps, rng)
+            photo, *layers = self._geometry(self.photos[place], list(maps.values()), rng)
+            maps = dict(zip(maps, layers, strict=True)) | ({"exact": unknown} if self.shapes else {})
         photo = _recolour(photo, rng)
         x = torch.from_numpy(photo.transpose(2, 0, 1).astype(np.float32) / 127.5 - 1)
-        named = zip(("consensus", "taught"), [truth, *taught], strict=False)
-        return {"x": x} | {name: torch.from_numpy(m[None].copy()) for name, m in named}
+        return {"x": x} | {name: torch.from_numpy(m[None].copy()) for name, m in maps.items()}
 
     def _geometry(self, photo: np.ndarray, maps: list[np.ndarray], rng) -> list[np.ndarray]:
         """The photo and its maps, the truth first, scaled, cropped, turned and mirrored in the same way."""

@@ -17,6 +17,9 @@ from i2i.grids import tile
 from i2i.nets.edge_teacher import TRUNKS, make_edge_net
 
 
+NORMS = ("batch", "frozen")
+
+
 @dataclass(frozen=True)
 class EdgeConfig:
     """Recipe of the edge detector.
@@ -31,6 +34,10 @@ class EdgeConfig:
         side_weights: of the side outputs' losses, fine to coarse.
         fusion_weight: of the fusion's loss.
         lambda_taught: weight of the distance to a teacher's maps, where there are some.
+        lambda_exact: weight of the cross entropy on plain shapes, where there are some. Classes are not balanced there:
+            balanced, a ghost beside a corner costs next to nothing.
+        norms: batch, or frozen: the statistics of the batch norms stay as they are, for a run that begins with a
+            trained net. Plain shapes, or small batches, would shift them.
     """
 
     trunk: str = "residual"
@@ -43,9 +50,12 @@ class EdgeConfig:
     side_weights: tuple[float, ...] = (0.5, 0.7, 0.7, 0.7)
     fusion_weight: float = 1.5
     lambda_taught: float = 1.0
+    lambda_exact: float = 1.0
+    norms: str = "batch"
 
     def __post_init__(self) -> None:
         check_choice("trunk", self.trunk, tuple(TRUNKS))
+        check_choice("norms", self.norms, NORMS)
         for name in ("widths", "blocks", "head_widths"):
             if self.trunk != "residual" and getattr(self, name) != getattr(EdgeConfig, name):
                 raise ValueError(f"{name} shapes the residual trunk alone: leave it out with trunk {self.trunk}")
@@ -71,6 +81,15 @@ class EdgeTraining(nn.Module):
         sides = len(self.nets["edges"].heads)
         if len(config.side_weights) != sides:
             raise ValueError(f"side_weights needs one number for each of the {sides} heads, got {config.side_weights}")
+        self.train()
+
+    def train(self, mode: bool = True) -> EdgeTraining:
+        super().train(mode)
+        if self.config.norms == "frozen":
+            for module in self.nets["edges"].modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval()
+        return self
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         c, net = self.config, self.nets["edges"]
@@ -85,7 +104,9 @@ class EdgeTraining(nn.Module):
         return 0.5 * (1 + math.cos(math.pi * progress))
 
     def step(self, batch: dict[str, Tensor], progress: float, update: Callable) -> dict[str, float]:
-        """One step on `x` (B, 3, S, S) in [-1, 1], `consensus` (B, 1, S, S) and, with a teacher, `taught` like it."""
+        """One step on `x` (B, 3, S, S) in [-1, 1], `consensus` (B, 1, S, S), and where they are there `taught`, a
+        teacher's maps, and `exact`, the edges of plain shapes; see `BsdsCrops`.
+        """
         outputs = [o.float() for o in self.nets["edges"](batch["x"])]
         weights = (*self.config.side_weights, self.config.fusion_weight)
 
@@ -95,10 +116,11 @@ class EdgeTraining(nn.Module):
 
         loss, fusion = summed(losses.balanced_edge_loss, batch["consensus"])
         logs = {"loss": float(loss.detach()), "fusion": float(fusion.detach())}
-        if "taught" in batch:
-            distance, fusion = summed(losses.soft_edge_loss, batch["taught"])
-            loss = loss + self.config.lambda_taught * distance
-            logs["taught"] = float(fusion.detach())
+        for name, weight in (("taught", self.config.lambda_taught), ("exact", self.config.lambda_exact)):
+            if name in batch:
+                distance, fusion = summed(losses.soft_edge_loss, batch[name])
+                loss = loss + weight * distance
+                logs[name] = float(fusion.detach())
         update("edges", loss)
         return logs
 

@@ -54,7 +54,20 @@ def test_their_share_of_the_crops(bsds_pairs, monkeypatch, share, least, most):
 def test_no_teacher_drew_them(bsds_pairs):
     taught = [np.full((96, 128), 200, np.uint8) for _ in bsds_pairs]
     crops = BsdsCrops(bsds_pairs, 64, taught, shapes=1.0)
-    assert (crops[(0, 3)]["taught"] == -1).all() and (crops[(0, 3)]["consensus"] >= 0).all()
+    item = crops[(0, 3)]
+    assert (item["taught"] == -1).all() and (item["consensus"] == -1).all()
+    assert item["exact"].shape == (1, 64, 64) and (item["exact"] == 1).any() and (item["exact"] >= 0).all()
+
+
+def test_of_photos_nothing_is_exact(bsds_pairs):
+    crops = BsdsCrops(bsds_pairs, 64, shapes=0.5)
+    items = [crops[(0, k)] for k in range(20)]
+    exact = [bool((item["exact"] >= 0).all()) for item in items]
+    assert 2 < sum(exact) < 18
+    for item, shapes in zip(items, exact, strict=True):
+        assert "taught" not in item and bool((item["consensus"] == -1).all()) == shapes
+        assert shapes or (item["exact"] == -1).all()
+    assert "exact" not in BsdsCrops(bsds_pairs, 64)[0]
 
 
 def test_a_share_that_cannot_be(bsds_pairs):
