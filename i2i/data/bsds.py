@@ -76,8 +76,8 @@ class BsdsCrops(Dataset):
 
     An item is asked for by (index, seed), or by an index alone (seed 0), and is a pure function of the two: index
     names the photo, seed its augmentation. It is `{"x": (3, S, S) float32 in [-1, 1], "consensus": (1, S, S) float32
-    in [0, 1], -1 outside the photo}`; with a teacher's maps there is `"taught"` like `"consensus"`, and with plain shapes
-    `"exact"`, their edges, -1 in other crops. Of plain shapes `"exact"` alone is known: the others are -1.
+    in [0, 1], -1 outside the photo}`; with a teacher's maps there is `"taught"` like `"consensus"`, and with plain
+    shapes `"exact"`, their edges, -1 in other crops. Of plain shapes `"exact"` alone is known: the others are -1.
 
     Args:
         pairs: (photo, ground truth) files, see `find_bsds`.

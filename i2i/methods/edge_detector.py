@@ -16,7 +16,6 @@ from i2i.checks import check_choice
 from i2i.grids import tile
 from i2i.nets.edge_teacher import TRUNKS, make_edge_net
 
-
 NORMS = ("batch", "frozen")
 
 
@@ -35,7 +34,7 @@ class EdgeConfig:
         fusion_weight: of the fusion's loss.
         lambda_taught: weight of the distance to a teacher's maps, where there are some.
         lambda_exact: weight of the cross entropy on plain shapes, where there are some. Classes are not balanced there:
-            balanced, a ghost beside a corner costs next to nothing.
+            balanced, a ghost beside a corner costs next to nothing against a gap in an edge.
         norms: batch, or frozen: the statistics of the batch norms stay as they are, for a run that begins with a
             trained net. Plain shapes, or small batches, would shift them.
     """
