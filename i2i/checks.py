@@ -18,3 +18,10 @@ def check_least(config: Any, least: Mapping[str, float]) -> None:
     for name, low in least.items():
         if not getattr(config, name) >= low:
             raise ValueError(f"{name} must be at least {low}, got {getattr(config, name)}")
+
+
+def check_shares(config: Any, names: Iterable[str]) -> None:
+    """ValueError that names the first of these fields that is no number from 0 to 1."""
+    for name in names:
+        if not 0 <= getattr(config, name) <= 1:
+            raise ValueError(f"{name} must be from 0 to 1, got {getattr(config, name):g}")

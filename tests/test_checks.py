@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from i2i.checks import check_choice, check_least
+from i2i.checks import check_choice, check_least, check_shares
 
 
 def test_unknown_choices_list_the_known_ones():
@@ -22,3 +22,10 @@ def test_the_first_value_below_its_least_is_named():
         check_least(config, {"steps": 1, "ds_cell": 2, "minutes": 0})
     with pytest.raises(ValueError, match="^minutes must be at least 0, got nan$"):
         check_least(config, {"minutes": 0})
+
+
+def test_the_first_value_that_is_no_share_is_named():
+    config = SimpleNamespace(flip=1.0, move=0, augment=-0.25)
+    check_shares(config, ["flip", "move"])
+    with pytest.raises(ValueError, match="^augment must be from 0 to 1, got -0.25$"):
+        check_shares(config, ["move", "augment"])

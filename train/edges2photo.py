@@ -133,12 +133,6 @@ def check_options(args: argparse.Namespace, how: TrainConfig, size: int) -> None
         raise ValueError(f"--size must be one of {', '.join(map(str, SIZES))}; got {size}")
     if not 0 <= args.sketchify <= 1:
         raise ValueError(f"--sketchify must be from 0 to 1; got {args.sketchify:g}")
-    if args.fit_mapping is not None and args.fit_mapping < 0:
-        raise ValueError(f"--fit-mapping must be 0 (not at all) or more steps; got {args.fit_mapping}")
-    for name in ("style_views", "augment"):
-        value = getattr(args, name)
-        if value is not None and not 0 <= value <= 1:
-            raise ValueError(f"--{name.replace('_', '-')} must be from 0 to 1; got {value:g}")
     if not 0 <= args.move <= 1:
         raise ValueError(f"--move must be from 0 to 1; got {args.move:g}")
     if args.move and args.labels:

@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from i2i import losses
+from i2i.checks import check_least, check_shares
 from i2i.grids import draw_input, tile
 from i2i.methods.augmentation import DiffAugment, random_views
 from i2i.nets.discriminators import ConditionalPatchDiscriminator, ProjectedDiscriminator
@@ -67,6 +68,11 @@ class StyledConfig:
     augment: float = 0.0
     small_until: float = 0.65
     fit_mapping: int = 300
+
+    def __post_init__(self) -> None:
+        check_shares(self, ("style_views", "augment", "small_until"))
+        check_least(self, {"style": 1, "latent": 1, "fit_mapping": 0, "style_noise": 0})
+        check_least(self, {name: 0 for name in vars(self) if name.startswith("lambda_")})
 
 
 def serving_nets(config: StyledConfig) -> nn.ModuleDict:

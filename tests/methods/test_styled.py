@@ -377,3 +377,19 @@ def test_views_and_augmentation_leave_the_players_their_parts():
     _, order, found = gradients(make(replace(TINY, style_views=1.0, augment=0.5), Fields()))
     assert [player for player, _ in order] == ["discriminator", "generator"]
     assert moved(found["generator"]) >= PLAYERS and moved(found["discriminator"]) == {"patch", "projected"}
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"style_views": 1.1}, "style_views must be from 0 to 1, got 1.1"),
+        ({"augment": float("nan")}, "augment must be from 0 to 1, got nan"),
+        ({"small_until": -0.1}, "small_until must be from 0 to 1, got -0.1"),
+        ({"fit_mapping": -1}, "fit_mapping must be at least 0, got -1"),
+        ({"latent": 0}, "latent must be at least 1, got 0"),
+        ({"lambda_style": -2.0}, "lambda_style must be at least 0, got -2.0"),
+    ],
+)
+def test_a_recipe_that_cannot_be(options, message):
+    with pytest.raises(ValueError, match=message):
+        StyledConfig(**options)

@@ -66,9 +66,9 @@ def contents(folder: Path) -> dict[Path, bytes]:
     "options, message",
     [
         (["--sketchify", "3"], "--sketchify must be from 0 to 1; got 3"),
-        (["--style-views", "1.5"], "--style-views must be from 0 to 1; got 1.5"),
-        (["--augment", "-1"], "--augment must be from 0 to 1; got -1"),
-        (["--fit-mapping", "-5"], r"--fit-mapping must be 0 \(not at all\) or more steps; got -5"),
+        (["--style-views", "1.5"], "style_views must be from 0 to 1, got 1.5"),
+        (["--augment", "-1"], "augment must be from 0 to 1, got -1"),
+        (["--fit-mapping", "-5"], "fit_mapping must be at least 0, got -5"),
         (["--move", "1.5"], "--move must be from 0 to 1; got 1.5"),
         (["--val-fraction", "1.5"], "--val-fraction must be above 0 and below 1; got 1.5"),
         (["--val-fraction", "0"], "--val-fraction must be above 0 and below 1; got 0"),
