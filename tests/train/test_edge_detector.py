@@ -16,7 +16,9 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from scipy.io import savemat
 
+from i2i import model_folder
 from i2i.edges import EdgeDetector, postprocess
+from i2i.nets.edge_net import EdgeNet
 from i2i.nets.mobilenet import MobileNetTrunk
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -176,10 +178,13 @@ def test_a_run_that_was_stopped_goes_on(bsds, tmp_path):
 
 
 def test_init_brings_its_shape_and_narrow_heads_are_trained_in_float32(bsds, tmp_path):
-    done = script(bsds, "--out", tmp_path / "run", "--dry-run", "--held-out", 2, "--init", "edges", "--cpu")
+    net = {"widths": (8, 16, 16, 16), "blocks": (1, 1, 1, 1), "head_widths": (16, 24, 32, 32)}
+    about = {"kind": "detector", "method": "hed", "name": "narrow", "net": net}
+    model_folder.save(tmp_path / "narrow", about, EdgeNet(**net), "# narrow\n")
+    init = ("--init", tmp_path / "narrow")
+    done = script(bsds, "--out", tmp_path / "run", "--dry-run", "--held-out", 2, *init, "--cpu")
     assert done.returncode == 0, done.stderr
-    widths = tuple(EdgeDetector("edges").config["net"]["head_widths"])
-    assert widths == (16, 24, 32, 32) and f"head_widths: {widths}" in done.stdout
+    assert "widths: (8, 16, 16, 16)" in done.stdout and "head_widths: (16, 24, 32, 32)" in done.stdout
     assert "mixed_precision: no" in done.stdout
 
 
