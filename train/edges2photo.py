@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from cli import add_options, collect, print_plan, run_script, shown_command
+from mapping_refit import refit_mapping
 from model_run import (
     add_model_options,
     begin_run,
@@ -46,7 +46,6 @@ from i2i.data.paired import PairedDataset
 from i2i.data.pairs import PairDataset
 from i2i.edges.detector import EdgeDetector
 from i2i.grids import draw_input, tile
-from i2i.methods.mapping_fit import fit_mapping, read_styles
 from i2i.methods.styled import StyledConfig, StyledPix2Pix
 from i2i.metrics.report import evaluate
 from i2i.metrics.spread import overdrawn_seeds, spread_seeds
@@ -65,7 +64,6 @@ SIZES = (64, 128, 256)  # pairs are made at 256 and may be shrunk
 FEW_PAIRS = 100
 LOOKED_AT = 48  # photos whose background is looked at
 PLAIN = 0.15  # greatest standard deviation of a plain background's channels, in [-1, 1]
-MOST_FITTED = 1000  # photos, spread evenly, whose styles the mapping network is fitted to
 SHOWN_ON = 4  # inputs on which the seeds that the page shows first, and those that it passes over, are chosen
 # bfloat16 halves the time of a step where the machine computes in it, and the pictures look the same.
 TRAINING = {"mixed_precision": "auto"}
@@ -239,26 +237,6 @@ def samples_picture(translator: Translator, pairs: PairDataset | PairedDataset, 
     return tile(torch.stack(table))
 
 
-def fit_to_photos(model: Path, config: StyledConfig, pairs: PairDataset | PairedDataset) -> None:
-    """Fit the finished model's mapping network to the styles of the training photos, and save it again.
-
-    Args:
-        pairs: the training pairs as they are, neither moved nor mirrored.
-    """
-    nets = Translator.from_pretrained(model, "cpu", "float32").nets
-    size = nets["style_encoder"].size  # which is all that it looks at
-    chosen = range(0, len(pairs), -(-len(pairs) // MOST_FITTED))
-    photos = [F.interpolate(pairs[i]["y"][None], size=(size, size), mode="area")[0] for i in chosen]
-    if len(photos) < 2:
-        return
-    styles = read_styles(nets["style_encoder"], photos, 0)
-    mapping = nets["mapping"].requires_grad_(True)
-    before, after = fit_mapping(mapping, [styles], config.latent, config.fit_mapping, batch=128)
-    tell(f"mapping network fitted to {len(styles)} styles: energy distance {before:.4f}, then {after:.4f}")
-    about = model_folder.read_config(model)
-    model_folder.save(model, about, nets, card(about))
-
-
 def main(argv: list[str] | None) -> int:
     args = parse(argv)
     previous = StateFolder(args.out).meta() if args.resume else None
@@ -326,11 +304,16 @@ def main(argv: list[str] | None) -> int:
         return model_config(name, config, source, facts)
 
     def finish(model: Path, outcome: Outcome) -> None:
+        refitted = {}
         if config.fit_mapping:
-            fit_to_photos(model, config, source.as_they_are(config.size))
+            plain = source.as_they_are(config.size)  # neither moved nor mirrored
+            photos = (len(plain), lambda i: plain[i]["y"])
+            refitted = refit_mapping(model, [photos], config.latent, config.fit_mapping, card)
         translator = Translator.from_pretrained(model, "cpu" if args.cpu else "auto", "float32")
         metrics = measured(translator, val, args, source.detector)
         final = describe(outcome.step, outcome.seconds, metrics)
+        if refitted:
+            final["training"]["fit_mapping"] = refitted
         shown = [val[i]["x"] for i in range(min(SHOWN_ON, len(val)))]
         final["passed_over"] = overdrawn_seeds(translator, shown)
         final["first_seeds"] = spread_seeds(translator, shown, without=final["passed_over"])

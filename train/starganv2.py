@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from cli import add_options, collect, print_plan, run_script, shown_command
+from mapping_refit import refit_mapping
 from model_run import (
     add_model_options,
     begin_run,
@@ -24,15 +26,12 @@ from model_run import (
     parse_run,
     shape_of,
     show_grid,
-    tell,
     train_model,
     training_facts,
 )
 from torch import Tensor, nn
 
-from i2i import model_folder
 from i2i.data.domains import DomainConfig, DomainDataset
-from i2i.methods.mapping_fit import fit_mapping, read_styles
 from i2i.methods.starganv2 import StarGANv2, StarGANv2Config
 from i2i.methods.starganv2_recipes import RECIPES, find_recipe
 from i2i.nets.cost import multiply_adds
@@ -42,7 +41,6 @@ from i2i.translator import Translator
 
 # The paper's length, and no warm-up.
 PAPER = {"steps": 100_000, "batch": 8, "warmup": 0}
-MOST_FITTED = 1000  # photos of a domain, spread evenly, that the mapping network is fitted to
 # Kept with the run, so that --resume needs none of them again.
 KEPT = ("name", "data", "licence", "note", "recipe", "features")
 
@@ -131,23 +129,6 @@ def held_out_batch(val: DomainDataset, rows: int = 6) -> dict[str, Tensor]:
     # The second photos, as far as they go: nothing is its own reference.
     x = torch.stack([val.photo(k % count, 1 + k // count % (len(val.files[k % count]) - 1)) for k in range(rows)])
     return {"x": x, "reference": reference, "target": torch.arange(count)}
-
-
-def fit_to_photos(model: Path, config: StarGANv2Config, data: DomainDataset, card: Callable[[dict], str]) -> None:
-    """Fit the finished model's mapping network to the styles of the training photos, and save it again."""
-    nets = Translator.from_pretrained(model, "cpu", "float32").nets
-    styles = []
-    for k, files in enumerate(data.files):
-        chosen = range(0, len(files), -(-len(files) // MOST_FITTED))
-        styles.append(read_styles(nets["style_encoder"], [data.photo(k, i) for i in chosen], k))
-    mapping = nets["mapping"].requires_grad_(True)
-    before, after = fit_mapping(mapping, styles, config.latent, config.fit_mapping)
-    tell(f"mapping network fitted to {sum(map(len, styles))} styles: energy distance {before:.4f}, then {after:.4f}")
-    about = model_folder.read_config(model)
-    about["training"]["fit_mapping"] = {
-        "steps": config.fit_mapping, "energy distance before": round(before, 5), "after": round(after, 5)
-    }  # fmt: skip
-    model_folder.save(model, about, nets, card(about))
 
 
 class _Given(nn.Module):
@@ -249,7 +230,8 @@ def main(argv: list[str] | None) -> int:
 
     def finish(model: Path, outcome: Outcome) -> None:
         if config.fit_mapping:
-            fit_to_photos(model, config, data, card)
+            photos = [(len(f), functools.partial(data.photo, k)) for k, f in enumerate(data.files)]
+            refit_mapping(model, photos, config.latent, config.fit_mapping, card)
         show(model, outcome)
 
     return train_model(
