@@ -35,6 +35,7 @@ from model_run import (
     train_model,
     training_facts,
 )
+from pace import check_hours, steps_within
 from pair_sources import DrawnPairs, LabelPairs, digest_of, how_to_go_on
 from PIL import Image
 from torch import nn
@@ -103,6 +104,12 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--measure-features", default="torchvision", help="feature network of the measures: the same choices"
     )
+    parser.add_argument(
+        "--hours",
+        type=float,
+        default=None,
+        help="instead of --steps: as many as take about this long on this machine, which a few steps tell",
+    )
     add_options(parser, StyledConfig, skip=("inputs",))
     add_options(parser, TrainConfig, defaults=TRAINING)
     argv = without_resume(parser, argv)
@@ -125,6 +132,7 @@ def without_resume(parser: argparse.ArgumentParser, argv: list[str] | None) -> l
 
 def check_options(args: argparse.Namespace, how: TrainConfig, size: int) -> None:
     """ValueError for a number out of range, or a run folder that cannot be taken; nothing is written."""
+    check_hours(args.hours, args.steps, args.resume)
     if how.batch < LEAST_BATCH:
         raise ValueError(f"--batch must be at least {LEAST_BATCH}, since the second style comes from another pair")
     if size not in SIZES:
@@ -269,6 +277,8 @@ def main(argv: list[str] | None) -> int:
         facts = {"photos": f"{args.photos}: {source.plan()}", "out": args.out, "name": name}
         facts |= {"features": shown_features(args.features), "measure features": shown_features(args.measure_features)}
         facts |= {"device": accelerator.device, "processes": accelerator.num_processes}
+        if args.hours is not None:
+            facts["hours"] = f"{args.hours:g}, which give the number of steps when training begins"
         if accelerator.is_main_process:
             print_plan([config, how], method.nets, facts)
             advice_on_few(source.count, args, say)
@@ -289,6 +299,14 @@ def main(argv: list[str] | None) -> int:
         )
     advice_on_few(len(pairs) + len(val), args, say)
     advice_on_background(pairs, args, say)
+    if args.hours is not None:
+        stages = {0.0: config.small_until, 1 - 1e-6: 1 - config.small_until}
+        items = [pairs[i % len(pairs)] for i in range(how.batch)]
+        batch = {k: torch.stack([item[k] for item in items]) for k in ("x", "y")}
+        how = dataclasses.replace(how, steps=steps_within(args.hours, method, batch, stages, accelerator))
+        say(f"{how.steps} steps of {how.batch} pictures, about {args.hours:g} hours on this machine")
+        del args.given["hours"]  # another machine does others in that time
+        args.given["steps"] = [str(how.steps)]
 
     def describe(step: int, seconds: float, metrics: dict[str, Any] | None = None) -> dict[str, Any]:
         command = shown_command("edges2photo.py", "PHOTOS", args.given)

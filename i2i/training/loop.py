@@ -143,7 +143,7 @@ def _stop_request(on_stop: Callable[[], None]) -> Iterator[threading.Event]:
 
 
 @contextlib.contextmanager
-def _timed_algorithms() -> Iterator[None]:
+def timed_algorithms() -> Iterator[None]:
     """cuDNN times its algorithms for each shape: those of a run stay the same for thousands of steps."""
     before = torch.backends.cudnn.benchmark
     torch.backends.cudnn.benchmark = True
@@ -269,7 +269,7 @@ def train(
 
     begin = saved = time.monotonic()
     reason = "finished"
-    with _stop_request(on_stop) as asked, _timed_algorithms():
+    with _stop_request(on_stop) as asked, timed_algorithms():
         batches = iter(loader) if step < config.steps else iter(())
         for batch in _until_asked(batches, asked):
             progress = step / config.steps

@@ -69,6 +69,7 @@ def contents(folder: Path) -> dict[Path, bytes]:
         (["--style-views", "1.5"], "style_views must be from 0 to 1, got 1.5"),
         (["--augment", "-1"], "augment must be from 0 to 1, got -1"),
         (["--fit-mapping", "-5"], "fit_mapping must be at least 0, got -5"),
+        (["--hours", "2"], "--hours and --steps both say how long the run is"),
         (["--move", "1.5"], "--move must be from 0 to 1; got 1.5"),
         (["--val-fraction", "1.5"], "--val-fraction must be above 0 and below 1; got 1.5"),
         (["--val-fraction", "0"], "--val-fraction must be above 0 and below 1; got 0"),
@@ -274,3 +275,23 @@ def test_resume_begins_a_run_that_was_stopped_while_pairs_were_made(
     assert json.loads((run / "model" / "config.json").read_text())["training"]["steps"] == 1
     with pytest.raises(ValueError, match="nothing to resume"):
         edges2photo(photos, "--out", tmp_path / "nowhere", *QUICK, "--resume")
+
+
+# How long
+
+
+def test_a_run_of_hours_knows_its_steps(edges2photo, load_script, photos, tmp_path, monkeypatch, capsys):
+    asked, pace = [], load_script("pace")
+    monkeypatch.setattr(pace, "seconds_a_step", lambda m, batch, at, a: asked.append((at, batch["x"].shape)) or 1800.0)
+    run = [photos, "--out", tmp_path / "run", *TINY, "--features", "none", "--measure-features", "none", "--cpu"]
+    run += ["--scales", "1", "--val-fraction", "0.3"]
+    edges2photo(*run, "--hours", "1", "--dry-run")
+    assert "hours: 1, which give the number of steps when training begins" in capsys.readouterr().out and not asked
+    edges2photo(*run, "--hours", "1")
+    assert "2 steps of 2 pictures, about 1 hours on this machine" in capsys.readouterr().err
+    assert [round(at) for at, _ in asked] == [0, 1] and {shape for _, shape in asked} == {(2, 1, 64, 64)}
+    training = json.loads((tmp_path / "run" / "model" / "config.json").read_text())["training"]
+    assert (training["steps"], training["of_steps"]) == (2, 2)
+    assert "--steps 2" in training["command"] and "--hours" not in training["command"]
+    with pytest.raises(ValueError, match="--hours gives a new run its length"):
+        edges2photo(photos, "--out", tmp_path / "run", "--resume", "--hours", "2")
