@@ -304,7 +304,7 @@ def main(argv: list[str] | None) -> int:
         items = [pairs[i % len(pairs)] for i in range(how.batch)]
         batch = {k: torch.stack([item[k] for item in items]) for k in ("x", "y")}
         how = dataclasses.replace(how, steps=steps_within(args.hours, method, batch, stages, accelerator))
-        say(f"{how.steps} steps of {how.batch} pictures, about {args.hours:g} hours on this machine")
+        say(f"{how.steps} steps of {how.batch} pictures, about {args.hours:g} h on this machine")
         del args.given["hours"]  # another machine does others in that time
         args.given["steps"] = [str(how.steps)]
 

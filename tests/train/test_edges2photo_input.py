@@ -288,7 +288,7 @@ def test_a_run_of_hours_knows_its_steps(edges2photo, load_script, photos, tmp_pa
     edges2photo(*run, "--hours", "1", "--dry-run")
     assert "hours: 1, which give the number of steps when training begins" in capsys.readouterr().out and not asked
     edges2photo(*run, "--hours", "1")
-    assert "2 steps of 2 pictures, about 1 hours on this machine" in capsys.readouterr().err
+    assert "2 steps of 2 pictures, about 1 h on this machine" in capsys.readouterr().err
     assert [round(at) for at, _ in asked] == [0, 1] and {shape for _, shape in asked} == {(2, 1, 64, 64)}
     training = json.loads((tmp_path / "run" / "model" / "config.json").read_text())["training"]
     assert (training["steps"], training["of_steps"]) == (2, 2)
