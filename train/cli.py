@@ -21,7 +21,7 @@ UNSAID = ("out", "resume", "dry_run", "workers", "minutes", "save_minutes", "cpu
 # What stands there for files and folders of this machine.
 STANDS_FOR = {
     "init": "MODEL", "detector": "DETECTOR", "features": "FEATURES.safetensors",
-    "measure_features": "FEATURES.safetensors", "labels": "PALETTE.json", "palette": "PALETTE.json",
+    "measure_features": "MEASURE.safetensors", "labels": "PALETTE.json", "palette": "PALETTE.json",
     "index": "INDEX.csv", "calibrate": "PHOTOS", "unlabelled": "PHOTOS", "teacher": "TEACHER",
     "trunk_weights": "IMAGENET.safetensors",
 }  # fmt: skip

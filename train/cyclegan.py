@@ -21,9 +21,10 @@ from model_run import (
     add_model_options,
     begin_run,
     begin_with,
+    check_steps,
     find_accelerator,
     first_batch,
-    parse_run,
+    parse_run_of_epochs,
     shape_of,
     show_grid,
     train_model,
@@ -39,7 +40,7 @@ from i2i.training.state import StateFolder
 
 EPOCHS = 200.0  # the paper: 100 with a constant rate, 100 while it falls to zero
 # Kept with the run, so that --resume needs none of them again.
-KEPT = ("name", "name_a", "name_b", "data", "licence", "note", "epochs")
+KEPT = ("name", "name_a", "name_b", "data", "licence", "note")
 # Options of pairs that folders have under the same name.
 SHARED = ("jitter", "flip", "fit", "val_fraction")
 
@@ -70,7 +71,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add_options(parser, UnpairedConfig)
     add_options(parser, PairedConfig, skip=SHARED)
     add_options(parser, TrainConfig)
-    args = parse_run(parser, argv, ("folders", "paired"))
+    args = parse_run_of_epochs(parser, argv, ("folders", "paired"))
     if (len(args.folders), args.paired is None) not in ((2, True), (0, False)):
         raise ValueError(f"give two folders, DIR_A and DIR_B, or --paired PAIRS alone; got {len(args.folders)} folders")
     of_pairs = [field.name for field in dataclasses.fields(PairedConfig) if field.name not in SHARED]
@@ -112,8 +113,8 @@ def resolve(args: argparse.Namespace) -> Plan:
             net["lambda_identity"] = 0.0
     net |= {"size": size, "inputs": data.a.channels, "outputs": data.b.channels}
     config = collect(CycleGANConfig, args, **net)
-    epochs = args.epochs if args.epochs is not None or args.steps is not None else EPOCHS
-    if epochs is not None and not previous:
+    epochs = EPOCHS if args.epochs is None and args.steps is None and not previous else args.epochs
+    if epochs is not None:
         seen = (args.batch or how["batch"]) * PartialState(cpu=args.cpu).num_processes
         how["steps"] = max(1, round(epochs * len(data) / seen))
     names = (args.name_a or names[0], args.name_b or names[1])
@@ -169,6 +170,7 @@ def main(argv: list[str] | None) -> int:
     args = parse(argv)
     plan = resolve(args)
     config, how, data, val = plan.config, plan.how, plan.data, plan.val
+    check_steps(args, how)
     accelerator, how = find_accelerator(args, how, config.size)
     torch.manual_seed(how.seed)
     method = CycleGAN(config)

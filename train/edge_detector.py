@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from cli import add_options, collect, print_plan, run_script, shown_command
-from model_run import add_run_options, begin_run, find_accelerator, parse_run, train_with_bar
+from model_run import add_run_options, begin_run, check_steps, find_accelerator, parse_run, train_with_bar
 from teacher import describe_teacher, teacher_maps, unlabelled_photos
 
 from i2i import model_folder
@@ -207,6 +207,7 @@ def main(argv: list[str] | None) -> int:
     plan = {
         "photos": len(kept), "held out": len(held), "unlabelled": len(more), "crop": args.crop, "out": str(args.out)
     }  # fmt: skip
+    check_steps(args, how)
     accelerator, how = find_accelerator(args, how, args.crop)
     if args.dry_run:
         print_plan([config, how], method.nets, plan)

@@ -25,6 +25,7 @@ from model_run import (
     add_model_options,
     begin_run,
     begin_with,
+    check_steps,
     features_or_none,
     find_accelerator,
     first_batch,
@@ -59,12 +60,14 @@ KEPT = (
     *("name", "data", "licence", "note", "fit", "val_fraction", "detector", "scales", "layout", "drawing_side"),
     *("sketchify", "move", "no_flip", "features", "measure_features", "labels"),
 )
+OF_DRAWINGS = ("move", "sketchify", "detector", "scales", "layout", "drawing_side")
 # A batch of two is the least that has a foreign style in it.
 LEAST_BATCH = 2
 SIZES = (64, 128, 256)  # pairs are made at 256 and may be shrunk
 FEW_PAIRS = 100
 LOOKED_AT = 48  # photos whose background is looked at
 PLAIN = 0.15  # greatest standard deviation of a plain background's channels, in [-1, 1]
+NONE = "none"  # no feature network, in cards and states
 SHOWN_ON = 4  # inputs on which the seeds that the page shows first, and those that it passes over, are chosen
 # bfloat16 halves the time of a step where the machine computes in it, and the pictures look the same.
 TRAINING = {"mixed_precision": "auto"}
@@ -133,6 +136,7 @@ def without_resume(parser: argparse.ArgumentParser, argv: list[str] | None) -> l
 def check_options(args: argparse.Namespace, how: TrainConfig, size: int) -> None:
     """ValueError for a number out of range, or a run folder that cannot be taken; nothing is written."""
     check_hours(args.hours, args.steps, args.resume)
+    check_steps(args, how)
     if how.batch < LEAST_BATCH:
         raise ValueError(f"--batch must be at least {LEAST_BATCH}, since the second style comes from another pair")
     if size not in SIZES:
@@ -141,8 +145,11 @@ def check_options(args: argparse.Namespace, how: TrainConfig, size: int) -> None
         raise ValueError(f"--sketchify must be from 0 to 1; got {args.sketchify:g}")
     if not 0 <= args.move <= 1:
         raise ValueError(f"--move must be from 0 to 1; got {args.move:g}")
-    if args.move and args.labels:
-        raise ValueError("--move is for drawings; label maps are jittered anyway")
+    if args.labels and (given := [name for name in OF_DRAWINGS if name in args.given]):
+        raise ValueError(
+            f"--{given[0].replace('_', '-')} is for drawings: leave it out; label maps are found by the palette, and "
+            "jittered and mirrored in training"
+        )
     if not 0 < args.val_fraction < 1:
         raise ValueError(f"--val-fraction must be above 0 and below 1; got {args.val_fraction:g}")
     if not all(0.1 <= scale <= 4 for scale in args.scales):
@@ -153,15 +160,33 @@ def check_options(args: argparse.Namespace, how: TrainConfig, size: int) -> None
         raise ValueError(f"{args.out} already holds a run: add --resume to go on with it, or choose another --out")
 
 
-def find_features(args: argparse.Namespace, say: Callable[[str], None]) -> nn.Module | None:
+def find_features(args: argparse.Namespace, say: Callable[[str], None], taught: str | None) -> nn.Module | None:
     """The feature network of the losses. A file must be there, that of the measures too, which would otherwise be
     missed when training is over; a dry run fetches none.
+
+    Args:
+        taught: the name of the network that the run which goes on began with, NONE where it had to do without (what
+            torchvision fetches may be out of reach at one time and in reach at another), None where it is not known.
+
+    Raises:
+        ValueError: for a file that cannot be read, or where the run began with a network that is out of reach now.
     """
     if args.measure_features not in ("torchvision", "none"):
         features_or_none(args.measure_features, "measure")
+        if args.features not in ("torchvision", "none") and Path(args.features).samefile(args.measure_features):
+            say(f"{args.features} teaches and measures: a network that has taught flatters what it taught")
+    if args.features == "torchvision" and taught == NONE:
+        say("without perceptual term and projected discriminator, as the run began")
+        return None
     if args.dry_run and args.features == "torchvision":
         return None
-    return features_or_none(args.features, "loss", say)
+    found = features_or_none(args.features, "loss", say)
+    if found is None and taught not in (None, NONE):
+        raise ValueError(
+            f"{args.out} began with the feature network {taught}, which is out of reach: resume where there is a "
+            "network connection, or name its file with --features"
+        )
+    return found
 
 
 def shown_features(source: str) -> str:
@@ -260,14 +285,16 @@ def main(argv: list[str] | None) -> int:
         if accelerator.is_main_process:
             tell(text)
 
-    source = LabelPairs(args) if args.labels else DrawnPairs(args, accelerator, say)
+    drawn_by = previous["recipe"].get("drawn_by") if previous else None
+    source = LabelPairs(args) if args.labels else DrawnPairs(args, accelerator, say, drawn_by)
     config = collect(StyledConfig, args, **config_before | {"inputs": source.inputs})
     # What can be wrong is told before anything is fetched or written, and by a dry run too.
     check_options(args, how, config.size)
     source.check()
-    features = find_features(args, say)
+    features = find_features(args, say, previous["recipe"].get("taught") if previous else None)
     if features is not None:
         features.to(accelerator.device)
+    taught = features.name if features is not None else NONE
     torch.manual_seed(how.seed)
     method = StyledPix2Pix(config, features)
     if args.init and not args.resume:
@@ -316,7 +343,7 @@ def main(argv: list[str] | None) -> int:
                 "drawings": source.origin, **source.split,
             },
             "training": training_facts(accelerator, how, step, seconds, command)
-            | {"features": features.name if features is not None else "none"},
+            | {"features": taught},
             "metrics": metrics or {},
         } | ({"note": args.note} if args.note else {})  # fmt: skip
         return model_config(name, config, source, facts)
@@ -343,7 +370,7 @@ def main(argv: list[str] | None) -> int:
         method, pairs, first_batch(val), args, how, accelerator=accelerator,
         recipe={
             "config": dataclasses.asdict(config), "options": {k: getattr(args, k) for k in KEPT} | {"name": name},
-            "pairs_digest": digest,
+            "pairs_digest": digest, "taught": taught, "drawn_by": source.origin,
         },
         describe=describe, card=card, finish=finish,
     )  # fmt: skip

@@ -255,8 +255,11 @@ def main(argv: list[str] | None) -> int:
     args = parse(argv)
     if args.task == "segmenter":
         return segmenter_run.run(args)
+    if args.out.exists() and not args.out.is_dir():
+        raise ValueError(f"--out {args.out} is a file: give a folder for the report")
     columns, sections = TASKS[args.task](args)
     table = make_table(columns)
+    print(table_text(table))  # before anything is written: a measurement takes minutes and must not get lost
     args.out.mkdir(parents=True, exist_ok=True)
     plain = {name: {s.name: s.json() for s in scores} for name, scores in columns.items()}
     (args.out / "scores.json").write_text(
@@ -265,7 +268,6 @@ def main(argv: list[str] | None) -> int:
     about = "Numbers with different letters in the last column were measured differently."
     report = page.page(TITLES[args.task], about, [("Scores", table_html(table)), *sections])
     (args.out / "report.html").write_text(report, encoding="utf-8")
-    print(table_text(table))
     print(f"\nreport: {args.out / 'report.html'}   numbers: {args.out / 'scores.json'}")
     return 0
 

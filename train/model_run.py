@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
@@ -79,8 +80,26 @@ def parse_run(
             before = given_options(parser, known, data)
         parser.set_defaults(**kept)
         args = parser.parse_args(argv)
+        if "init" not in before:  # the saved state wins: nothing comes from that model
+            given.pop("init", None)
         given = before | given
     args.given = given
+    return args
+
+
+def parse_run_of_epochs(
+    parser: argparse.ArgumentParser, argv: list[str] | None, data: Collection[str]
+) -> argparse.Namespace:
+    """`parse_run` where --epochs may say the length instead of --steps; it is this call's alone, not the run's."""
+    now = parser.parse_args(argv)  # before --resume adds what the run has kept
+    if now.epochs is not None and now.steps is not None:
+        raise ValueError("--epochs and --steps both say how long the run is: give one of them")
+    if now.epochs is not None and not 0 < now.epochs < math.inf:
+        raise ValueError(f"--epochs must be above 0, got {now.epochs:g}")
+    args = parse_run(parser, argv, data)
+    args.epochs = now.epochs  # runs of old versions kept theirs
+    # The command in the card tells the length that holds: the later call's.
+    args.given.pop("steps" if now.epochs is not None else "epochs" if "steps" in args.given else "", None)
     return args
 
 
@@ -167,6 +186,16 @@ def begin_run(accelerator: Accelerator, args: argparse.Namespace, *sources: Path
     if accelerator.is_main_process:
         claim_run_folder(args.out, args.resume)
     accelerator.wait_for_everyone()
+
+
+def check_steps(args: argparse.Namespace, how: TrainConfig) -> None:
+    """ValueError where a run that goes on is to end at fewer steps than it has done."""
+    done = StateFolder(args.out).meta()["step"] if args.resume else 0
+    if how.steps < done:
+        raise ValueError(
+            f"{args.out} has done {done} steps and cannot end at {how.steps}: give --steps {done} to end the run where "
+            "it is, or more to go on"
+        )
 
 
 def first_batch(data: Dataset, count: int = 6) -> dict[str, Tensor]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -44,8 +45,14 @@ class DrawnPairs:
     split: dict[str, Any] = {}
     preprocessing = "drawings: white paper, black ink, one pixel wide (i2i.edges)"
 
-    def __init__(self, args: argparse.Namespace, accelerator: Accelerator, say: Callable[[str], None]):
-        self.args, self.accelerator, self.say = args, accelerator, say
+    def __init__(
+        self,
+        args: argparse.Namespace,
+        accelerator: Accelerator,
+        say: Callable[[str], None],
+        drawn_by: str | None = None,  # what the run that goes on began with: its `origin`, where it is known
+    ):
+        self.args, self.accelerator, self.say, self.drawn_by = args, accelerator, say, drawn_by
         self.origin, self.layout, self.count = "", "", 0
 
     def check(self) -> None:
@@ -59,8 +66,37 @@ class DrawnPairs:
         self.count = len(items)
         if self.count < 2:
             raise ValueError(f"{args.photos} holds one picture; at least two are needed, one of them for validation")
-        if args.resume and (args.out / "data" / "manifest.json").exists():
+        made = args.resume and (args.out / "data" / "manifest.json").exists()
+        if made:
             self._refuse_other_files(items)
+        if args.resume and self.layout == "photos":
+            self._keep_to_recipe(settings_of(args.out / "data")["recipe"] if made else "")
+
+    def _keep_to_recipe(self, made_by: str) -> None:
+        """A run goes on with the drawings that it began with, also where the detector's weights have changed since.
+
+        Args:
+            made_by: the recipe of the drawings that are there, if there are any.
+
+        Raises:
+            ValueError: where they are gone, or where other options than the run's are given.
+        """
+        began, now = self.drawn_by or made_by or self._recipe, self._recipe
+        if began == now:
+            return
+        run = self.args.out
+        if _without_weights(began) != _without_weights(now):
+            raise ValueError(
+                f"the drawings of {run} were made by {began!r}, and these options ask for {now!r}: leave --scales and "
+                f"--detector out. {how_to_go_on(run)}"
+            )
+        if made_by != began:
+            raise ValueError(
+                f"the drawings that {run} began with were made by {began!r} and are gone; now they would be drawn by "
+                f"{now!r}. {how_to_go_on(run)}"
+            )
+        self.say(f"the drawings of {run} were made by {began!r} and are kept; drawings made now would be {now!r}")
+        self._recipe, self._draw = began, _refuse_to_draw
 
     def _refuse_other_files(self, items: list[Item]) -> None:
         """A run goes on with the pairs that it began with: to make others would remove those."""
@@ -179,6 +215,18 @@ def how_to_go_on(run: Path) -> str:
     return (
         "--resume goes on with the same pairs only: bring them back; or train on these in a new folder, with "
         f"--out NEW --init {run / 'model'} from where the run is, or with --out NEW from the start"
+    )
+
+
+def _without_weights(recipe: str) -> str:
+    """What `draw_with` calls a recipe, less the digits that tell the detector's weights."""
+    return re.sub(r" [0-9a-f]{8}\b", "", recipe, count=1)
+
+
+def _refuse_to_draw(photos: list[Any]) -> list[Any]:
+    raise ValueError(
+        "some drawings are missing, and the detector that made the others is not this one: bring them back, or begin "
+        "another run with another --out"
     )
 
 

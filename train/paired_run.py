@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,10 @@ from model_run import (
     add_model_options,
     begin_run,
     begin_with,
+    check_steps,
     find_accelerator,
     first_batch,
-    parse_run,
+    parse_run_of_epochs,
     save_samples,
     shape_of,
     train_model,
@@ -69,16 +69,7 @@ def parse(script: Script, argv: list[str] | None) -> argparse.Namespace:
     add_options(parser, script.config, skip=("inputs", "outputs"))
     add_options(parser, PairedConfig)
     add_options(parser, TrainConfig)
-    now = parser.parse_args(argv)  # before --resume adds what the run has kept
-    if now.epochs is not None and now.steps is not None:
-        raise ValueError("--epochs and --steps both say how long the run is: give one of them")
-    if now.epochs is not None and not 0 < now.epochs < math.inf:
-        raise ValueError(f"--epochs must be above 0, got {now.epochs:g}")
-    args = parse_run(parser, argv, ("pairs",))
-    args.epochs = now.epochs  # runs of old versions kept theirs
-    # The command in the card tells the length that holds: the later call's.
-    args.given.pop("steps" if now.epochs is not None else "epochs" if "steps" in args.given else "", None)
-    return args
+    return parse_run_of_epochs(parser, argv, ("pairs",))
 
 
 def fitting_unet(size: int, resnet: bool) -> str:
@@ -138,11 +129,7 @@ def resolve(
     how = collect(TrainConfig, args, **how)
     if args.epochs is not None:
         how = dataclasses.replace(how, steps=max(1, round(args.epochs * len(data) / how.batch)))
-    if previous and how.steps < previous["step"]:
-        raise ValueError(
-            f"{args.out} has done {previous['step']} steps and cannot end at {how.steps}: give --steps "
-            f"{previous['step']} to end the run where it is, or more to go on"
-        )
+    check_steps(args, how)
     return config, how, data, val
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 from cli import add_options, collect, print_plan
-from model_run import add_run_options, begin_run, find_accelerator, first_batch, train_with_bar
+from model_run import add_run_options, begin_run, check_steps, find_accelerator, first_batch, train_with_bar
 
 from i2i import model_folder
 from i2i.data.paired import PairedConfig, PairedDataset
@@ -22,7 +22,7 @@ from i2i.training.state import StateFolder
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("pairs", type=Path, help="folder of pairs of photos and labels with a palette.json")
     parser.add_argument("--name", default=None, help="the network's name (default: segmenter of the pairs' folder)")
-    parser.add_argument("--licence", default="not stated", help="licence of the pairs, for the card")
+    parser.add_argument("--licence", default=None, help="licence of the pairs, for the card (default: not stated)")
     parser.add_argument("--palette", default="", help="JSON file of the labels' names and colours")
     add_run_options(parser)
     add_options(parser, SegmenterConfig, skip=("classes",))
@@ -65,9 +65,11 @@ def run(args: argparse.Namespace) -> int:
     data = PairedDataset(args.pairs, "train", size, pairs, cache=False if args.dry_run else None)
     val = PairedDataset(args.pairs, "val", size, pairs, cache=False)
     config = collect(SegmenterConfig, args, **kept["config"] | {"size": size, "classes": len(data.palette)})
+    check_steps(args, how)
     accelerator, how = find_accelerator(args, how, size)
     torch.manual_seed(how.seed)
     method = SegmenterTraining(config)
+    licence = args.licence or kept.get("licence") or "not stated"
     name = args.name or kept["name"] or f"segmenter of {args.pairs.resolve().name}"
     if args.dry_run:
         facts = {"pairs": f"{len(data)} training and {len(val)} validation", "out": args.out, "name": name}
@@ -79,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
         return {
             "kind": "segmenter", "method": SegmenterTraining.method, "name": name, "net": dataclasses.asdict(config),
             "input": {"kind": "photo"}, "output": val.output, "size": config.size,
-            "data": {"name": name, "train": len(data), "val": len(val), "licence": args.licence},
+            "data": {"name": name, "train": len(data), "val": len(val), "licence": licence},
             "training": {"steps": step, "batch": how.batch * accelerator.num_processes},
             "metrics": metrics,
         }  # fmt: skip
@@ -89,7 +91,10 @@ def run(args: argparse.Namespace) -> int:
 
     outcome = train_with_bar(
         method, data, first_batch(val), args, how, accelerator=accelerator,
-        recipe={"config": dataclasses.asdict(config), "palette": pairs.palette, "name": name}, on_save=export,
+        recipe={
+            "config": dataclasses.asdict(config), "palette": pairs.palette, "name": name, "licence": licence,
+        },
+        on_save=export,
     )  # fmt: skip
     if accelerator.is_main_process and outcome.reason == "finished":
         judge = load_judge(str(args.out / "model"), val.palette, accelerator.device)

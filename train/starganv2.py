@@ -21,6 +21,7 @@ from model_run import (
     add_model_options,
     begin_run,
     begin_with,
+    check_steps,
     features_or_none,
     find_accelerator,
     parse_run,
@@ -187,6 +188,7 @@ Photos unlike the training photos come out wrong. Measures: `python train/evalua
 def main(argv: list[str] | None) -> int:
     args = parse(argv)
     config, how, data, val = resolve(args)
+    check_steps(args, how)
     accelerator, how = find_accelerator(args, how, config.size)
     features = features_or_none(args.features, "loss")
     if features is not None:

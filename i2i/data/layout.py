@@ -153,7 +153,7 @@ def find_items(
         side = drawing_side if drawing_side != "auto" else drawing_half(files)
         if side is None:
             raise PrepareError(
-                f"{folder}: the pictures are twice as wide as high, but neither half is clearly the drawing "
+                f"{folder}: the pictures are taken for pairs A|B side by side, but neither half is clearly the drawing "
                 f"(white paper, black lines); say {options['drawing_side'].format('left')} or "
                 f"{options['drawing_side'].format('right')}; {options['layout'].format('photos')} if these are wide "
                 f"photos; or {options['labels'].format('PALETTE.json')} if one half is a label map"

@@ -183,7 +183,7 @@ def _in_folder(folder: Path, config: PairedConfig) -> tuple[list[Example], Paire
             if picture.width != 2 * picture.height and config.fit != "stretch":
                 raise PrepareError(
                     f"{path} is {picture.width}x{picture.height}, which is no pair A|B of squares: use --fit stretch "
-                    "for halves that are not square; for photos alone choose --recipe bw2color or inpainting"
+                    "for halves that are not square; photos alone are for pix2pix.py --recipe bw2color or inpainting"
                 )
     examples = [Example(stem, path, path, halves=True) for stem, path in files.items()]
     return examples, _look(examples, config)

@@ -84,14 +84,16 @@ class PhotoMeasures:
         sketches: group -> drawings by people, for models of drawings.
 
     Raises:
-        ValueError: for drawings that are given to models of something else.
+        ValueError: for drawings that are given to models of something else, or a file that is no drawing.
     """
 
     def __init__(self, view: View, protocol: PhotoProtocol, sketches: Mapping[str, Sequence[Path]] | None = None):
         self.view, self.protocol = view, protocol
-        self.sketches = {group: list(files)[: protocol.people] for group, files in (sketches or {}).items()}
-        if self.sketches and view.held.input["kind"] != "edges":
+        if sketches and view.held.input["kind"] != "edges":
             raise ValueError(f"drawings by people cannot be given to models of {view.held.input['kind']}")
+        # Read now: a file that is no drawing must not end a measurement of minutes.
+        chosen = {group: list(files)[: protocol.people] for group, files in (sketches or {}).items()}
+        self.sketches = {group: [_drawing(path) for path in files] for group, files in chosen.items()}
 
     def with_styles(self, translator: Translator) -> bool:
         """Whether colours of styles are compared."""
@@ -119,7 +121,7 @@ class PhotoMeasures:
             made += drawings * p.samples + min(REPEATED, drawings)
         if self.with_styles(translator):
             made += 2 * min(p.coats, count) ** 2 + judged * min(p.ways, count) * (p.steps + 1)
-        return made + sum(len(files) + min(SHOWN, len(files)) * SHOWN for files in self.sketches.values())
+        return made + sum(len(drawn) + min(SHOWN, len(drawn)) * SHOWN for drawn in self.sketches.values())
 
     @torch.inference_mode()
     def real(self) -> Measured:
@@ -149,8 +151,8 @@ class PhotoMeasures:
             self._references(translator, found)
             if self.view.features is not None and self.protocol.ways:
                 self._paths(translator, found)
-        for group, files in self.sketches.items():
-            self._people(translator, group, files, found)
+        for group, drawings in self.sketches.items():
+            self._people(translator, group, drawings, found)
         return found
 
     def _realism_and_faithfulness(self, translator: Translator, found: Measured) -> None:
@@ -247,14 +249,10 @@ class PhotoMeasures:
         found.scores.append(Score("interpolation, longest / mean step", float(np.mean(jumps)), text, "lower"))
         found.grids["from one style to another"] = torch.stack(grid)
 
-    def _people(self, translator: Translator, group: str, files: Sequence[Path], found: Measured) -> None:
+    def _people(self, translator: Translator, group: str, drawings: Sequence[np.ndarray], found: Measured) -> None:
         view, name = self.view, f"people, {group}: "
         fakes, seen, grid = [], [], []
-        for k, path in enumerate(files):
-            try:
-                drawing = normalize_sketch(path, DRAWING_SIZE)
-            except ValueError as error:
-                raise ValueError(f"{path}: {error}") from error
+        for k, drawing in enumerate(drawings):
             x = translator.see(drawing)
             answer = view.sample(translator, x, [k])
             if view.features is not None:
@@ -264,7 +262,7 @@ class PhotoMeasures:
             if k < SHOWN:
                 ink = shrunk(see_input(x, view.held.input), view.size)
                 grid.append(torch.cat([ink[None], answer, view.sample(translator, x, range(SHOWN))]))
-        text = f"{len(files)} drawings by people ({group}), one answer each, seed = index; "
+        text = f"{len(drawings)} drawings by people ({group}), one answer each, seed = index; "
         scores = view.realism(name, np.concatenate(fakes), text) if fakes else []
         scores += view.faithfulness(name, seen, text) if seen else []
         on_edges = {s.name: s for s in found.scores}
@@ -276,6 +274,14 @@ class PhotoMeasures:
                 scores.append(Score(f"{score.name}, worse than on edges by", loss, both, "lower"))
         found.scores += scores
         found.grids[f"drawing by a person ({group}), its answer, seeds 0 to {SHOWN - 1}"] = torch.stack(grid)
+
+
+def _drawing(path: Path) -> np.ndarray:
+    """A drawing by a person as ink; ValueError that names the file where there is none on it."""
+    try:
+        return normalize_sketch(path, DRAWING_SIZE)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def _colours(pictures: Tensor) -> np.ndarray:

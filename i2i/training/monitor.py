@@ -25,10 +25,24 @@ class Monitor:
             self.board = SummaryWriter(str(run / "tensorboard"), purge_step=resumed_at or None)
 
     def _forget_after(self, step: int) -> None:
-        """Drop the lines that a killed run wrote after its last saved state; they come again."""
+        """Drop the lines that a killed run wrote after its last saved state, which come again, and torn ones."""
         if self.log.exists():
-            kept = [line for line in self.log.read_text().splitlines() if line and json.loads(line)["step"] <= step]
-            self.log.write_text("".join(f"{line}\n" for line in kept))
+            kept = [json.dumps(row) for row in self._rows() if row["step"] <= step]
+            fresh = self.log.with_suffix(".new")
+            fresh.write_text("".join(f"{line}\n" for line in kept))
+            fresh.replace(self.log)
+
+    def _rows(self) -> list[dict[str, float]]:
+        """What was logged. A full disk or a power cut leaves half a line, which is no reason to stop the run."""
+        rows = []
+        for line in self.log.read_text(errors="replace").splitlines() if self.log.exists() else []:
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError:
+                continue
+            if isinstance(row, dict) and "step" in row:
+                rows.append(row)
+        return rows
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
         with self.log.open("a") as file:
@@ -45,8 +59,7 @@ class Monitor:
             self.board.add_image("samples", np.asarray(picture.convert("RGB")), step, dataformats="HWC")
 
     def curves(self) -> None:
-        rows = [json.loads(line) for line in self.log.read_text().splitlines()] if self.log.exists() else []
-        if rows:
+        if rows := self._rows():
             draw_curves(rows).save(self.run / "curves.png")
 
     def close(self) -> None:

@@ -62,6 +62,18 @@ def test_two_folders_to_a_model_that_translates_both_ways(script, horses, tmp_pa
     assert script.main([*horses, "--out", str(run), "--resume", "--steps", "5", "--cpu"]) == 0
     again = json.loads((run / "model" / "config.json").read_text())
     assert again["training"]["steps"] == 5 and again["net"] == config["net"] and again["sides"] == config["sides"]
+    # Epochs are of the larger side, two photos a step.
+    assert script.main([*horses, "--out", str(run), "--resume", "--epochs", "4", "--cpu"]) == 0
+    longer = json.loads((run / "model" / "config.json").read_text())["training"]
+    assert longer["steps"] == longer["of_steps"] == 2 * config["data"]["train_b"] > 5
+    assert "--epochs 4.0" in longer["command"] and "--steps" not in longer["command"]
+    for more, message in (
+        (["--epochs", "2", "--steps", "9"], "both say how long"),
+        (["--epochs", "inf"], "--epochs must be above 0"),
+        (["--steps", "2"], "cannot end at 2"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            script.main([*horses, "--out", str(run), "--resume", "--cpu", *more])
     # The weights of one run start another.
     options = [*horses, "--out", str(tmp_path / "next"), "--init", str(run / "model"), "--steps", "1", *QUICK]
     assert script.main(options) == 0

@@ -17,7 +17,8 @@ from PIL import Image
 from i2i.nets import features
 
 TINY = ["--size", "64", "--style", "8", "--latent", "4", "--widths", "8", "8", "8", "--batch", "2", "--workers", "0"]
-QUICK = [*TINY, "--features", "none", "--measure-features", "none", "--cpu", "--scales", "1", "--steps", "1"]
+PLAIN = [*TINY, "--features", "none", "--measure-features", "none", "--cpu", "--steps", "1"]
+QUICK = [*PLAIN, "--scales", "1"]
 
 
 def shapes(seed: int) -> np.ndarray:
@@ -246,13 +247,92 @@ def test_resume_notices_other_pairs_where_the_runs_own_are_gone(edges2photo, run
 def test_resume_notices_other_label_maps(edges2photo, label_pairs, tmp_path):
     pairs, run = tmp_path / "pairs", tmp_path / "run"
     shutil.copytree(label_pairs, pairs)
-    assert edges2photo(pairs, "--out", run, *QUICK, "--labels", pairs / "palette.json", "--val-fraction", "0.3") == 0
+    assert edges2photo(pairs, "--out", run, *PLAIN, "--labels", pairs / "palette.json", "--val-fraction", "0.3") == 0
     before = contents(run)
     for name in ("photo", "labels"):
         (pairs / name / "house 2.png").unlink()
     with pytest.raises(ValueError, match="pairs of .*pairs are not those that"):
         edges2photo(pairs, "--out", run, "--resume", "--steps", "2", "--cpu")
     assert contents(run) == before
+
+
+def test_resume_keeps_the_drawings_of_an_older_detector(edges2photo, run, photos, monkeypatch, load_script, capsys):
+    """The detector's weights are replaced between two calls: the drawings are neither made again nor mixed."""
+    sources = load_script("pair_sources")
+    draw_with = sources.draw_with
+    monkeypatch.setattr(sources, "draw_with", lambda *a: (draw_with(*a)[0], "edges 01234567"))
+    before = contents(run / "data" / "pairs")
+    goes_on = [photos, "--out", run, "--resume", "--steps", "2", "--cpu"]
+    assert edges2photo(*goes_on) == 0
+    assert "are kept; drawings made now would be 'edges 01234567'" in capsys.readouterr().err
+    assert contents(run / "data" / "pairs") == before
+    assert "01234567" not in (run / "model" / "config.json").read_text()
+    monkeypatch.setattr(sources, "draw_with", lambda *a: (draw_with(*a)[0], "edges 01234567 scales 0.5 2"))
+    with pytest.raises(ValueError, match="ask for 'edges 01234567 scales 0.5 2': leave --scales and --detector out"):
+        edges2photo(*goes_on)
+    monkeypatch.setattr(sources, "draw_with", lambda *a: (draw_with(*a)[0], "edges 01234567"))
+    shutil.rmtree(run / "data")
+    with pytest.raises(ValueError, match="are gone; now they would be drawn by 'edges 01234567'.*--init"):
+        edges2photo(*goes_on)
+    assert not (run / "data").exists()
+
+
+def test_resume_ends_no_run_before_what_is_done(edges2photo, run, photos):
+    assert edges2photo(photos, "--out", run, "--resume", "--steps", "3", "--cpu") == 0
+    before = contents(run)
+    for dry in ([], ["--dry-run"]):
+        with pytest.raises(ValueError, match="has done 3 steps and cannot end at 2: give --steps 3 to end"):
+            edges2photo(photos, "--out", run, "--resume", "--steps", "2", "--cpu", *dry)
+    assert contents(run) == before
+
+
+def test_the_card_of_a_resumed_run_names_no_model_that_it_did_not_begin_with(edges2photo, run, photos):
+    assert edges2photo(photos, "--out", run, "--resume", "--steps", "2", "--cpu", "--init", "edges2cats") == 0
+    assert "edges2cats" not in (run / "model" / "README.md").read_text()
+
+
+def test_a_torn_line_of_the_log_stops_no_run(edges2photo, run, photos):
+    """As a full disk leaves it."""
+    log = run / "log.jsonl"
+    log.write_text('{"step": 1, "l1": 2.5}\n{"step": 1, "adver')
+    assert edges2photo(photos, "--out", run, "--resume", "--steps", "2", "--cpu", "--log-every", "1") == 0
+    rows = [json.loads(line) for line in log.read_text().splitlines()]
+    assert rows[-1]["step"] == 2 and {"step": 1, "l1": 2.5} in rows
+
+
+class Taught(torch.nn.Module):
+    """Stands for the network that torchvision fetches."""
+
+    name, channels = "stand-in", [3]
+
+    def __init__(self, use: str):
+        super().__init__()
+
+    def forward(self, y):
+        return [F.avg_pool2d(y, 4)]
+
+
+def test_a_run_keeps_to_the_feature_network_that_it_began_with(edges2photo, photos, tmp_path, monkeypatch, capsys):
+    """The weights that torchvision fetches are out of reach at one time and in reach at another."""
+    words = [word for word in QUICK if word != "--features" and word != "none" and word != "--measure-features"]
+    words += ["--measure-features", "none"]
+
+    def gone(use):
+        raise OSError("no connection")
+
+    monkeypatch.setattr(features, "TorchvisionFeatures", gone)
+    assert edges2photo(photos, "--out", tmp_path / "without", *words) == 0
+    monkeypatch.setattr(features, "TorchvisionFeatures", Taught)
+    assert edges2photo(photos, "--out", tmp_path / "with", *words) == 0
+    assert "stand-in" in (tmp_path / "with" / "model" / "config.json").read_text()
+    capsys.readouterr()
+    assert edges2photo(photos, "--out", tmp_path / "without", "--resume", "--steps", "2", "--cpu") == 0
+    assert "without perceptual term and projected discriminator, as the run began" in capsys.readouterr().err
+    monkeypatch.setattr(features, "TorchvisionFeatures", gone)
+    before = contents(tmp_path / "with")
+    with pytest.raises(ValueError, match="began with the feature network stand-in, which is out of reach"):
+        edges2photo(photos, "--out", tmp_path / "with", "--resume", "--steps", "2", "--cpu")
+    assert contents(tmp_path / "with") == before
 
 
 def test_resume_begins_a_run_that_was_stopped_while_pairs_were_made(

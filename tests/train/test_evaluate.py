@@ -19,6 +19,7 @@ from scipy.io import savemat
 from i2i import model_folder
 from i2i.data.paired import PairedConfig, PairedDataset
 from i2i.methods import pix2pix
+from i2i.metrics.photos import PhotoMeasures
 from i2i.metrics.segmentation import Judge, load_judge
 from i2i.palette import Palette
 
@@ -69,7 +70,7 @@ def classic(folder: Path, pairs: PairedDataset) -> Path:
     return folder
 
 
-def test_photos_of_two_models_side_by_side(evaluate, tiny_model_folder, outlines, tmp_path, capsys):
+def test_photos_of_two_models_side_by_side(evaluate, tiny_model_folder, outlines, tmp_path, capsys, monkeypatch):
     other = classic(tmp_path / "classic", PairedDataset(outlines, "val", 32))
     sketches = tmp_path / "sketches"
     sketches.mkdir()
@@ -88,6 +89,13 @@ def test_photos_of_two_models_side_by_side(evaluate, tiny_model_folder, outlines
     assert "people, all: edge recall" in scores["classic"]
     assert text.count("<img") == 4 + 2 and "drawing by a person" in text
     out = capsys.readouterr().out
+    # An empty page among the drawings is found before anything is measured.
+    Image.fromarray(np.full_like(page, 255)).save(sketches / "2.png")
+    monkeypatch.setattr(PhotoMeasures, "model", lambda *a: pytest.fail("measured"))
+    with pytest.raises(ValueError, match="0.png is a file: give a folder"):
+        evaluate.main(words("photos", other, outlines, *options, "--out", sketches / "0.png"))
+    with pytest.raises(ValueError, match="2.png: empty drawing"):
+        evaluate.main(words("photos", other, outlines, *options))
     assert "edge precision ↑" in out and "[a] " in out and str(tmp_path / "out" / "report.html") in out
 
 
@@ -175,6 +183,15 @@ def test_the_judge_knows_real_photos(judge, label_pairs):
     other = Palette(("a", "b"), ((0, 0, 0), (255, 255, 255)))
     with pytest.raises(ValueError, match="knows the classes ground, .* but the pairs have a, b"):
         load_judge(str(judge), other, torch.device("cpu"))
+
+
+def test_a_resumed_judge_keeps_its_licence(evaluate, label_pairs, tmp_path):
+    common = ["segmenter", label_pairs, "--out", tmp_path / "run", "--cpu"]
+    tiny = ["--size", 64, "--widths", 8, 16, 16, "--batch", 2, "--workers", 0, "--warmup", 0]
+    assert evaluate.main(words(*common, *tiny, "--steps", 1, "--licence", "CC0")) == 0
+    assert evaluate.main(words(*common, "--resume", "--steps", 2)) == 0
+    config = json.loads((tmp_path / "run" / "model" / "config.json").read_text())
+    assert config["data"]["licence"] == "CC0" and config["training"]["steps"] == 2
 
 
 def test_fcn_score_beside_the_real_photos(evaluate, judge, label_pairs, tmp_path):

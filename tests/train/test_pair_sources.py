@@ -13,6 +13,11 @@ from i2i.metrics.held_out import held_out_for
 TINY = ["--size", "64", "--style", "8", "--latent", "4", "--widths", "8", "8", "8", "--batch", "2", "--workers", "0"]
 QUICK = [*TINY, "--features", "none", "--measure-features", "none", "--cpu", "--val-fraction", "0.3"]
 
+FOR_DRAWINGS = {
+    "move": ["0.5"], "sketchify": ["0.9"], "detector": ["nope"], "scales": ["2"], "layout": ["two_folders"],
+    "drawing-side": ["left"],
+}  # fmt: skip
+
 
 @pytest.fixture
 def main(load_script):
@@ -50,7 +55,10 @@ def test_dry_run(main, label_pairs, tmp_path, capsys):
 
 @pytest.mark.parametrize(
     "options, message",
-    [(["--labels", "nowhere.json"], "nowhere.json does not exist"), (["--fit", "pad"], "unknown fit 'pad'")],
+    [
+        (["--labels", "nowhere.json"], "nowhere.json does not exist"), (["--fit", "pad"], "unknown fit 'pad'"),
+        *[([f"--{name}", *values], f"--{name} is for drawings: leave it out") for name, values in FOR_DRAWINGS.items()],
+    ],
 )
 def test_bad_input_names_the_fix(main, label_pairs, tmp_path, options, message):
     words = [str(label_pairs), "--out", str(tmp_path / "run"), "--labels", str(label_pairs / "palette.json"), *QUICK]
