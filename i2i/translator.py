@@ -237,7 +237,11 @@ class Translator:
             ValueError: as in `sample`; if one job is at fault, none is answered.
         """
         self._server.check(direction, domain)
+        if isinstance(jobs, (str, Mapping)):
+            raise ValueError(f"jobs is {type(jobs).__name__}: give a list of dicts such as {{'x': input}}")
         for k, job in enumerate(jobs):
+            if not isinstance(job, Mapping):
+                raise ValueError(f"job {k} is {type(job).__name__}: give a list of dicts such as {{'x': input}}")
             if "x" not in job or not set(job) <= JOB:
                 held = ", ".join(job) or "nothing"
                 raise ValueError(f"job {k} has {held}: give x, and with it seeds, style, n or seed")
@@ -307,12 +311,35 @@ class Translator:
 
         One answer for each seed, as the network gives it: about in [-1, 1], colour in Lab where the output is "ab", a
         score for each class where it is "labels". `sample` shows the same answers as pictures.
-        """
-        return self._server.answer(x, list(seeds), direction=direction, domain=domain, plain=plain)
 
-    def render(self, x: Tensor, styles: Tensor) -> Tensor:
-        """The network's own view: input (C, S, S) in [-1, 1] and styles (n, D) -> (n, C', S, S) on the CPU."""
+        Raises:
+            ValueError: for an x of another shape, or seeds as in `sample`.
+        """
+        self._check_seen(x, direction)
+        return self._server.answer(x, checked_seeds(seeds), direction=direction, domain=domain, plain=plain)
+
+    def render(self, x: Tensor, styles: Tensor | np.ndarray) -> Tensor:
+        """The network's own view: input (C, S, S) in [-1, 1] and styles (n, D), n >= 1 -> (n, C', S, S) on the CPU.
+
+        Raises:
+            ValueError: for inputs or styles of another shape, or a model without styles.
+        """
+        self._check_seen(x)
+        styles, length = torch.as_tensor(styles), self._server.style_length
+        if not length:
+            self.styles([0])  # says that there are none
+        if styles.ndim != 2 or not len(styles) or styles.shape[1] != length:
+            raise ValueError(f"styles are (n, {length}) with n of at least 1, got {tuple(styles.shape)}")
         return self._server.answer_styles(x, styles)
+
+    def _check_seen(self, x: Tensor, direction: str | None = None) -> None:
+        """ValueError for what `see` would not give; the size is left to the net, which may take several."""
+        shape = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
+        size, stride = self.image_size, self._server.stride
+        if not isinstance(x, Tensor) or x.ndim != 3 or x.shape[1] != x.shape[2]:
+            raise ValueError(f"x must be a tensor (C, {size}, {size}), as Translator.see gives it, got {shape}")
+        if x.shape[1] != size and (not stride or x.shape[1] % stride):
+            raise ValueError(f"x must be {size} pixels high and wide, got {shape}: Translator.see makes it so")
 
     def _checked_size(self, size: int | None) -> int:
         if size is None or size == self.image_size:

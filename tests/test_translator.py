@@ -337,3 +337,19 @@ def test_a_batch_on_cuda_agrees_with_the_cpu(tiny_model_folder, translator, cat_
     for pictures, others in zip(cuda.sample_many(jobs), translator.sample_many(jobs), strict=True):
         for one, other in zip(pictures, others, strict=True):
             assert np.abs(pixels(one) - pixels(other)).max() <= 2
+
+
+def test_the_networks_own_view_names_what_is_wrong(tiny_model_folder):
+    translator = Translator.from_pretrained(tiny_model_folder, "cpu", "float32")
+    x = translator.see(np.pad(np.zeros((40, 40), np.uint8), 20, constant_values=255))
+    styles = translator.styles([3, 9])
+    assert torch.equal(translator.render(x, styles), translator.render(x, torch.from_numpy(styles)))
+    for wrong in (styles[0], styles[:, :-1], styles[:0]):
+        with pytest.raises(ValueError, match=rf"styles are \(n, {styles.shape[1]}\) with n of at least 1, got"):
+            translator.render(x, wrong)
+    for wrong, message in ((x[None], "x must be a tensor"), (x[:, :-4, :-4], "Translator.see makes it so"), (0, "int")):
+        with pytest.raises(ValueError, match=message):
+            translator.answer(wrong, [0])
+    for jobs in ("x", {"x": x}, ["x"]):
+        with pytest.raises(ValueError, match="give a list of dicts such as {'x': input}"):
+            translator.sample_many(jobs)

@@ -55,7 +55,16 @@ def row(name: str, value: str, note: str = "") -> None:
     print(f"{name:<46} {value:>14}   {note}")
 
 
+def check_model(model: str) -> int:
+    """The size that a model answers at; ValueError, before anything is timed, unless it answers drawings in styles."""
+    translator = Translator.from_pretrained(model, "cpu", "float32")
+    if translator.input_kind != "edges" or not translator.has_styles:
+        raise ValueError(f"--model {model}: the sampling part draws circles, so it wants a styled model of drawings")
+    return translator.image_size
+
+
 def bench_sampling(model: str, device: torch.device, repeats: int) -> None:
+    size = check_model(model)
     translators = [Translator.from_pretrained(model, str(device), dtype) for dtype in ("float32", "bfloat16")]
     reference = UNet(1, 3).to(device).eval().requires_grad_(False)
     x = torch.randn(4, 1, 256, 256, device=device)
@@ -71,6 +80,7 @@ def bench_sampling(model: str, device: torch.device, repeats: int) -> None:
         drawing, styles = translator.see(circles()), torch.from_numpy(translator.styles(range(4)))
         cost = seconds(lambda t=translator, d=drawing, s=styles: t.render(d, s), repeats, device)
         note = f"{plain / cost:.1f} x the U-Net, {last / cost:.1f} x with channels last; "
+        note += f"at {size} px, the U-Net at 256; " if size != 256 else ""
         note += f"{translator.name} {translator.weights_id}"
         row(f"four samples, encoder once, {dtype}", f"{cost * 1e3:.0f} ms", note)
         pictures = torch.stack([photo_to_tensor(p) for p in translator.sample(circles())]) * 127.5
@@ -151,6 +161,8 @@ def main(argv: list[str] | None) -> int:
     device = torch.device(args.device)
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ValueError("torch sees no CUDA GPU: use --device cpu")
+    if args.repeats < 1 or args.batch < 2:
+        raise ValueError("--repeats must be at least 1 and --batch at least 2")
     torch.manual_seed(0)
     where = torch.cuda.get_device_name() if device.type == "cuda" else f"CPU, {os.cpu_count()} cores"
     print(f"torch {torch.__version__}, {where}, {torch.get_num_threads()} threads, median of {args.repeats}")

@@ -54,10 +54,20 @@ def test_sampling_beside_the_unet(tiny_model_folder):
     kinds = ("four samples, encoder once", "four samples, sketch to PIL")
     assert list(table) == [f"{kind}, {dtype}" for dtype in ("float32", "bfloat16") for kind in kinds]
     assert {unit for _, unit in table.values()} == {"ms"} == {unet[1]}
-    assert re.search(r"[\d.]+ x the U-Net, [\d.]+ x with channels last; tiny [0-9a-f]{8}", done.stdout)
+    sizes = "at 64 px, the U-Net at 256; tiny"
+    assert re.search(rf"[\d.]+ x the U-Net, [\d.]+ x with channels last; {sizes} [0-9a-f]{{8}}", done.stdout)
 
 
 def test_a_missing_model_is_told_before_anything_is_measured(tmp_path):
     done = bench("--only", "sampling", "--model", tmp_path, "--repeats", 1)
     assert done.returncode == 2 and "no config.json" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1 and len(done.stdout.splitlines()) == 1
+
+
+def test_bad_input_is_told_before_anything_is_timed():
+    for words, message in (
+        (["--only", "sampling", "--model", "labels2facade"], "it wants a styled model of drawings"),
+        (["--repeats", 0], "--repeats must be at least 1"),
+    ):
+        done = bench(*words)
+        assert done.returncode == 2 and message in done.stderr and " ms" not in done.stdout
