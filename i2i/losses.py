@@ -104,6 +104,25 @@ def feature_distance(a: list[Tensor], b: list[Tensor]) -> Tensor:
     return sum(F.l1_loss(p, q) for p, q in zip(a, b, strict=True)) / len(a)
 
 
+def unit_features(taps: list[Tensor]) -> list[Tensor]:
+    """Features (B, C_k, H_k, W_k) brought to unit length at each place."""
+    return [f / (f.square().sum(1, keepdim=True).sqrt() + 1e-8) for f in taps]
+
+
+def features_apart(a: list[Tensor], b: list[Tensor]) -> Tensor:
+    """Squared distance of features (B, C_k, H_k, W_k), averaged over places, then over taps: (B,)."""
+    return sum((p - q).square().sum(1).mean((1, 2)) for p, q in zip(a, b, strict=True)) / len(a)
+
+
+def perceptual_distance(a: list[Tensor], b: list[Tensor]) -> Tensor:
+    """Distance of features (Zhang et al., CVPR 2018, equation 1, with equal weights): (B,).
+
+    Args:
+        a, b: features of two batches, each (B, C_k, H_k, W_k); channels are brought to unit length at each place.
+    """
+    return features_apart(unit_features(a), unit_features(b))
+
+
 def logistic_discriminator(real: Tensor, fake: Tensor) -> Tensor:
     """Cross entropy of a discriminator on logits, not halved (StarGAN v2, equation 1); `vanilla_generator` is its
     non-saturating other side."""

@@ -270,6 +270,13 @@ def samples_picture(translator: Translator, pairs: PairDataset | PairedDataset, 
     return tile(torch.stack(table))
 
 
+def seeds_of_page(translator: Translator, pairs: PairDataset | PairedDataset) -> dict[str, list[int]]:
+    """For config.json: the seeds that the page passes over, and those that it shows first."""
+    shown = [pairs[i]["x"] for i in range(min(SHOWN_ON, len(pairs)))]
+    passed = overdrawn_seeds(translator, shown)
+    return {"passed_over": passed, "first_seeds": spread_seeds(translator, shown, without=passed)}
+
+
 def main(argv: list[str] | None) -> int:
     args = parse(argv)
     previous = StateFolder(args.out).meta() if args.resume else None
@@ -359,9 +366,7 @@ def main(argv: list[str] | None) -> int:
         final = describe(outcome.step, outcome.seconds, metrics)
         if refitted:
             final["training"]["fit_mapping"] = refitted
-        shown = [val[i]["x"] for i in range(min(SHOWN_ON, len(val)))]
-        final["passed_over"] = overdrawn_seeds(translator, shown)
-        final["first_seeds"] = spread_seeds(translator, shown, without=final["passed_over"])
+        final |= seeds_of_page(translator, val)
         model_folder.save(model, final, translator.nets, card(final))
         save_samples(model, samples_picture(translator, val))
         print(json.dumps(metrics, indent=1))

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from i2i.images import photo_to_tensor
+from i2i.losses import perceptual_distance
 from i2i.methods.cyclegan import OPPOSITE
-from i2i.metrics.diversity import perceptual_distance
 from i2i.metrics.features import device_of, name_of, pooled
 from i2i.metrics.frechet import FRECHET_MINIMUM, frechet_distance, kernel_distance
 from i2i.metrics.held_out import HeldOut

@@ -5,23 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-
-def _unit(taps: list[Tensor]) -> list[Tensor]:
-    """Features brought to unit length at each place."""
-    return [f / (f.square().sum(1, keepdim=True).sqrt() + 1e-8) for f in taps]
-
-
-def _apart(a: list[Tensor], b: list[Tensor]) -> Tensor:
-    return sum((p - q).square().sum(1).mean((1, 2)) for p, q in zip(a, b, strict=True)) / len(a)
-
-
-def perceptual_distance(a: list[Tensor], b: list[Tensor]) -> Tensor:
-    """Distance of features (Zhang et al., CVPR 2018, equation 1, with equal weights): (B,).
-
-    Args:
-        a, b: features of two batches, each (B, C_k, H_k, W_k); channels are brought to unit length at each place.
-    """
-    return _apart(_unit(a), _unit(b))
+from i2i.losses import features_apart, unit_features
 
 
 @torch.inference_mode()
@@ -29,9 +13,9 @@ def mean_pairwise_distance(pictures: Tensor, features: nn.Module) -> float:
     """Mean perceptual distance over all pairs of pictures (N, 3, H, W) in [-1, 1]; N >= 2."""
     if len(pictures) < 2:
         raise ValueError(f"pairs need at least 2 pictures, got {len(pictures)}")
-    taps = _unit(features(pictures))
+    taps = unit_features(features(pictures))
     # One picture against those after it: all pairs at once would not fit in memory.
-    rows = [_apart([f[k : k + 1] for f in taps], [f[k + 1 :] for f in taps]) for k in range(len(pictures) - 1)]
+    rows = [features_apart([f[k : k + 1] for f in taps], [f[k + 1 :] for f in taps]) for k in range(len(pictures) - 1)]
     return float(torch.cat(rows).mean())
 
 
@@ -44,8 +28,8 @@ def path_steps(pictures: Tensor, features: nn.Module) -> Tensor:
     """
     if len(pictures) < 2:
         raise ValueError(f"a path needs at least 2 pictures, got {len(pictures)}")
-    taps = _unit(features(pictures))
-    return _apart([f[:-1] for f in taps], [f[1:] for f in taps])
+    taps = unit_features(features(pictures))
+    return features_apart([f[:-1] for f in taps], [f[1:] for f in taps])
 
 
 def random_groups(count: int, size: int) -> list[list[int]]:

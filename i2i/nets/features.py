@@ -12,9 +12,10 @@ from i2i.nets.mobilenet import MobileNetFeatures
 # What a network taught must not judge what it taught: losses and measures take different ones.
 _TORCHVISION = {
     "loss": ("mobilenet_v2", ("features.3", "features.6", "features.13"), [24, 32, 96]),
+    "fit": ("mobilenet_v2", ("features.3", "features.6", "features.13", "features.18"), [24, 32, 96, 1280]),
     "measure": ("resnet18", ("layer1", "layer2", "layer3", "layer4"), [64, 128, 256, 512]),
 }
-_MOBILENET_TAPS = {"loss": (3, 5, 11), "measure": (1, 3, 5, 11, 13)}
+_MOBILENET_TAPS = {"loss": (3, 5, 11), "fit": (1, 3, 5, 11, 12), "measure": (1, 3, 5, 11, 13)}
 
 
 class TorchvisionFeatures(nn.Module):
@@ -44,7 +45,7 @@ def load_features(source: str, use: str) -> nn.Module:
 
     Args:
         source: a MobileNet v1 safetensors file, or "torchvision" (downloads its weights once).
-        use: "loss" or "measure".
+        use: "loss"; "fit", the same network with a tap at its end; or "measure".
 
     Raises:
         ValueError: if the weights cannot be had.

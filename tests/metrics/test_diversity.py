@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from i2i.metrics.diversity import mean_pairwise_distance, path_steps, perceptual_distance, random_groups
+from i2i.losses import perceptual_distance
+from i2i.metrics.diversity import mean_pairwise_distance, path_steps, random_groups
 
 
 class Pixels(nn.Module):
