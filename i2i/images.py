@@ -8,6 +8,7 @@ functions.
 from __future__ import annotations
 
 import os
+import struct
 import zlib
 from pathlib import Path
 
@@ -16,9 +17,10 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 FITS = ("crop", "pad", "stretch")
+_OF_PIXELS = ("transparency", "icc_profile")  # of Pillow's `info`, what pixels mean
 
 # What Pillow raises for broken, truncated or hostile files; EOFError and SyntaxError come from its PNG, GIF
-# and TIFF readers, the rest from damaged headers and compressed data.
+# and TIFF readers, RuntimeError from AVIF, struct.error from EXIF, the rest from damaged headers and compressed data.
 _DECODE_ERRORS = (
     OSError,
     SyntaxError,
@@ -28,6 +30,8 @@ _DECODE_ERRORS = (
     IndexError,
     TypeError,
     OverflowError,
+    RuntimeError,
+    struct.error,
     zlib.error,
     MemoryError,
     Image.DecompressionBombError,
@@ -139,10 +143,22 @@ def _array_to_pil(array: np.ndarray) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(array))
 
 
+def upright(image: Image.Image) -> Image.Image:
+    """A copy of an image, turned as its EXIF orientation says; damaged EXIF data beside that are passed over."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except _DECODE_ERRORS:  # it also writes the other data anew, which wrong types prevent
+        image.load()  # where the pixels are damaged, this says so
+        plain, orientation = image.copy(), Image.Exif()
+        orientation[0x0112] = image.getexif().get(0x0112, 1)
+        plain.info = {"exif": orientation.tobytes()} | {k: v for k, v in image.info.items() if k in _OF_PIXELS}
+        return ImageOps.exif_transpose(plain)
+
+
 def _to_rgb(image: Image.Image, name: str) -> Image.Image:
     try:
         image.load()
-        image = ImageOps.exif_transpose(image)
+        image = upright(image)
     except _DECODE_ERRORS as error:
         raise ValueError(f"cannot read image {name}: {error or type(error).__name__}") from error
     if image.width == 0 or image.height == 0:
@@ -166,7 +182,12 @@ def _to_rgb(image: Image.Image, name: str) -> Image.Image:
         rgba = image.convert("RGBA")
         paper = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
         return Image.alpha_composite(paper, rgba).convert("RGB")
-    return image.copy() if image.mode == "RGB" else image.convert("RGB")
+    if image.mode == "RGB":
+        return image.copy()
+    converted = image.convert("RGB")
+    if image.mode != "P":  # the profile of CMYK or grey is wrong for what these have become
+        converted.info.pop("icc_profile", None)
+    return converted
 
 
 def fit_square(image: Image.Image, size: int, fit: str = "crop") -> Image.Image:

@@ -26,6 +26,7 @@ from i2i.data.grayscale import Grayscale
 from i2i.data.label_maps import LabelMaps, LabelOptions, class_shares, unknown_colours, write_palette
 from i2i.data.layout import LAYOUTS as SOURCES
 from i2i.data.layout import PrepareError, find_items, other_files
+from i2i.data.out_folder import check_writable, refuse_around, refuse_inside
 from i2i.data.prepare import Share, draw_with, prepare_pairs
 from i2i.data.resize import Resize
 from i2i.data.side_by_side import Combine, SplitPairs
@@ -120,7 +121,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         sub = commands.add_parser(name, help=what, description=what, epilog=epilog, formatter_class=formatter)
         for source, (text, optional) in sources.items():
             sub.add_argument(source, type=Path, nargs="?" if optional else None, help=text)
-        sub.add_argument("--out", type=Path, required=True, help="folder of the results, outside the source")
+        where = "folder of the results, beside the source: new, or an earlier run's"
+        sub.add_argument("--out", type=Path, required=True, help=where)
         sub.add_argument("--workers", type=int, help="threads (default: one a processor, at most 8)")
         sub.add_argument("--dry-run", action="store_true", help="say what would be done, write nothing")
         add_options(sub, options)
@@ -162,6 +164,9 @@ def edges(args: argparse.Namespace) -> int:
     from i2i.edges.detector import EdgeDetector
 
     options: Edges = collect(Edges, args)
+    refuse_inside([args.photos], args.out)
+    refuse_around([args.photos], args.out)
+    check_writable(args.out)
     if options.device == "cuda" and not torch.cuda.is_available():
         raise ValueError("--device cuda: PyTorch sees no CUDA GPU here; leave the option out to use the CPU")
     # Without cpu=True accelerate would not connect processes on machines that have no GPU.

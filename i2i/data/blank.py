@@ -10,10 +10,11 @@ from typing import ClassVar
 import numpy as np
 
 from i2i.checks import check_choice
-from i2i.data.folder_jobs import FORMATS, Job, Outcome, Task, jobs_of_folder, pair_name
+from i2i.data.folder_jobs import Job, Outcome, Task, jobs_of_folder, pair_name
+from i2i.data.formats import FORMATS
 from i2i.data.reading import read_picture
 from i2i.data.resize import colour
-from i2i.data.side_by_side import LAYOUTS, check_names, pair_files
+from i2i.data.side_by_side import LAYOUTS, check_names, pair_files, pair_places
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,9 @@ class Blank(Task):
 
     def jobs(self, sources: tuple[Path, ...], out: Path) -> tuple[list[Job], list[str]]:
         return jobs_of_folder(sources[0], out, pair_name)
+
+    def places(self, job: Job) -> tuple[str, ...]:
+        return pair_places(job.name, self.layout, self.names, self.format)
 
     def do(self, job: Job, contents: tuple[bytes, ...]) -> Outcome:
         picture = read_picture(contents[0], job.sources[0])

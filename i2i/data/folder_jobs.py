@@ -8,17 +8,25 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
 
-from PIL import Image
-
 from i2i.data.changes import find_changes, refuse_another_folder
+from i2i.data.formats import Unwritable
 from i2i.data.layout import SUFFIXES, PrepareError, find_photos, other_files
-from i2i.data.records import Records, encoded, stamp_of, write_atomically
+from i2i.data.out_folder import (
+    Originals,
+    check_writable,
+    make_folder,
+    refuse_around,
+    refuse_inside,
+    refuse_to_overwrite,
+)
+from i2i.data.pictures import header_size
+from i2i.data.reading import why_unreadable
+from i2i.data.records import Records, short_name, stamp_of, why_unwritable, write_atomically
 
-FORMATS = {"png": {"optimize": False}, "webp": {"quality": 95, "method": 4}, "jpg": {"quality": 95, "subsampling": 0}}
 SPLITS = ("train", "val", "test")
 WRITTEN = "written"
 
@@ -70,6 +78,14 @@ class Task(ABC):
     def do(self, job: Job, contents: tuple[bytes, ...]) -> Outcome:
         """Do one job, given its sources' contents; a ValueError means that one is unreadable. Runs in threads."""
 
+    def places(self, job: Job) -> tuple[str, ...]:
+        """Every path within the output folder where a job may write; by default its name with the option `format`."""
+        return (f"{job.name}.{self.format}",)
+
+    def review(self, records: list[dict]) -> dict[str, tuple[str, str]]:
+        """key -> (status, why) of what turns out to be of no use once all files are done; by default nothing."""
+        return {}
+
     def settings(self) -> dict[str, Any]:
         """What determines the results: runs with other settings are never mixed."""
         return {"command": self.command} | asdict(self)
@@ -116,7 +132,7 @@ def plan(task: Task, sources: Iterable[Path], out: Path) -> tuple[list[Job], lis
     """
     jobs, ignored = _jobs(task, tuple(sources), out)
     by_key = {job.key: job for job in jobs}
-    records = _earlier(task, by_key, out)
+    records, _ = _earlier(task, by_key, out)
     done = {k for k, record in records.records.items() if k in by_key and _current(out, record, by_key[k])}
     return jobs, [job for job in jobs if job.key not in done], ignored
 
@@ -137,23 +153,26 @@ def run_folder(
     Args:
         task: what to do.
         sources: the folders it needs.
-        out: folder of the results, outside the sources.
+        out: folder of the results, neither inside a source nor around one.
         workers: threads (default: one a processor, at most 8).
         progress: called with (jobs done, jobs in all).
 
     Raises:
-        PrepareError: for folders without pictures, an output folder inside a source, or one made by another command,
-            with other options, or of another folder (most of whose files are not here, or have another content).
+        PrepareError: for folders without pictures; an output folder inside or around a source, that nothing can be
+            written to, or in which files that no run of ours made would be overwritten; or one made by another
+            command, with other options, or of another folder (most of whose files are not here, or have another
+            content). Nothing is written or removed then.
     """
     jobs, ignored = _jobs(task, tuple(sources), out)
     by_key = {job.key: job for job in jobs}
-    records = _earlier(task, by_key, out)
+    records, originals = _earlier(task, by_key, out)
     stale = [k for k, record in records.records.items() if k not in by_key or not _current(out, record, by_key[k])]
     removed = sum(key not in by_key for key in stale)
+    make_folder(out)
     for key in stale:
-        records.remove_files(out / path for path in records.drop(key)["results"])
-    records.save(ignored=ignored)
+        records.remove_files((out / path for path in records.drop(key)["results"]), originals)
     todo = [job for job in jobs if job.key not in records.records]
+    records.save(ignored=ignored, unfinished=[job.key for job in todo])
     done = skipped = len(jobs) - len(todo)
     workers = workers or min(8, os.cpu_count() or 1)
     try:
@@ -165,38 +184,59 @@ def run_folder(
                     progress(done, len(jobs))
     finally:
         records.close()
+    for key, (status, why) in task.review(records.ordered()).items():
+        record = records.records[key]
+        records.remove_files((out / path for path in record["results"]), originals)
+        kept = {name: record[name] for name in ("file", "notes", "stamp", "sha256")}
+        # To be done again by the next run: what spoils it is another file, which may be mended by then.
+        records.set(kept | {"status": status, "why": why, "results": [], "again": True})
     same = _mark_same(records)
     records.save(ignored=ignored)
     return FolderReport(records.counts(), skipped, removed, same, ignored, records.ordered())
 
 
 def _jobs(task: Task, sources: tuple[Path, ...], out: Path) -> tuple[list[Job], list[str]]:
-    for source in sources:
-        if out.resolve() == source.resolve() or out.resolve().is_relative_to(source.resolve()):
-            raise PrepareError(f"--out {out} lies inside {source}, which would then hold its own results")
+    refuse_inside(sources, out)
+    refuse_around(sources, out)
+    check_writable(out)
     jobs, ignored = task.jobs(sources, out)
-    return _without_clashes(jobs), ignored
+    return _without_clashes([replace(job, name=short_name(job.name)) for job in jobs]), ignored
 
 
-def _earlier(task: Task, by_key: dict[str, Job], out: Path) -> Records:
-    """What an earlier run did, if it was of this folder; nothing is written."""
+def _earlier(task: Task, by_key: dict[str, Job], out: Path) -> tuple[Records, Originals]:
+    """What an earlier run did, if it was of this folder, and the files that must stay; nothing is written."""
     records = Records(out, task.settings())
+    places = {job.key: task.places(job) for job in by_key.values() if job.refused is None}
+    ours = {path for record in records.records.values() for path in record["results"]}
+    ours.update(path for key in records.unfinished for path in places.get(key, ()))
+    refuse_to_overwrite(out, (path for paths in places.values() for path in paths), ours)
+    originals = Originals(path for job in by_key.values() for path in job.sources)
+    originals.refuse(out / path for paths in places.values() for path in paths)
     changes = find_changes(records.records, {key: job.sources for key, job in by_key.items()})
     refuse_another_folder(out, records.records, changes)
     for key in changes.touched:
         records.records[key]["stamp"] = stamp_of(by_key[key].sources)
-    return records
+    return records, originals
 
 
 def _without_clashes(jobs: list[Job]) -> list[Job]:
-    """Of jobs whose results would have the same name, the first by key is done, the others say why not."""
+    """Of jobs whose results would have the same name, the first that can be read is done, the others say why not."""
+    doable = Counter(job.name.lower() for job in jobs if job.refused is None)
     first: dict[str, str] = {}
     checked = []
     for job in jobs:
-        owner = first.setdefault(job.name.lower(), job.key)
-        if owner != job.key and job.refused is None:
-            why = f"its result would have the same name as that of {owner}: rename one of the two"
-            job = Job(job.key, job.sources, job.name, ("clash", why))
+        name = job.name.lower()
+        if job.refused is None and doable[name] > 1:
+            # To decode every one takes long: of those after the first, the header has to do.
+            doubtful = name not in first or any(header_size(path) is None for path in job.sources)
+            wrong = next(filter(None, map(why_unreadable, job.sources)), "") if doubtful else ""
+            if wrong:
+                job = replace(job, refused=("unreadable", wrong))
+            elif name in first:
+                why = f"its result would have the same name as that of {first[name]}: rename one of the two"
+                job = replace(job, refused=("clash", why))
+            else:
+                first[name] = job.key
         checked.append(job)
     return checked
 
@@ -204,7 +244,7 @@ def _without_clashes(jobs: list[Job]) -> list[Job]:
 def _current(out: Path, record: dict, job: Job) -> bool:
     planned = list(job.refused) if job.refused else None
     was_planned = [record["status"], record["why"]] if record.get("by_plan") else None
-    if record["stamp"] != stamp_of(job.sources) or planned != was_planned:
+    if record["stamp"] != stamp_of(job.sources) or planned != was_planned or "again" in record:
         return False
     return all((out / path).exists() for path in record["results"])
 
@@ -237,14 +277,24 @@ def _do(task: Task, job: Job, out: Path) -> dict:
     record["sha256"] = hashlib.sha256(b"".join(contents)).hexdigest()
     try:
         outcome = task.do(job, contents)
+    except Unwritable as error:
+        return record | {"status": "unwritable", "why": str(error)}
     except ValueError as error:
         return record | {"status": "unreadable", "why": str(error)}
     record |= {"notes": list(outcome.notes)} | outcome.facts
     if outcome.refused is not None:
         return record | {"status": outcome.refused[0], "why": outcome.refused[1]}
-    for path, content in outcome.files.items():
-        write_atomically(out / path, content)
-    return record | {"results": list(outcome.files)}
+    written: list[str] = []
+    try:
+        for path, content in outcome.files.items():
+            write_atomically(out / path, content)
+            written.append(path)
+    except OSError as error:
+        why = why_unwritable(error)
+        for path in written:  # half a pair is none
+            (out / path).unlink()
+        return record | {"status": "unwritable", "why": why}
+    return record | {"results": written}
 
 
 def _mark_same(records: Records) -> int:
@@ -298,11 +348,6 @@ def pair_name(key: str) -> str:
     parts = PurePosixPath(key).with_suffix("").parts
     split = f"{parts[0]}/" if len(parts) > 1 and parts[0] in SPLITS else ""
     return split + "__".join(parts[1:] if split else parts)
-
-
-def image_bytes(image: Image.Image, kind: str) -> bytes:
-    """A picture as a file of one of `FORMATS`."""
-    return encoded(image, "JPEG" if kind == "jpg" else kind.upper(), **FORMATS[kind])
 
 
 def status_lines(files: list[dict], limit: int = 5) -> list[str]:

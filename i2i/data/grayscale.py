@@ -11,9 +11,10 @@ from PIL import Image
 
 from i2i.checks import check_choice
 from i2i.colour import AB_SPAN, photo_to_lab
-from i2i.data.folder_jobs import FORMATS, Job, Outcome, Task, jobs_of_folder, pair_name
+from i2i.data.folder_jobs import Job, Outcome, Task, jobs_of_folder, pair_name
+from i2i.data.formats import FORMATS
 from i2i.data.reading import read_picture
-from i2i.data.side_by_side import LAYOUTS, check_names, pair_files
+from i2i.data.side_by_side import LAYOUTS, check_names, pair_files, pair_places
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,9 @@ class Grayscale(Task):
 
     def jobs(self, sources: tuple[Path, ...], out: Path) -> tuple[list[Job], list[str]]:
         return jobs_of_folder(sources[0], out, pair_name)
+
+    def places(self, job: Job) -> tuple[str, ...]:
+        return pair_places(job.name, self.layout, self.names, self.format)
 
     def do(self, job: Job, contents: tuple[bytes, ...]) -> Outcome:
         picture = read_picture(contents[0], job.sources[0])

@@ -14,8 +14,10 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import distance_transform_edt
 
-from i2i.data.folder_jobs import Job, Outcome, Task, image_bytes, jobs_of_folder, pair_name, pictures_in
+from i2i.data.folder_jobs import Job, Outcome, Task, jobs_of_folder, pair_name, pictures_in
+from i2i.data.formats import image_bytes
 from i2i.data.layout import PrepareError
+from i2i.data.out_folder import refuse_to_overwrite
 from i2i.data.reading import read_stored
 from i2i.data.records import write_atomically
 from i2i.data.splits import PALETTE
@@ -51,11 +53,15 @@ class LabelOptions:
         """The task with its palette, and where that came from.
 
         Raises:
-            ValueError: for a palette that cannot be read, or maps that none can be made of.
+            ValueError: for a palette that cannot be read, maps that none can be made of, or another palette in `out`
+                that no earlier run put there.
         """
         for path in [Path(self.palette)] if self.palette else [source / PALETTE, out / PALETTE]:
             if self.palette or path.is_file():
-                return LabelMaps(Palette.load(path), self.tolerance, self.border), str(path)
+                palette = Palette.load(path)
+                if not (out / "manifest.json").exists() and path.resolve() != (out / PALETTE).resolve():
+                    refuse_to_overwrite(out, [PALETTE], ())
+                return LabelMaps(palette, self.tolerance, self.border), str(path)
         palette = collect_palette(pictures_in(source, out), self.tolerance)
         return LabelMaps(palette, self.tolerance, self.border), "made of the colours that occur: give the classes names"
 
@@ -81,6 +87,10 @@ class LabelMaps(Task):
         jobs, ignored = jobs_of_folder(sources[0], out, pair_name)
         return jobs, [name for name in ignored if name != PALETTE]
 
+    def places(self, job: Job) -> tuple[str, ...]:
+        place = PurePosixPath(job.name)
+        return ((place.parent / "labels" / f"{place.name}.png").as_posix(),)  # a side of a pair, beside a folder photo
+
     def do(self, job: Job, contents: tuple[bytes, ...]) -> Outcome:
         picture = read_stored(contents[0], job.sources[0])
         try:
@@ -98,8 +108,7 @@ class LabelMaps(Task):
         counts = np.bincount(classes.ravel(), minlength=len(self.palette)).tolist()
         notes = picture.notes + ((f"{mended} pixels at borders became the class beside them",) if mended else ())
         image = self.palette.image(classes)
-        place = PurePosixPath(job.name)
-        path = (place.parent / "labels" / f"{place.name}.png").as_posix()  # a side of a pair, beside a folder photo
+        (path,) = self.places(job)
         return Outcome({path: image_bytes(image, "png")}, notes, {"pixels": counts})
 
 

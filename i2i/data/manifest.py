@@ -14,6 +14,7 @@ from PIL import Image, ImageOps
 from i2i.data.changes import Changes, find_changes, refuse_another_folder
 from i2i.data.duplicates import Signature, SignatureIndex, look_alike
 from i2i.data.layout import Item, PrepareError
+from i2i.data.out_folder import refuse_to_overwrite
 from i2i.data.records import Records, encoded, stamp_of, write_atomically
 
 STATUSES = ("kept", "unreadable", "small", "mismatch", "blank", "dense", "duplicate")
@@ -37,6 +38,23 @@ class Manifest(Records):
     def __init__(self, out: Path, settings: dict[str, Any]):
         super().__init__(out, settings, _ASSUMED)
         self.removed = 0
+
+    def refuse_strangers(self, names: dict[str, str] | None) -> None:
+        """Raise a PrepareError where files of the output folder that no earlier run made would be overwritten.
+
+        Args:
+            names: key -> name of a drawing, where drawings are called as their photos are; names of pairs hold a hash
+                of their content, so that only folders without any manifest of ours are in doubt.
+        """
+        if not (self.out / "manifest.json").exists() and not self._journals():
+            folders = [self.out / name for name in ("pairs", "rejected")]
+            there = [self.out / name for name in ("report.json", "contact_sheet.jpg") if (self.out / name).exists()]
+            there += [path for folder in folders for path in folder.rglob("*") if not path.is_dir()]
+            refuse_to_overwrite(self.out, (path.relative_to(self.out).as_posix() for path in there), ())
+        if names is not None:
+            ours = {record["file"] for record in self.kept()} | set(self.unfinished)
+            places = {key: f"drawings/{name}.png" for key, name in names.items()}
+            refuse_to_overwrite(self.out, places.values(), {place for key, place in places.items() if key in ours})
 
     def changes(self, items: Iterable[Item]) -> Changes:
         """How the files differ from those that the records are of; nothing is changed."""
@@ -66,7 +84,7 @@ class Manifest(Records):
         record = self.drop(key)
         if record["status"] == "kept":
             self.remove_files(self.paths(record))
-        elif record["id"]:
+        elif record["status"] in ("blank", "dense"):
             self.remove_files([self.rejected_path(record)])
 
     def paths(self, record: dict) -> tuple[Path, ...]:
@@ -155,9 +173,8 @@ class Manifest(Records):
         return [record for record in self.records.values() if record["status"] == "kept"]
 
     def counts(self) -> dict[str, int]:
-        """Number of files of every status in `STATUSES`."""
-        counted = super().counts()
-        return {status: counted.get(status, 0) for status in STATUSES}
+        """Number of files of every status in `STATUSES`, and of "unwritable" where it occurs."""
+        return dict.fromkeys(STATUSES, 0) | super().counts()
 
 
 def settings_of(out: Path) -> dict[str, Any]:

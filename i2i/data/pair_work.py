@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from i2i.data.duplicates import Signature
 from i2i.data.layout import Item, split_sides
 from i2i.data.manifest import Manifest
 from i2i.data.reading import read_picture
-from i2i.data.records import encoded, stamp_of, write_atomically
+from i2i.data.records import encoded, short_name, stamp_of, why_unwritable, write_atomically
 from i2i.edges.normalize import normalize_sketch
 from i2i.edges.postprocess import postprocess, thin
 from i2i.images import fit_square
@@ -39,11 +40,25 @@ class _Loaded:
     error: tuple[str, str] | None = None
 
 
-def plain_names(items: list[Item]) -> dict[str, str]:
-    """key -> the path without suffix, or the whole path where another file differs from it by the suffix alone."""
+def plain_names(items: list[Item], made: Mapping[str, str] | None = None) -> dict[str, str]:
+    """key -> name of a drawing, which no other has: the path without suffix, the whole path where another file differs
+    from it by the suffix alone, and with a hash where a third is called like that or a name would be too long.
+
+    Args:
+        items: all items. made: key -> name of what an earlier run has drawn, which keeps its name.
+    """
+    made = made or {}
     stems = {item.key: Path(item.key).with_suffix("").as_posix() for item in items}
     met = Counter(stem.lower() for stem in stems.values())
-    return {key: stem if met[stem.lower()] == 1 else key for key, stem in stems.items()}
+    names = {key: short_name(stem if met[stem.lower()] == 1 else key) for key, stem in stems.items()}
+    # Counted with all the names that would be given now, so that processes which know of more drawings agree.
+    taken = Counter(name.lower() for name in names.values())
+    taken.update(name.lower() for key, name in made.items() if name != names.get(key))
+    folders = {parent.as_posix().lower() for name in names.values() for parent in PurePosixPath(name).parents}
+    for key, name in names.items():
+        if taken[name.lower()] > 1 or f"{name}.png".lower() in folders:
+            names[key] = f"{name}-{hashlib.sha256(os.fsencode(key)).hexdigest()[:10]}"
+    return {key: made.get(key, name) for key, name in names.items()}
 
 
 class PairWork:
@@ -174,7 +189,10 @@ class PairWork:
         everything = self.manifest.settings["output"] == "drawings"
         if everything or low <= ink <= high:
             record |= {"status": "kept", "split": "" if everything else self.manifest.split_of(record["sha256"])}
-            self.manifest.write(record, loaded.photo, drawing)
+            try:
+                self.manifest.write(record, loaded.photo, drawing)
+            except OSError as error:
+                return record | {"status": "unwritable", "why": why_unwritable(error), "split": ""}
             return record if everything else record | {"unchecked": True}
         write_atomically(self.manifest.rejected_path(record), encoded(Image.fromarray(drawing), "PNG"))
         if ink < low:

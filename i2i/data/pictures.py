@@ -22,10 +22,11 @@ def find_photos(folder: str | os.PathLike, skip: str | os.PathLike | None = None
     """All pictures in a folder and its subfolders, sorted by path.
 
     Files are told by their suffix (any case), see `SUFFIXES`. Hidden files and folders are ignored, and so is the
-    folder `skip` (results written inside the source).
+    folder `skip` (results written inside the source). A folder that links lead to as well is met once, in its own
+    place if that lies in the folder.
 
     Raises:
-        PrepareError: if the folder does not exist or is a file.
+        PrepareError: if the folder does not exist or is a file, or one of its subfolders cannot be opened.
     """
     folder = Path(folder)
     found = [path for path in _files(folder, skip) if path.name.lower().endswith(SUFFIXES)]
@@ -48,15 +49,25 @@ def _files(folder: Path, skip: str | os.PathLike | None) -> list[Path]:
         raise PrepareError(f"{folder} {what}: give a folder of photos")
     skipped = Path(skip).resolve() if skip is not None else None
     found, seen = [], set()
-    for place, folders, files in os.walk(folder, followlinks=True):
-        real = Path(place).resolve()
-        if real in seen or (real == skipped and real != folder.resolve()):
-            folders.clear()  # a loop of links, or our own results
-            continue
-        seen.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [Path(place) / name for name in files if not name.startswith(".")]
+    waiting = [folder]  # links come after all real folders, so that none takes a real one's place
+    while waiting:
+        for place, folders, files in os.walk(waiting.pop(0), onerror=_refuse_closed):
+            real = Path(place).resolve()
+            if real in seen or (real == skipped and real != folder.resolve()):
+                folders.clear()  # a loop of links, or our own results
+                continue
+            seen.add(real)
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            waiting += [Path(place) / name for name in folders if (Path(place) / name).is_symlink()]
+            found += [Path(place) / name for name in files if not name.startswith(".")]
     return found
+
+
+def _refuse_closed(error: OSError) -> None:
+    """To pass a folder over would look as if its pictures were gone, and their results would be removed."""
+    raise PrepareError(
+        f"{error.filename} cannot be opened ({error.strerror or error}): allow reading it, or move it out of the folder"
+    ) from error
 
 
 def key_of(folder: Path, path: Path) -> str:

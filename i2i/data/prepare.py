@@ -23,8 +23,9 @@ import numpy as np
 from PIL import Image
 
 from i2i.data.contact_sheet import contact_sheet
-from i2i.data.layout import PrepareError, detect_layout, find_items, find_photos, other_files
+from i2i.data.layout import Item, PrepareError, detect_layout, find_items, find_photos, other_files
 from i2i.data.manifest import OUTPUTS, STATUSES, Manifest
+from i2i.data.out_folder import check_writable, make_folder, refuse_around
 from i2i.data.pair_work import PairWork, plain_names
 from i2i.data.records import write_atomically
 from i2i.edges.detector import EdgeDetector
@@ -189,11 +190,14 @@ def prepare_pairs(
     Raises:
         PrepareError: for a folder without usable photos or with pairs that are not whole (see
             `i2i.data.layout.detect_layout`), fewer than two pairs, or an `out` made with other settings or of another
-            folder: one that lacks most of the files, by name and content, that `out` was made of. In the last
-            two cases nothing in `out` is changed.
+            folder: one that lacks most of the files, by name and content, that `out` was made of; for an `out` that the
+            source lies in, that nothing can be written to, or whose files no earlier run made and would be
+            overwritten. Of `out`, nothing is changed then, but where pairs are too few.
     """
     began = time.monotonic()
     source, out, share = Path(source), Path(out), share or Share()
+    refuse_around([source], out)
+    check_writable(out)
     if fit not in FITS:
         raise PrepareError(f"unknown fit {fit!r}: expected one of {', '.join(FITS)}")
     if output not in OUTPUTS:
@@ -211,15 +215,18 @@ def prepare_pairs(
     removed = 0
     if share.index == 0:
         manifest = Manifest(out, settings)
+        manifest.refuse_strangers(_names(items, manifest))
+        make_folder(out)
         manifest.clean(items)
-        manifest.save(ignored=ignored)  # also takes in what a killed run left
+        todo = [item.key for item in items if item.key not in manifest.records]
+        manifest.save(ignored=ignored, unfinished=todo)  # also takes in what a killed run left
         removed = manifest.removed
     share.wait()
     manifest = manifest if share.index == 0 else Manifest(out, settings)
     mine = [item for item in items if share.holds(item.key)]
     todo = [item for item in mine if item.key not in manifest.records]
     skipped = len(items) - sum(item.key not in manifest.records for item in items)
-    names = plain_names(items) if output == "drawings" else None
+    names = _names(items, manifest)
     done = len(mine) - len(todo)
 
     def report_progress(finished: int, counts: dict[str, int]) -> None:
@@ -261,6 +268,13 @@ def prepare_pairs(
     write_atomically(out / "report.json", json.dumps(described, indent=2).encode())
     write_atomically(out / "contact_sheet.jpg", contact_sheet(out, source, report.files, pair_of))
     return report
+
+
+def _names(items: list[Item], manifest: Manifest) -> dict[str, str] | None:
+    """Where drawings are called as their photos are, key -> name."""
+    if manifest.settings["output"] != "drawings":
+        return None
+    return plain_names(items, {record["file"]: record["id"] for record in manifest.kept()})
 
 
 def _report(manifest: Manifest, layout: str, skipped: int, seconds: float, ignored: list[str]) -> Report:

@@ -7,9 +7,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
-from i2i.images import load_image
+from i2i.images import load_image, upright
 
 _TURNED = {3: "turned 180°", 6: "turned 90°", 8: "turned 90°"} | dict.fromkeys((2, 4, 5, 7), "mirrored")
 _PLAIN = ("RGB", "L")
@@ -59,7 +59,18 @@ def read_stored(content: bytes, name: str | os.PathLike) -> Picture:
     stored = _open(content, name)
     notes = tuple(note for note in _notes(stored) if not note.startswith("converted"))
     _decoded(stored)  # names what is damaged
-    return Picture(ImageOps.exif_transpose(stored), notes)
+    return Picture(upright(stored), notes)
+
+
+def why_unreadable(path: Path) -> str:
+    """What is wrong with a picture's file; empty for one that can be read."""
+    try:
+        read_picture(path.read_bytes(), path)
+    except OSError as error:
+        return f"cannot read: {error.strerror or error}"
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def _open(content: bytes, name: str | os.PathLike) -> Image.Image:
@@ -89,10 +100,14 @@ def _decoded(stored: Image.Image) -> Image.Image:
         return load_image(stored)
     except ValueError as error:
         raise ValueError(str(error).removeprefix("cannot read image image: ")) from error
+    except Exception as error:  # a decoder's own kind of error must not stop the other files
+        raise ValueError(f"damaged picture: {error or type(error).__name__}") from error
 
 
 def _notes(image: Image.Image) -> tuple[str, ...]:
     notes = []
+    # Pillow reads 16 bits a colour as 8: how the pixels lie in the file tells, until EXIF makes it load a PNG.
+    deep = any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
     frames = _quietly(lambda: getattr(image, "n_frames", 1), 1)
     if frames > 1:
         notes.append(f"the first of {frames} frames")
@@ -101,7 +116,7 @@ def _notes(image: Image.Image) -> tuple[str, ...]:
         notes.append(f"{turned} as its EXIF data say")
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         notes.append("transparency put on white")
-    if image.mode.startswith("I"):
+    if image.mode.startswith("I") or deep:
         notes.append("converted from 16 bits")
     elif image.mode not in _PLAIN and image.mode not in ("RGBA", "LA"):
         notes.append(f"converted from mode {image.mode}")

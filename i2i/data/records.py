@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import io
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +16,51 @@ from PIL import Image
 
 from i2i.data.layout import PrepareError
 
+# What the system says about one name alone; a full disk or a missing right concerns every file.
+_OF_ONE_NAME = (
+    errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY
+)  # fmt: skip
+_LONGEST_NAME = 240  # bytes, suffix not counted; most file systems take 255
+
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a file under a temporary name, then rename it: it is there whole, or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(data)
-    os.replace(temporary, path)
+    name = path.name if len(os.fsencode(path.name)) <= 200 else _digest(path.name)  # what is added must fit as well
+    temporary = path.with_name(f".{name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(data)
+        os.replace(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def why_unwritable(error: OSError) -> str:
+    """What is wrong with one file's name, in words.
+
+    Raises:
+        OSError: the error itself, where it is not about this name but about the disk.
+    """
+    if error.errno not in _OF_ONE_NAME:
+        raise error
+    return f"cannot write: {error.strerror}: rename the file, or move it up some folders"
+
+
+def short_name(path: str) -> str:
+    """A result's path without suffix, its last part shortened where no file could be called so: a hash of the whole
+    path keeps it different from all others.
+    """
+    folder, slash, name = path.rpartition("/")
+    encoded_name = os.fsencode(name)
+    if len(encoded_name) <= _LONGEST_NAME:
+        return path
+    start = encoded_name[: _LONGEST_NAME - 40].decode("utf-8", "ignore")
+    return f"{folder}{slash}{start}-{_digest(path)[:16]}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(os.fsencode(text)).hexdigest()[:32]
 
 
 def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
@@ -44,7 +84,8 @@ class Records:
 
     They lie in OUT/manifest.json. While a run works, each of its processes appends what it has done to a file of its
     own, OUT/journal-*.jsonl, one record a line; the next reader takes these in, so a killed run loses nothing, and the
-    cost of saving does not grow with what is done already.
+    cost of saving does not grow with what is done already. What the run was about to do is in `unfinished`, since a
+    file may be written and not yet in the journal.
 
     Args:
         out: the output folder; what an earlier run left there is read.
@@ -58,6 +99,7 @@ class Records:
     def __init__(self, out: Path, settings: dict[str, Any], assumed: dict[str, Any] | None = None):
         self.out, self.settings = out, settings
         self.records: dict[str, dict] = {}
+        self.unfinished: list[str] = []  # keys that the run that wrote the manifest was about to do
         self._counts: Counter[str] = Counter()
         self._journal = None
         path = out / "manifest.json"
@@ -77,6 +119,7 @@ class Records:
             old = assumed | content["settings"]
             for record in content["files"]:
                 self.set(record)
+            self.unfinished = list(content.get("unfinished", ()))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise PrepareError(
                 f"{path} is not a manifest of prepared files ({error}): choose another output folder, or delete it"
@@ -106,10 +149,10 @@ class Records:
             self._counts[record["status"]] -= 1
         return record
 
-    def remove_files(self, paths: Iterable[Path]) -> None:
-        """Remove results, but nothing outside the output folder, whatever a manifest says."""
+    def remove_files(self, paths: Iterable[Path], keep: Container[Path] = ()) -> None:
+        """Remove results, but nothing outside the output folder and nothing of `keep`, whatever a manifest says."""
         for path in paths:
-            if path.resolve().is_relative_to(self.out.resolve()):
+            if path.resolve().is_relative_to(self.out.resolve()) and path not in keep:
                 path.unlink(missing_ok=True)
 
     def log(self, record: dict, part: str = "0-of-1") -> None:

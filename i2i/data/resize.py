@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image, ImageColor
 
 from i2i.checks import check_choice
-from i2i.data.folder_jobs import FORMATS, Job, Outcome, Task, image_bytes, jobs_of_folder
+from i2i.data.folder_jobs import Job, Outcome, Task, jobs_of_folder
+from i2i.data.formats import FORMATS, image_bytes
 from i2i.data.reading import read_picture, read_stored
 from i2i.images import FITS
 
@@ -57,7 +58,9 @@ class Resize(Task):
         width, height = self.size[0], self.size[-1]
         image = picture.image
         notes = picture.notes
-        if image.width < width and image.height < height:
+        smaller = (image.width < width, image.height < height)
+        # pad fits the picture into the frame; crop and stretch fill the frame on both sides.
+        if all(smaller) if self.fit == "pad" else any(smaller):
             notes += (f"enlarged from {image.width}x{image.height}",)
         how = Image.Resampling.NEAREST if labels else Image.Resampling.BICUBIC
         fitted = fit_to(image, (width, height), self.fit, self.fill, how)

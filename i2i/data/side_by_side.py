@@ -6,23 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
+from unicodedata import normalize
 
 from PIL import Image
 
 from i2i.checks import check_choice
-from i2i.data.folder_jobs import (
-    FORMATS,
-    Job,
-    Outcome,
-    Task,
-    image_bytes,
-    jobs_of_folder,
-    pair_name,
-    pictures_in,
-    tree_name,
-)
+from i2i.data.folder_jobs import Job, Outcome, Task, jobs_of_folder, pair_name, pictures_in, tree_name
+from i2i.data.formats import FORMATS, image_bytes
 from i2i.data.layout import other_files
-from i2i.data.reading import Picture, read_picture
+from i2i.data.reading import Picture, read_picture, why_unreadable
 
 LAYOUTS = ("folders", "side-by-side")
 
@@ -79,6 +71,9 @@ class SplitPairs(Task):
     def jobs(self, sources: tuple[Path, ...], out: Path) -> tuple[list[Job], list[str]]:
         return jobs_of_folder(sources[0], out, pair_name)
 
+    def places(self, job: Job) -> tuple[str, ...]:
+        return pair_places(job.name, "folders", self.names, self.format)
+
     def do(self, job: Job, contents: tuple[bytes, ...]) -> Outcome:
         picture = read_picture(contents[0], job.sources[0])
         width, height = picture.image.size
@@ -96,21 +91,32 @@ class SplitPairs(Task):
 def partner_jobs(
     sources: tuple[Path, ...], out: Path, name_of: Callable[[str], str] = tree_name
 ) -> tuple[list[Job], list[str]]:
-    """One job for every name in either of two folders; names are paths without suffix.
+    """One job for every name in either of two folders; names are paths without suffix, in whichever of Unicode's
+    normal forms they are written. Of files in one folder that only their suffixes tell apart, an unreadable one is
+    a job of its own.
 
     Raises:
         PrepareError: for a folder that is not there or holds no pictures.
     """
     sides: list[dict[str, list[str]]] = []
+    jobs = []
     for source in sources:
         found: dict[str, list[str]] = {}
         for path in pictures_in(source, out):
             key = path.relative_to(source).as_posix()
-            found.setdefault(tree_name(key), []).append(key)
+            found.setdefault(normalize("NFC", tree_name(key)), []).append(key)
+        for name, keys in found.items():
+            wrong = {key: why_unreadable(source / key) for key in keys} if len(keys) > 1 else {}
+            if not all(wrong.values()):
+                found[name] = [key for key in keys if not wrong.get(key)]
+                jobs += [
+                    Job(f"{source.name}/{key}", (source / key,), name_of(tree_name(key)), ("unreadable", why))
+                    for key, why in wrong.items() if why
+                ]  # fmt: skip
         sides.append(found)
-    jobs = []
-    for stem in sorted(sides[0].keys() | sides[1].keys()):
-        here = [side.get(stem, []) for side in sides]
+    for normal in sorted(sides[0].keys() | sides[1].keys()):
+        here = [side.get(normal, []) for side in sides]
+        stem = tree_name(next(keys[0] for keys in here if keys))
         files = tuple(source / keys[0] for source, keys in zip(sources, here, strict=True) if keys)
         refused = None
         for source, keys in zip(sources, here, strict=True):
@@ -150,14 +156,18 @@ def beside(a: Image.Image, b: Image.Image) -> Image.Image:
 def pair_files(
     name: str, a: Image.Image, b: Image.Image, layout: str, names: tuple[str, ...], kind: str
 ) -> dict[str, bytes]:
-    """The files of a pair: A/name and B/name, or A|B as name; a split in front of the name stays in front."""
+    """The files of a pair, at `pair_places`."""
+    images = (beside(a, b),) if layout == "side-by-side" else (a, b)
+    places = pair_places(name, layout, names, kind)
+    return {place: image_bytes(image, kind) for place, image in zip(places, images, strict=True)}
+
+
+def pair_places(name: str, layout: str, names: tuple[str, ...], kind: str) -> tuple[str, ...]:
+    """A/name and B/name, or A|B as name; a split in front of the name stays in front."""
     if layout == "side-by-side":
-        return {f"{name}.{kind}": image_bytes(beside(a, b), kind)}
+        return (f"{name}.{kind}",)
     place = PurePosixPath(name)
-    return {
-        (place.parent / folder / f"{place.name}.{kind}").as_posix(): image_bytes(image, kind)
-        for folder, image in zip(names, (a, b), strict=True)
-    }
+    return tuple((place.parent / folder / f"{place.name}.{kind}").as_posix() for folder in names)
 
 
 def check_names(names: tuple[str, ...]) -> None:

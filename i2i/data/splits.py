@@ -8,9 +8,10 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
+from unicodedata import normalize
 
 from i2i.checks import check_choice
-from i2i.data.folder_jobs import SPLITS, Job, Outcome, Task, jobs_of_folder
+from i2i.data.folder_jobs import SPLITS, WRITTEN, Job, Outcome, Task, jobs_of_folder
 from i2i.data.layout import PrepareError, find_photos
 from i2i.data.reading import read_picture
 
@@ -27,7 +28,8 @@ class Split(Task):
         test: share for testing.
         seed: another one gives another division.
         by: content, so that equal files stay together whatever they are called; name, so that pictures of equal names
-            in several folders (A and B) stay together; auto takes name where folders share their names.
+            in several folders (A and B) stay together, and are left out together where one is unreadable; auto takes
+            name where folders share their names.
     """
 
     command: ClassVar[str] = "split"
@@ -67,9 +69,30 @@ class Split(Task):
         if job.key == PALETTE:
             return Outcome({PALETTE: content})
         read_picture(content, job.sources[0])  # what nobody can read is not passed on
-        what = PurePosixPath(job.key).stem if self.by == "name" else hashlib.sha256(content).hexdigest()
+        what = _stem(job.key) if self.by == "name" else hashlib.sha256(content).hexdigest()
         split = self.place(what)
         return Outcome({f"{split}/{job.key}": content}, facts={"split": split})
+
+    def places(self, job: Job) -> tuple[str, ...]:
+        return (PALETTE,) if job.key == PALETTE else tuple(f"{split}/{job.key}" for split in SPLITS)
+
+    def review(self, records: list[dict]) -> dict[str, tuple[str, str]]:
+        """By name, what is left without a partner: all files of its name in another folder are unreadable."""
+        if self.by != "name":
+            return {}
+        partners: dict[str, dict[str, list[dict]]] = {}
+        for record in records:
+            folder, slash, path = record["file"].partition("/")
+            if slash:
+                name = normalize("NFC", PurePosixPath(path).with_suffix("").as_posix())
+                partners.setdefault(name, {}).setdefault(folder, []).append(record)
+        alone = {}
+        for folders in partners.values():
+            lost = [files[0]["file"] for files in folders.values() if all(r["status"] == "unreadable" for r in files)]
+            for record in sum(folders.values(), []) if lost else ():
+                if record["status"] == WRITTEN:
+                    alone[record["file"]] = ("lonely", f"its partner {lost[0]} is unreadable")
+        return alone
 
     def place(self, what: str) -> str:
         """The split of a name, or of a content's hash."""
@@ -87,13 +110,18 @@ def empty_splits(task: Split, files: list[dict]) -> list[str]:
     return [name for name in SPLITS if getattr(task, name) > 0 and not met[name]]
 
 
+def _stem(key: str) -> str:
+    """The name without folders and suffix, the same in all of Unicode's normal forms."""
+    return normalize("NFC", PurePosixPath(key).stem)
+
+
 def _folders_share_names(source: Path, out: Path) -> bool:
     """Whether most names of a subfolder occur in another one as well."""
     names: dict[str, set[str]] = {}
     for path in find_photos(source, out):
         parts = path.relative_to(source).parts
         if len(parts) > 1:
-            names.setdefault(parts[0], set()).add(path.stem)
+            names.setdefault(parts[0], set()).add(_stem(path.name))
     if len(names) < 2:
         return False
     met = Counter(stem for stems in names.values() for stem in stems)

@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image
 
 from i2i.checks import check_choice
-from i2i.data.folder_jobs import FORMATS, Job, Outcome, Task, image_bytes, jobs_of_folder
+from i2i.data.folder_jobs import Job, Outcome, Task, jobs_of_folder
+from i2i.data.formats import FORMATS, image_bytes
 from i2i.data.reading import read_picture, read_stored
 from i2i.data.resize import LARGEST, colour
 from i2i.data.side_by_side import partner_jobs
@@ -93,7 +94,9 @@ class Subject(Task):
             levels = np.asarray(mask if mask.mode in ("L", "P", "I", "I;16", "1") else mask.convert("L"))
             return np.isin(levels, self.values).astype(np.float32)
         if mask.mode in ("RGBA", "LA"):
-            mask = mask.getchannel("A")
+            low, high = mask.getchannel("A").getextrema()
+            # Many programs save masks with an alpha channel that says nothing; then the colours are the mask.
+            mask = mask.getchannel("A") if low < high else mask.convert("L" if mask.mode == "LA" else "RGB")
         levels = np.asarray(mask if mask.mode in ("L", "I", "I;16", "1") else mask.convert("L")).astype(np.float32)
         return levels / max(float(levels.max()), 1.0)
 
@@ -101,7 +104,8 @@ class Subject(Task):
 def _transparency(image: Image.Image) -> tuple[np.ndarray | None, np.ndarray]:
     """(cover or None, colours before they are put on any paper)."""
     rgba = np.asarray(image.convert("RGBA"))
-    transparent = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
+    # An alpha channel that is opaque everywhere cuts nothing out.
+    transparent = (image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info) and rgba[..., 3].min() < 255
     return rgba[..., 3].astype(np.float32) / 255 if transparent else None, rgba[..., :3]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from unicodedata import normalize
 
 from i2i.data.line_art import MOST, is_drawing, sample
 from i2i.data.pictures import key_of
@@ -17,7 +18,8 @@ class TwoFolders:
     """Exactly two subfolders that share most of their files' names.
 
     Attributes:
-        pairs: stem -> (drawing, photo) of the names that both hold; in the folders' order while `drawings` is empty.
+        pairs: stem -> (drawing, photo) of the names that both hold, in whichever of Unicode's normal forms; in the
+            folders' order while `drawings` is empty.
         names: of the two folders.
         drawings: the one that holds the drawings; empty where neither does, or where that is unclear.
         odd: files that are in no pair, paths within the folder.
@@ -45,7 +47,7 @@ def find_two_folders(folder: Path, files: list[Path], drawings: str = "auto") ->
         if len(parts) < 2:
             odd.append(path)
             continue
-        stem = Path(*parts[1:]).with_suffix("").as_posix()
+        stem = normalize("NFC", _stem_within(folder, path))
         group = groups.setdefault(parts[0], {})
         if stem in group:
             odd.append(path)
@@ -61,9 +63,14 @@ def find_two_folders(folder: Path, files: list[Path], drawings: str = "auto") ->
     chosen, unclear = _drawings((name_a, name_b), [a[stem] for stem in shared], [b[stem] for stem in shared], drawings)
     first, second = (b, a) if chosen == name_b else (a, b)
     return TwoFolders(
-        {stem: (first[stem], second[stem]) for stem in shared},
+        {_stem_within(folder, a[stem]): (first[stem], second[stem]) for stem in shared},
         (name_a, name_b), chosen, tuple(sorted(key_of(folder, path) for path in odd)), unclear,
     )  # fmt: skip
+
+
+def _stem_within(folder: Path, path: Path) -> str:
+    """The path within its subfolder without suffix, as it is written."""
+    return Path(*path.relative_to(folder).parts[1:]).with_suffix("").as_posix()
 
 
 def _drawings(names: tuple[str, str], a: list[Path], b: list[Path], asked: str) -> tuple[str, str]:

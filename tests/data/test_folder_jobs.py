@@ -1,5 +1,7 @@
 """One thing done to every picture of a folder: resuming, changes, clashes, and what the manifest says."""
 
+import errno
+import io
 import json
 import os
 import shutil
@@ -9,9 +11,11 @@ import pytest
 from PIL import Image
 from shapes import photo
 
+from i2i.data.blank import Blank
 from i2i.data.folder_jobs import pair_name, plan, run_folder, status_lines
 from i2i.data.layout import PrepareError
 from i2i.data.resize import Resize
+from i2i.data.splits import Split
 
 
 @pytest.fixture
@@ -152,3 +156,85 @@ def test_names_of_pairs_are_flat_but_for_the_split():
     assert pair_name("a.png") == "a" and pair_name("x/y/a.b.png") == "x__y__a.b"
     assert pair_name("train/a.png") == "train/a" and pair_name("val/x/a.png") == "val/x__a"
     assert pair_name("x/train/a.png") == "x__train__a" and pair_name("test.png") == "test"
+
+
+def test_an_unreadable_file_takes_no_name_from_a_readable_one(folder, tmp_path):
+    for name, content in (("0.HEIC", b"no picture"), ("0.bmp", b"broken"), ("1.png", b"")):
+        (folder / name).write_bytes(content)
+    whole = (folder / "2.png").read_bytes()
+    (folder / "2.jfif").write_bytes((folder / "1.jpg").read_bytes()[:-900])  # its header is whole
+    report = run_folder(Resize((32,)), [folder], tmp_path / "out")
+    assert report.counts == {"written": 6, "unreadable": 4}
+    assert {r["file"] for r in report.files if r["status"] == "unreadable"} == {"0.HEIC", "0.bmp", "1.png", "2.jfif"}
+    again = run_folder(Resize((32,)), [folder], tmp_path / "out")
+    assert again.skipped == 10 and (folder / "2.png").read_bytes() == whole
+
+
+def test_a_result_that_cannot_be_written_stops_no_other(tmp_path):
+    (tmp_path / "in").mkdir()
+    photo(0).save(tmp_path / "in" / "a.png")
+    Image.new("L", (16384, 1)).save(tmp_path / "in" / "b.png")
+    Image.new("L", (2, 65501)).save(tmp_path / "in" / "c.png")
+    for kind, wrong in (("webp", {"b.png", "c.png"}), ("jpg", {"c.png"}), ("png", set())):
+        report = run_folder(Blank(format=kind), [tmp_path / "in"], tmp_path / kind)
+        whys = {record["file"]: record["why"] for record in report.files if record["status"] == "unwritable"}
+        assert whys.keys() == wrong and all("use --format png" in why for why in whys.values())
+        assert report.counts["written"] == 3 - len(wrong)
+
+
+def test_a_name_that_no_file_can_have_stops_no_other(folder, tmp_path):
+    (folder / "x.png").mkdir()
+    photo(7).save(folder / "x.png" / "y.png")
+    photo(8).save(folder / "x.jpg")  # its result would be called as the folder is
+    report = run_folder(Resize((32,)), [folder], tmp_path / "out", 1)
+    (left_out,) = [record for record in report.files if record["status"] != "written"]
+    assert left_out["status"] == "unwritable" and "rename" in left_out["why"]
+    assert report.counts["written"] == 7 and not list((tmp_path / "out").rglob(".*"))
+
+
+def test_a_full_disk_stops_the_run(folder, tmp_path, monkeypatch):
+    def full(path, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("i2i.data.folder_jobs.write_atomically", full)
+    with pytest.raises(OSError, match="No space left"):
+        run_folder(Resize((32,)), [folder], tmp_path / "out")
+
+
+def test_names_that_are_too_long_are_shortened_and_stay_different(tmp_path):
+    (tmp_path / "in" / ("d" * 200)).mkdir(parents=True)
+    for end in "xy":
+        photo(ord(end)).save(tmp_path / "in" / ("d" * 200) / ("é" * 100 + end + ".png"))
+    photo(1).save(tmp_path / "in" / ("z" * 251 + ".png"))
+    report = run_folder(Blank(format="webp"), [tmp_path / "in"], tmp_path / "out")
+    assert report.counts == {"written": 3} and len({tuple(record["results"]) for record in report.files}) == 3
+    assert run_folder(Blank(format="webp"), [tmp_path / "in"], tmp_path / "out").skipped == 3
+    whole = run_folder(Split(by="content"), [tmp_path / "in"], tmp_path / "split")  # the name under way is longer
+    assert whole.counts == {"written": 3} and len(list((tmp_path / "split").rglob("*.png"))) == 3
+
+
+def test_damaged_pictures_stop_no_other(folder, tmp_path):
+    buffer = io.BytesIO()
+    photo(9).save(buffer, "AVIF")
+    content = buffer.getvalue()
+    (folder / "broken.avif").write_bytes(content[:-150] + bytes(150))
+    report = run_folder(Resize((32,)), [folder], tmp_path / "out")
+    (broken,) = [record for record in report.files if record["status"] != "written"]
+    assert broken["status"] == "unreadable" and "Failed to decode" in broken["why"]
+
+
+def test_a_folder_that_cannot_be_opened_costs_no_results(folder, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    run_folder(Resize((32,)), [folder], out)
+    before, scandir = states(out), os.scandir
+
+    def closed(path):
+        if str(path).endswith("deep"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    message = "more/deep cannot be opened .Permission denied.: allow reading it"
+    with monkeypatch.context() as patch, pytest.raises(PrepareError, match=message):
+        patch.setattr(os, "scandir", closed)
+        run_folder(Resize((32,)), [folder], out)
+    assert states(out) == before

@@ -169,3 +169,13 @@ def test_messages_spell_the_callers_options(photos, tmp_path):
         find_items(wide, options=spelled)
     with pytest.raises(PrepareError, match="--half left says nothing.*--kind side_by_side or --kind two_folders"):
         find_items(photos, drawing_side="left", options=spelled)
+
+
+def test_two_folders_may_write_their_names_in_two_normal_forms(tmp_path):
+    for i in range(4):
+        for name, accent in (("drawing", "\u00e9"), ("photo", "e\u0301")):
+            (tmp_path / name).mkdir(exist_ok=True)
+            image = photo(i) if name == "photo" else line_drawing(photo(i))
+            image.save(tmp_path / name / f"{accent}{i}.png")
+    layout, items = find_items(tmp_path)
+    assert layout == "two_folders" and [item.key for item in items] == [f"\u00e9{i}" for i in range(4)]

@@ -1,5 +1,6 @@
 """Folders of photos to pairs; pictures are generated, the detector is a gradient."""
 
+import errno
 import io
 import json
 
@@ -10,6 +11,7 @@ from preparing import SIZE, prepare, statuses
 from shapes import photo
 
 from i2i.data.prepare import PrepareError, detect_layout, draw_with, find_photos
+from i2i.data.records import write_atomically
 
 
 def test_find_photos(photos):
@@ -194,3 +196,57 @@ def test_unusable_folders(tmp_path):
     (tmp_path / "out3" / "manifest.json").write_text("[]")
     with pytest.raises(PrepareError, match="not a manifest"):
         prepare(folder, tmp_path / "out3")
+
+
+def test_every_drawing_has_a_name_of_its_own(photos, tmp_path):
+    out = tmp_path / "out"
+    prepare(photos, out, output="drawings")
+    (photos / "x.png").mkdir()
+    for seed, name in enumerate(["a.jpg", "a.png", "a.jpg.png", "x.jpg", "x.png/y.png"], 20):
+        photo(seed).save(photos / name)
+    report = prepare(photos, out, output="drawings")
+    assert report.counts["kept"] == 15 and report.skipped == 10
+    names = {record["file"]: record["id"] for record in report.files}
+    assert len(set(names.values())) == 15 == len(list((out / "drawings").rglob("*.png"))) - 1  # and a folder
+    assert names["a.png"] == "a.png" and names["x.png/y.png"] == "x.png/y"
+    # What is drawn keeps its name, also where that would now be given to another.
+    for name in ("a.png", "a.jpg.png"):
+        (photos / name).unlink()
+    prepare(photos, out, output="drawings")
+    photo(30).save(photos / f"{names['a.jpg']}.png")
+    report = prepare(photos, out, output="drawings")
+    assert len({record["id"] for record in report.files}) == 14 and report.counts["kept"] == 14
+
+
+def test_drawings_of_long_names_are_shortened(photos, tmp_path):
+    photo(20).save(photos / ("x" * 251 + ".png"))
+    photo(21).save(photos / ("x" * 251 + ".jpg"))
+    assert prepare(photos, tmp_path / "out", output="drawings").counts["kept"] == 12
+
+
+def test_a_drawing_that_cannot_be_written_stops_no_other(photos, tmp_path, monkeypatch):
+    def write(path, data):
+        if path.name == "2.png":
+            raise OSError(errno.ENAMETOOLONG, "File name too long")
+        write_atomically(path, data)
+
+    monkeypatch.setattr("i2i.data.manifest.write_atomically", write)
+    report = prepare(photos, tmp_path / "out", output="drawings")
+    assert report.counts["kept"] == 9 and report.counts["unwritable"] == 1
+
+
+def test_damaged_photos_stop_no_other(photos, tmp_path):
+    buffer = io.BytesIO()
+    photo(50).save(buffer, "AVIF")
+    (photos / "broken.avif").write_bytes(buffer.getvalue()[:-150] + bytes(150))
+    assert statuses(prepare(photos, tmp_path / "out"))["broken.avif"] == "unreadable"
+
+
+def test_a_real_folder_is_preferred_to_a_link_to_it(photos, tmp_path):
+    (photos / "a link").symlink_to(photos / "more")
+    (tmp_path / "else").mkdir()
+    photo(30).save(tmp_path / "else" / "x.png")
+    (photos / "b link").symlink_to(tmp_path / "else")
+    (tmp_path / "else" / "loop").symlink_to(photos)
+    found = [path.relative_to(photos).as_posix() for path in find_photos(photos)]
+    assert len(found) == 11 and "more/deep/6.png" in found and "b link/x.png" in found

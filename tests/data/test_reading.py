@@ -4,6 +4,7 @@ import io
 import struct
 import zlib
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
@@ -42,6 +43,17 @@ def turned():
     return file_of(photo(1), "JPEG", exif=exif)
 
 
+def wrongly_typed_exif():
+    """A number of pixels that is text, beside the orientation."""
+    entries = struct.pack("<HHI", 0x0100, 2, 3) + b"ab\0\0" + struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0)
+    return file_of(photo(1), "JPEG", exif=b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", 2) + entries + bytes(4))
+
+
+def deep(suffix):
+    pixels = np.linspace(0, 65535, 80 * 96 * 3).astype(np.uint16).reshape(80, 96, 3)
+    return cv2.imencode(suffix, pixels)[1].tobytes()
+
+
 @pytest.mark.parametrize(
     "content, size, note",
     [
@@ -54,6 +66,9 @@ def turned():
         (lambda: file_of(photo(1), "GIF", save_all=True, append_images=[photo(2)]), (96, 80), "first of 2 frames"),
         (lab_tiff, (96, 80), "mode LAB"),
         (turned, (80, 96), "turned 90°"),
+        (wrongly_typed_exif, (80, 96), "turned 90°"),
+        (lambda: deep(".png"), (96, 80), "16 bits"),
+        (lambda: deep(".tiff"), (96, 80), "16 bits"),
         (lambda: file_of(photo(1), "JPEG", exif=b"Exif\0\0II*\0\x08\0\0\0\xff\xff\x12\x01"), (96, 80), None),
     ],
 )
@@ -71,6 +86,7 @@ def test_what_can_be_read_is_rgb_and_what_was_done_is_said(content, size, note):
         (lambda: b"hello", "not a picture"),
         (lambda: file_of(photo(1), "JPEG")[:900], "truncated"),
         (lambda: file_of(photo(1), "PNG")[:2000], "truncated"),
+        (lambda: file_of(photo(1), "AVIF")[:-150] + bytes(150), "Failed to decode"),
         (bomb, "more pixels than the limit of 178,956,970"),
     ],
 )
@@ -111,3 +127,23 @@ def test_stored_keeps_the_palette():
     assert picture.image.mode == "P" and picture.notes == ()
     assert np.asarray(picture.image).tolist() == [[0, 1, 2], [3, 4, 5]]
     assert picture.image.getpalette()[:3] == [7, 8, 9]
+
+
+def test_stored_is_upright_too():
+    assert read_stored(wrongly_typed_exif(), "a.jpg").image.size == (80, 96)
+
+
+@pytest.mark.parametrize("mode, kept", [("CMYK", False), ("L", False), ("RGB", True)])
+def test_a_profile_of_other_colours_is_not_kept(mode, kept):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    read = read_picture(file_of(photo(1).convert(mode), "JPEG", icc_profile=profile), "a.jpg").image
+    assert ("icc_profile" in Image.open(io.BytesIO(file_of(read, "PNG"))).info) == kept
+
+
+def test_what_a_decoder_raises_is_one_kind_of_error(monkeypatch):
+    def fail(image):
+        raise AssertionError("of a plugin")
+
+    monkeypatch.setattr("i2i.data.reading.load_image", fail)
+    with pytest.raises(ValueError, match="damaged picture: of a plugin"):
+        read_picture(file_of(photo(1), "PNG"), "a.png")

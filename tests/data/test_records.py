@@ -5,6 +5,7 @@ import json
 import pytest
 
 from i2i.data.layout import PrepareError
+from i2i.data.out_folder import Originals
 from i2i.data.records import Records, write_atomically
 
 
@@ -51,3 +52,11 @@ def test_nothing_outside_the_folder_is_removed(tmp_path):
         write_atomically(path, b"x")
     Records(out, {}).remove_files([out / "a.txt", out / "never.txt", out / ".." / "other.txt"])
     assert not (out / "a.txt").exists() and other.exists()
+
+
+def test_originals_are_not_removed_through_links(tmp_path):
+    out = tmp_path / "out"
+    write_atomically(out / "a.txt", b"x")
+    (tmp_path / "link").symlink_to(out)
+    Records(out, {}).remove_files([out / "a.txt"], Originals([tmp_path / "link" / "a.txt"]))
+    assert (out / "a.txt").exists()

@@ -65,3 +65,11 @@ def test_enlarging_is_said_and_formats_differ(tmp_path):
 def test_options_are_checked(options, message):
     with pytest.raises(ValueError, match=message):
         Resize(**options)
+
+
+@pytest.mark.parametrize("fit, enlarged", [("crop", True), ("stretch", True), ("pad", False)])
+def test_enlarging_one_side_is_said_where_it_happens(tmp_path, fit, enlarged):
+    (tmp_path / "in").mkdir()
+    photo(1, (500, 10)).save(tmp_path / "in" / "a.png")
+    report = run_folder(Resize((64,), fit), [tmp_path / "in"], tmp_path / "out")
+    assert report.files[0]["notes"] == (["enlarged from 500x10"] if enlarged else [])

@@ -75,3 +75,19 @@ def test_an_odd_width_is_no_pair_and_other_shapes_are_noted(tmp_path):
 def test_folder_names_are_checked(names):
     with pytest.raises(ValueError, match="two different plain names"):
         SplitPairs(names=names)
+
+
+def test_partners_may_differ_in_how_unicode_writes_their_names(two, tmp_path):
+    a, b = two
+    photo(30, (48, 48)).save(a / "caf\u00e9.png")
+    photo(31, (48, 48)).save(b / "cafe\u0301.png")
+    assert run_folder(Combine(), two, tmp_path / "both").counts == {"written": 5}
+
+
+def test_an_unreadable_file_beside_a_readable_one_of_its_name_is_no_clash(two, tmp_path):
+    a, b = two
+    (b / "train" / "1.heic").write_bytes(b"x")
+    report = run_folder(Combine(), two, tmp_path / "both")
+    assert report.counts == {"written": 4, "unreadable": 1}
+    (broken,) = [record for record in report.files if record["status"] == "unreadable"]
+    assert broken["file"] == "b/train/1.heic" and run_folder(Combine(), two, tmp_path / "both").skipped == 5

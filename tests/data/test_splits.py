@@ -16,7 +16,7 @@ def places(report):
 def fill(folder, seeds, suffix="png"):
     folder.mkdir(parents=True, exist_ok=True)
     for seed in seeds:
-        photo(seed, (16, 16)).save(folder / f"{seed}.{suffix}")
+        photo(seed if isinstance(seed, int) else len(seed), (16, 16)).save(folder / f"{seed}.{suffix}")
 
 
 def test_added_files_move_none_and_equal_files_stay_together(tmp_path):
@@ -80,3 +80,27 @@ def test_a_divided_folder_is_not_divided_again(tmp_path):
 def test_options_are_checked(options):
     with pytest.raises(ValueError, match="add up to 1|unknown by"):
         Split(**options)
+
+
+def test_a_pair_of_which_one_half_is_unreadable_is_left_out(tmp_path):
+    source, out = tmp_path / "in", tmp_path / "out"
+    fill(source / "A", range(6))
+    fill(source / "B", range(6), "jpg")
+    (source / "B" / "2.jpg").write_bytes(b"x")
+    (source / "B" / "3.png").write_bytes(b"x")  # beside a readable one
+    report = run_folder(Split(by="name"), [source], out)
+    got = {record["file"]: (record["status"], record["why"]) for record in report.files if record["why"]}
+    assert got.keys() == {"A/2.png", "B/2.jpg", "B/3.png"}
+    assert got["A/2.png"] == ("lonely", "its partner B/2.jpg is unreadable") and not list(out.rglob("2.png"))
+    assert run_folder(Split(by="name"), [source], out).counts == report.counts
+    fill(source / "B", [2], "jpg")
+    assert run_folder(Split(by="name"), [source], out).counts == {"written": 12, "unreadable": 1}
+
+
+def test_names_in_two_normal_forms_go_to_one_place(tmp_path):
+    for i in range(12):
+        for folder, accent in (("A", "\u00e9"), ("B", "e\u0301")):
+            fill(tmp_path / "in" / folder, [f"{accent}{i}"])
+    task = Split(0.5, 0.25, 0.25).resolved(tmp_path / "in", tmp_path / "out")
+    got = places(run_folder(task, [tmp_path / "in"], tmp_path / "out"))
+    assert task.by == "name" and all(got[f"A/\u00e9{i}.png"] == got[f"B/e\u0301{i}.png"] for i in range(12))

@@ -91,3 +91,21 @@ def test_transparency_is_a_mask_of_its_own(tmp_path):
 def test_options_are_checked(options):
     with pytest.raises(ValueError, match="expected"):
         Subject(**options)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_an_alpha_channel_that_says_nothing_is_no_mask(folders, tmp_path, mode):
+    photos, masks = folders
+    for seed in range(2):
+        mask_of((20, 30, 60, 50)).convert(mode).save(masks / f"{seed}.png")
+    report = run_folder(Subject(size=0), folders, tmp_path / "out")
+    assert [record["box"] for record in report.files] == [(20, 30, 60, 50)] * 2
+    # Where it says something, it is the mask.
+    cover = mask_of((10, 10, 30, 30))
+    page = Image.new(mode, cover.size)
+    page.putalpha(cover)
+    page.save(masks / "0.png")
+    assert run_folder(Subject(size=0), folders, tmp_path / "out").files[0]["box"] == (10, 10, 30, 30)
+    photo(1).convert("RGBA").save(photos / "0.png")
+    alone = run_folder(Subject(size=0), [photos], tmp_path / "alone")
+    assert [record["status"] for record in alone.files] == ["no mask"] * 2
