@@ -6,6 +6,7 @@ import hashlib
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 from PIL import Image
@@ -161,14 +162,17 @@ def _in_folder(folder: Path, config: PairedConfig) -> tuple[list[Example], Paire
     if sides is not None:
         (kind_a, a), (kind_b, b) = sides
         config = replace(config, a=kind_a, b=kind_b)
-        files_a, files_b = _pictures(below[a]), _pictures(below[b])
+        # Some systems write é as one sign, others as two.
+        files_a, files_b = (
+            {normalize("NFC", stem): path for stem, path in _pictures(below[side]).items()} for side in (a, b)
+        )
         lonely = sorted(files_a.keys() ^ files_b.keys())
         if lonely:
             raise PrepareError(
                 f"{folder}: {len(lonely)} pictures of {a} and {b} have no partner of the same name, such as "
                 f"{lonely[0]}: remove them, or name both alike"
             )
-        examples = [Example(stem, files_a[stem], files_b[stem]) for stem in files_a]
+        examples = [Example(path.stem, path, files_b[stem]) for stem, path in files_a.items()]
         if not examples:
             raise PrepareError(f"{below[a]} holds no pictures: looked for {' '.join(SUFFIXES)}")
         return examples, _look(examples, config)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -224,6 +225,19 @@ def folder_of(tmp_path, **files):
         path.parent.mkdir(exist_ok=True, parents=True)
         picture.save(path)
     return tmp_path
+
+
+def test_partners_may_be_written_in_different_normal_forms(tmp_path, label_pairs):
+    """é as one sign, and as e with an accent, which some archives make of it."""
+    for folder, name in (("photo", "caf\u00e9 9.png"), ("labels", "cafe\u0301 9.png")):
+        old = next(path for path in (label_pairs / folder).iterdir() if path.stem.endswith("0"))
+        (tmp_path / "pairs" / folder).mkdir(parents=True)
+        for path in (label_pairs / folder).iterdir():
+            shutil.copy(path, tmp_path / "pairs" / folder / (name if path == old else path.name))
+    shutil.copy(label_pairs / "palette.json", tmp_path / "pairs")
+    roots = (label_pairs, tmp_path / "pairs")
+    count = [sum(len(PairedDataset(root, split, 16)) for split in ("train", "val")) for root in roots]
+    assert count[0] == count[1] > 1
 
 
 def test_what_is_wrong_is_said(tmp_path, label_pairs, side_by_side):
