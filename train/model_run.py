@@ -273,7 +273,11 @@ def train_model(
     outcome = train_with_bar(method, data, held_out, args, how, accelerator=accelerator, recipe=recipe, on_save=export)
     if accelerator.is_main_process:
         if outcome.reason == "finished":
-            finish(target, outcome)
+            try:
+                finish(target, outcome)
+            except KeyboardInterrupt:
+                tell(f"\nall steps are done, but not what follows them, the measures of {target}: --resume does it")
+                return 130
         else:
             tell(f"stopped ({outcome.reason}) after {outcome.step} of {how.steps} steps; go on with --resume")
         print(f"open it: python demo/app.py --model {target}")

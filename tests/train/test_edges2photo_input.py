@@ -277,6 +277,20 @@ def test_resume_keeps_the_drawings_of_an_older_detector(edges2photo, run, photos
     assert not (run / "data").exists()
 
 
+def test_ctrl_c_while_measuring_says_how_to_go_on(edges2photo, load_script, photos, tmp_path, monkeypatch, capsys):
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(load_script("edges2photo"), "measured", interrupted)
+    assert edges2photo(photos, "--out", tmp_path / "run", *QUICK) == 130
+    assert "all steps are done, but not what follows them" in capsys.readouterr().err
+    monkeypatch.undo()
+    assert "first_seeds" not in json.loads((tmp_path / "run" / "model" / "config.json").read_text())
+    monkeypatch.setattr(features, "TorchvisionFeatures", lambda use: pytest.fail("weights were fetched"))
+    assert edges2photo(photos, "--out", tmp_path / "run", "--resume", "--cpu") == 0
+    assert "first_seeds" in json.loads((tmp_path / "run" / "model" / "config.json").read_text())
+
+
 def test_resume_ends_no_run_before_what_is_done(edges2photo, run, photos):
     assert edges2photo(photos, "--out", run, "--resume", "--steps", "3", "--cpu") == 0
     before = contents(run)
