@@ -27,6 +27,7 @@ from i2i.checks import check_least
 MOST = 1000  # photos, spread evenly, that the answers are compared with
 LOOKED_AT = 128  # pixels of the pictures whose features are compared: finer detail is the generator's own
 NEAR_THE_END = 0.9  # of the range from black to white, what lies beyond costs
+SHOWN = (-1.02, 1.02)  # where answers are cut off: what nobody sees shall not draw F
 RECENT = 12  # steps whose answers stand for the others: a batch alone is too few to see how they are spread
 MEASURED = 96  # answers before and after
 
@@ -41,16 +42,17 @@ class AnswerFit:
         steps: of Adam; its rate is constant for half of them and then falls linearly to zero.
         diversity: weight of the perceptual distance between answers; 0 fits them to the photos alone.
         style: weight of the distance to the photos' styles, which keeps seeds in the styles that E knows.
-        range: weight of the squared excess over nine tenths of the range from black to white, which hard contrast is.
+        range: weight of the squared excess over nine tenths of the range from black to white, which hard contrast is;
+            of the shrunk pictures, so that whiskers and glints may go there.
         inputs, answers: in a step, so many inputs are answered so many times each.
         lr: Adam's learning rate.
         seed: of the choice of inputs and latents.
     """
 
-    steps: int = 240
+    steps: int = 120
     diversity: float = 0.3
     style: float = 0.3
-    range: float = 40.0
+    range: float = 20.0
     inputs: int = 8
     answers: int = 3
     lr: float = 5e-4
@@ -84,17 +86,17 @@ class _Fit:
                 styles.append(nets["style_encoder"](y).float())
         photos, self.styles = torch.cat(photos), torch.cat(styles)
         # Each feature counts by how much it differs among photos; one that hardly does must not count for thousands.
-        self.scale = (photos.std(0) + 0.1 * photos.std(0).mean()) * photos.shape[1] ** 0.5
+        self.scale = (photos.std(0) + 0.25 * photos.std(0).mean()) * photos.shape[1] ** 0.5
         self.photos = photos / self.scale
         self.recent: list[Tensor] = []
 
     def answers(self, chosen: list[int], z: Tensor, each: int) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """Answers (n * each, 3, S, S) to the chosen inputs, their pooled features, and all features."""
+        """Answers to the chosen inputs, `each` times, shrunk, (B, 3, s, s); their pooled features, and all features."""
         x = torch.stack([self.pair(i)["x"] for i in chosen]).to(self.device)
         with torch.no_grad():
             encoded = [f.repeat_interleave(each, 0) for f in self.nets["generator"].encode(x)]
-        y = self.nets["generator"].decode(encoded, self.nets["mapping"](z))
-        taps = self.features(_shrunk(y.clamp(-1, 1)))
+        y = _shrunk(self.nets["generator"].decode(encoded, self.nets["mapping"](z)).clamp(*SHOWN))
+        taps = self.features(y)
         return y, _pooled(taps) / self.scale, taps
 
     def apart(self, taps: list[Tensor], each: int) -> Tensor:
