@@ -38,7 +38,7 @@ from model_run import (
 )
 from pace import check_hours, steps_within
 from pair_sources import DrawnPairs, LabelPairs, digest_of, how_to_go_on
-from PIL import Image
+from styled_views import samples_picture, seeds_of_page
 from torch import nn
 from tqdm import tqdm
 
@@ -47,10 +47,8 @@ from i2i.data.layout import LAYOUTS
 from i2i.data.paired import PairedDataset
 from i2i.data.pairs import PairDataset
 from i2i.edges.detector import EdgeDetector
-from i2i.grids import draw_input, tile
 from i2i.methods.styled import StyledConfig, StyledPix2Pix
 from i2i.metrics.report import evaluate
-from i2i.metrics.spread import overdrawn_seeds, spread_seeds
 from i2i.training.loop import Outcome, TrainConfig
 from i2i.training.state import StateFolder
 from i2i.translator import Translator
@@ -68,7 +66,6 @@ FEW_PAIRS = 100
 LOOKED_AT = 48  # photos whose background is looked at
 PLAIN = 0.15  # greatest standard deviation of a plain background's channels, in [-1, 1]
 NONE = "none"  # no feature network, in cards and states
-SHOWN_ON = 4  # inputs on which the seeds that the page shows first, and those that it passes over, are chosen
 # bfloat16 halves the time of a step where the machine computes in it, and the pictures look the same.
 TRAINING = {"mixed_precision": "auto"}
 
@@ -258,23 +255,6 @@ Protocol: {config.get("metrics", {}).get("protocol", "none")}.
 
 ![validation {x}s and the answers to seeds 0 to 3](examples/samples.jpg)
 """
-
-
-def samples_picture(translator: Translator, pairs: PairDataset | PairedDataset, rows: int = 8) -> Image.Image:
-    """Inputs of the validation split and four seeds of each; no photo, since its licence may forbid showing it."""
-    styles = torch.from_numpy(translator.styles(range(4)))
-    table = []
-    for i in range(min(rows, len(pairs))):
-        x = pairs[i]["x"]
-        table.append(torch.cat([draw_input(x[None]), translator.render(x, styles)]))
-    return tile(torch.stack(table))
-
-
-def seeds_of_page(translator: Translator, pairs: PairDataset | PairedDataset) -> dict[str, list[int]]:
-    """For config.json: the seeds that the page passes over, and those that it shows first."""
-    shown = [pairs[i]["x"] for i in range(min(SHOWN_ON, len(pairs)))]
-    passed = overdrawn_seeds(translator, shown)
-    return {"passed_over": passed, "first_seeds": spread_seeds(translator, shown, without=passed)}
 
 
 def main(argv: list[str] | None) -> int:

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from cli import add_options, collect, given_options, run_script, shown_command
-from edges2photo import samples_picture, seeds_of_page
 from model_run import save_samples
+from styled_views import samples_picture, seeds_of_page
 from tqdm import tqdm
 
 from i2i import model_folder

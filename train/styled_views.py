@@ -1,0 +1,31 @@
+"""What card and page show of a finished styled model: a picture of samples, and the seeds that come first."""
+
+from __future__ import annotations
+
+import torch
+from PIL import Image
+
+from i2i.data.paired import PairedDataset
+from i2i.data.pairs import PairDataset
+from i2i.grids import draw_input, tile
+from i2i.metrics.spread import overdrawn_seeds, spread_seeds
+from i2i.translator import Translator
+
+SHOWN_ON = 4  # inputs on which the seeds that the page shows first, and those that it passes over, are chosen
+
+
+def samples_picture(translator: Translator, pairs: PairDataset | PairedDataset, rows: int = 8) -> Image.Image:
+    """Inputs of the validation split and four seeds of each; no photo, since its licence may forbid showing it."""
+    styles = torch.from_numpy(translator.styles(range(4)))
+    table = []
+    for i in range(min(rows, len(pairs))):
+        x = pairs[i]["x"]
+        table.append(torch.cat([draw_input(x[None]), translator.render(x, styles)]))
+    return tile(torch.stack(table))
+
+
+def seeds_of_page(translator: Translator, pairs: PairDataset | PairedDataset) -> dict[str, list[int]]:
+    """For config.json: the seeds that the page passes over, and those that it shows first."""
+    shown = [pairs[i]["x"] for i in range(min(SHOWN_ON, len(pairs)))]
+    passed = overdrawn_seeds(translator, shown)
+    return {"passed_over": passed, "first_seeds": spread_seeds(translator, shown, without=passed)}
