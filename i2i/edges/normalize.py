@@ -27,6 +27,7 @@ _FRAME = 0.05  # width of the border, in sides, that votes on what is paper
 _FILLED = 2.2  # times the half-width of most lines, from which on a compact patch is a filled shape
 _LEAST_FILLED = 0.012  # least radius of a filled shape, in sides: 3 pixels of 256
 _FILLED_ALONE = 0.04  # least radius where lines are as wide: 10 pixels of 256
+_TWIG = 1.5  # greatest length, in half-widths, of a twig that is the corner of a broad stroke: a square's is 1.41
 _COMPACT = 2.5  # greatest area of a filled shape, in squares of its width; what is longer is a broad stroke
 
 
@@ -187,6 +188,7 @@ def _lines(ink: np.ndarray) -> np.ndarray:
     if not centre.any():
         return centre
     depth = cv2.distanceTransform(np.pad(ink, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
+    centre = _without_spurs(centre, depth)
     half_width, side = float(np.median(depth[centre])), max(ink.shape)
     least = min(max(_FILLED * half_width, _LEAST_FILLED * side), max(half_width, _FILLED_ALONE * side))
     if depth.max() < least:
@@ -204,6 +206,29 @@ def _lines(ink: np.ndarray) -> np.ndarray:
     inside = cv2.erode(patch.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=0) > 0
     lines = (centre & ~patch) | (patch & ~inside)
     return thin(lines)
+
+
+def _without_spurs(centre: np.ndarray, depth: np.ndarray) -> np.ndarray:
+    """Centre lines without the short twigs that point into the corners of broad strokes; bool (H, W).
+
+    A twig no longer than the half-width where it leaves its line (`depth`, pixels to the nearest paper) is the shape of
+    the stroke's end or bend, not a line that someone drew.
+    """
+    box = np.ones((3, 3), np.uint8)
+    pixels = centre.astype(np.uint8)
+    neighbours = cv2.filter2D(pixels, -1, box, borderType=cv2.BORDER_CONSTANT) - pixels
+    forks = centre & (neighbours >= 3)
+    if not forks.any():
+        return centre
+    branches = centre & (cv2.dilate(forks.astype(np.uint8), box) == 0)
+    count, labels = cv2.connectedComponents(branches.astype(np.uint8), connectivity=8)
+    length, half_width = np.bincount(labels.ravel(), minlength=count), np.zeros(count, np.float32)
+    nearby = cv2.dilate(np.where(forks, depth, 0).astype(np.float32), np.ones((5, 5), np.uint8))
+    np.maximum.at(half_width, labels[branches], nearby[branches])
+    with_end = np.bincount(labels[branches & (neighbours == 1)], minlength=count) > 0
+    twig = with_end & (length + 2 <= _TWIG * half_width)  # two pixels at the fork are not in `branches`
+    twig[0] = False
+    return thin(centre & ~twig[labels]) if twig.any() else centre
 
 
 def _place(lines: np.ndarray, size: int) -> np.ndarray:

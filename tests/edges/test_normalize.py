@@ -185,3 +185,25 @@ def test_a_filled_patch_alone_becomes_its_outline():
     lines = normalize_sketch(spot) == 0
     y, x = np.nonzero(lines)
     assert np.abs(np.hypot(x - 128, y - 128) - 30).max() < 1.5 and lines.sum() > 150
+
+
+@pytest.mark.parametrize("width", [16, 24, 36])
+@pytest.mark.parametrize("angle", [0, 20, 45, 75])
+def test_the_square_end_of_a_broad_stroke_grows_no_twigs(width, angle):
+    along = np.array([np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))])
+    across, middle = np.array([-along[1], along[0]]), np.array([256.0, 256.0])
+    corners = [middle + i * 180 * along + j * width / 2 * across for i, j in ((1, 1), (1, -1), (-1, -1), (-1, 1))]
+    sketch = np.full((512, 512), 255, np.uint8)
+    cv2.fillPoly(sketch, [np.round(corners).astype(np.int32)], 0, cv2.LINE_AA)
+    y, x = np.nonzero(normalize_sketch(sketch) == 0)
+    from_middle = np.stack([x, y], 1) - middle / 2
+    assert np.abs(from_middle @ across).max() < 2  # a twig would point into a corner, width / 4 from the axis
+    for end in (from_middle @ along).max(), -(from_middle @ along).min():
+        assert 90 - width / 2 < end <= 90  # nothing is lost but what the width explains
+
+
+def test_short_lines_that_leave_a_thin_stroke_stay():
+    sketch = np.full((256, 256), 255, np.uint8)
+    cv2.line(sketch, (40, 128), (216, 128), 0, 3)
+    cv2.line(sketch, (128, 128), (128, 118), 0, 3)
+    assert (normalize_sketch(sketch)[117:127, 126:131] == 0).any(1).sum() >= 8
