@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from i2i.checks import check_choice
 from i2i.data.blank import Blank
-from i2i.data.folder_jobs import WRITTEN, FolderReport, Task, plan, run_folder, status_lines
+from i2i.data.folder_jobs import FolderReport, plan, run_folder, status_lines
 from i2i.data.grayscale import Grayscale
 from i2i.data.label_maps import LabelMaps, LabelOptions, class_shares, unknown_colours, write_palette
 from i2i.data.layout import LAYOUTS as SOURCES
@@ -32,6 +32,7 @@ from i2i.data.resize import Resize
 from i2i.data.side_by_side import Combine, SplitPairs
 from i2i.data.splits import Split, empty_splits
 from i2i.data.subject import Subject
+from i2i.data.tasks import WRITTEN, Task
 
 # How errors about the folder of `edges` spell its options.
 OPTIONS = {

@@ -11,10 +11,10 @@ from PIL import Image
 
 from i2i.checks import check_choice
 from i2i.colour import AB_SPAN, photo_to_lab
-from i2i.data.folder_jobs import Job, Outcome, Task, jobs_of_folder, pair_name
 from i2i.data.formats import FORMATS
 from i2i.data.reading import read_picture
 from i2i.data.side_by_side import LAYOUTS, check_names, pair_files, pair_places
+from i2i.data.tasks import Job, Outcome, Task, jobs_of_folder, pair_name
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,13 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import distance_transform_edt
 
-from i2i.data.folder_jobs import Job, Outcome, Task, jobs_of_folder, pair_name, pictures_in
 from i2i.data.formats import image_bytes
 from i2i.data.layout import PrepareError
 from i2i.data.out_folder import refuse_to_overwrite
 from i2i.data.reading import read_stored
 from i2i.data.records import write_atomically
 from i2i.data.splits import PALETTE
+from i2i.data.tasks import Job, Outcome, Task, jobs_of_folder, pair_name, pictures_in
 from i2i.images import load_image
 from i2i.palette import TOLERANCE, Palette
 

@@ -10,9 +10,9 @@ import numpy as np
 from PIL import Image, ImageColor
 
 from i2i.checks import check_choice
-from i2i.data.folder_jobs import Job, Outcome, Task, jobs_of_folder
 from i2i.data.formats import FORMATS, image_bytes
 from i2i.data.reading import read_picture, read_stored
+from i2i.data.tasks import Job, Outcome, Task, jobs_of_folder
 from i2i.images import FITS
 
 LARGEST = 16384  # pixels a side

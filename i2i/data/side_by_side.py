@@ -11,10 +11,10 @@ from unicodedata import normalize
 from PIL import Image
 
 from i2i.checks import check_choice
-from i2i.data.folder_jobs import Job, Outcome, Task, jobs_of_folder, pair_name, pictures_in, tree_name
 from i2i.data.formats import FORMATS, image_bytes
 from i2i.data.layout import other_files
 from i2i.data.reading import Picture, read_picture, why_unreadable
+from i2i.data.tasks import Job, Outcome, Task, jobs_of_folder, pair_name, pictures_in, tree_name
 
 LAYOUTS = ("folders", "side-by-side")
 

@@ -11,9 +11,9 @@ from typing import ClassVar
 from unicodedata import normalize
 
 from i2i.checks import check_choice
-from i2i.data.folder_jobs import SPLITS, WRITTEN, Job, Outcome, Task, jobs_of_folder
 from i2i.data.layout import PrepareError, find_photos
 from i2i.data.reading import read_picture
+from i2i.data.tasks import SPLITS, WRITTEN, Job, Outcome, Task, jobs_of_folder
 
 PALETTE = "palette.json"
 

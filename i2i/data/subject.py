@@ -10,11 +10,11 @@ import numpy as np
 from PIL import Image
 
 from i2i.checks import check_choice
-from i2i.data.folder_jobs import Job, Outcome, Task, jobs_of_folder
 from i2i.data.formats import FORMATS, image_bytes
 from i2i.data.reading import read_picture, read_stored
 from i2i.data.resize import LARGEST, colour
 from i2i.data.side_by_side import partner_jobs
+from i2i.data.tasks import Job, Outcome, Task, jobs_of_folder
 
 
 @dataclass(frozen=True)

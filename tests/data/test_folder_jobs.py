@@ -12,7 +12,7 @@ from PIL import Image
 from shapes import photo
 
 from i2i.data.blank import Blank
-from i2i.data.folder_jobs import pair_name, plan, run_folder, status_lines
+from i2i.data.folder_jobs import plan, run_folder, status_lines
 from i2i.data.layout import PrepareError
 from i2i.data.resize import Resize
 from i2i.data.splits import Split
@@ -150,12 +150,6 @@ def test_a_copy_of_the_folder_is_the_same_folder(folder, tmp_path):
     shutil.copytree(folder, tmp_path / "copy", copy_function=shutil.copyfile)  # with new times
     assert plan(Resize((32,)), [tmp_path / "copy"], out)[1] == []
     assert run_folder(Resize((32,)), [tmp_path / "copy"], out).skipped == 6 and states(out) == before
-
-
-def test_names_of_pairs_are_flat_but_for_the_split():
-    assert pair_name("a.png") == "a" and pair_name("x/y/a.b.png") == "x__y__a.b"
-    assert pair_name("train/a.png") == "train/a" and pair_name("val/x/a.png") == "val/x__a"
-    assert pair_name("x/train/a.png") == "x__train__a" and pair_name("test.png") == "test"
 
 
 def test_an_unreadable_file_takes_no_name_from_a_readable_one(folder, tmp_path):
