@@ -85,14 +85,14 @@ class StateFolder:
         self.fresh = run / "state.new"
         self.old = run / "state.old"
 
-    def exists(self) -> bool:
-        self._recover()
-        return (self.path / "meta.pt").exists()
-
-    def _recover(self) -> None:
+    @property
+    def whole(self) -> Path:
+        """Where the saved state lies; nothing is moved, since somebody may only look while a run goes on."""
         # A kill between the two renames leaves the previous state under its old name.
-        if not self.path.exists() and self.old.exists():
-            self.old.rename(self.path)
+        return self.old if self.old.exists() and not self.path.exists() else self.path
+
+    def exists(self) -> bool:
+        return (self.whole / "meta.pt").exists()
 
     def save(self, accelerator, method, ema, optimizers, meta: dict[str, Any]) -> None:
         if accelerator.is_main_process:
@@ -110,8 +110,8 @@ class StateFolder:
             save_file(_contiguous(_beside_nets(method)), own)
         accelerator.wait_for_everyone()
         if accelerator.is_main_process:
-            shutil.rmtree(self.old, ignore_errors=True)
             if self.path.exists():
+                shutil.rmtree(self.old, ignore_errors=True)
                 self.path.rename(self.old)
             self.fresh.rename(self.path)
             shutil.rmtree(self.old, ignore_errors=True)
@@ -119,8 +119,7 @@ class StateFolder:
 
     def meta(self) -> dict[str, Any]:
         """Position and configuration of the saved run."""
-        self._recover()
-        path = self.path / "meta.pt"
+        path = self.whole / "meta.pt"
         if not path.exists():
             raise StateError(f"{self.path} holds no saved state: there is nothing to resume; start without --resume")
         try:
@@ -146,8 +145,9 @@ class StateFolder:
     def load(self, accelerator, method, ema, optimizers) -> dict[str, Any]:
         meta = self.meta()
         as_before = meta["processes"] == accelerator.num_processes
-        own = self.path / f"process_{accelerator.process_index}.safetensors"
-        tensors, averages = (load_file(self.path / f"{name}.safetensors") for name in ("nets", "ema"))
+        place = self.whole
+        own = place / f"process_{accelerator.process_index}.safetensors"
+        tensors, averages = (load_file(place / f"{name}.safetensors") for name in ("nets", "ema"))
         if as_before and own.exists():  # the main process has none, nor have states of earlier versions
             tensors |= load_file(own)
         for saved, wanted in ((tensors, method), (averages, ema.nets)):
@@ -155,12 +155,12 @@ class StateFolder:
                 raise StateError(self._misfit(differs))
             wanted.load_state_dict(saved)
         try:
-            saved = torch.load(self.path / "optimizers.pt", map_location="cpu", weights_only=True)
+            saved = torch.load(place / "optimizers.pt", map_location="cpu", weights_only=True)
             for name, optimizer in optimizers.items():
                 _load_optimizer(optimizer, saved[name])
         except (RuntimeError, KeyError, ValueError) as error:
             raise StateError(self._misfit(f"its optimizers are of other nets ({error})")) from error
-        generators = self.path / f"random_{accelerator.process_index}.pt"
+        generators = place / f"random_{accelerator.process_index}.pt"
         if as_before and generators.exists():
             set_random_state(torch.load(generators, map_location="cpu", weights_only=True))
         return meta

@@ -126,7 +126,12 @@ def test_the_time_limit_stops_with_a_resumable_state(tmp_path):
 def test_a_kill_between_the_renames_loses_nothing(tmp_path):
     run(tmp_path / "run")
     (tmp_path / "run" / "state").rename(tmp_path / "run" / "state.old")
-    assert StateFolder(tmp_path / "run").meta()["step"] == 6
+    folder = StateFolder(tmp_path / "run")
+    assert folder.exists() and folder.meta()["step"] == 6
+    # Somebody may look while the run that renames is alive.
+    assert (tmp_path / "run" / "state.old").exists() and not (tmp_path / "run" / "state").exists()
+    run(tmp_path / "run", dataclasses.replace(HOW, steps=7), resume=True)
+    assert folder.meta()["step"] == 7 and not (tmp_path / "run" / "state.old").exists()
 
 
 def test_states_of_another_version_or_shape_are_refused(tmp_path):
