@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from i2i.checks import check_choice, check_least
-from i2i.training.ema import Ema
 from i2i.training.monitor import Monitor
+from i2i.training.ready import make_ready
 from i2i.training.state import StateFolder
 
 
@@ -222,14 +222,11 @@ def train(
     memory_format = _memory_format(method, device)
     for net in method.nets.values():
         net.to(memory_format=memory_format)
-    optimizers = method.optimizers()
-    base_rates = {name: [g["lr"] for g in o.param_groups] for name, o in optimizers.items()}
-    ema = Ema(nn.ModuleDict({name: method.nets[name] for name in method.served}), config.ema)
-    folder = StateFolder(run)
+    ready, folder = make_ready(method, run, config.ema, accelerator, resume), StateFolder(run)
+    optimizers, ema = ready.optimizers, ready.ema
     step, seconds_before, processes = 0, 0.0, 0
-    if resume:
-        meta = folder.load(accelerator, method, ema, optimizers)
-        step, seconds_before, processes = meta["step"], meta["seconds"], meta["processes"]
+    if ready.meta:
+        step, seconds_before, processes = (ready.meta[name] for name in ("step", "seconds", "processes"))
     if processes != accelerator.num_processes:
         # Noise of its own for each process: at the start, and where another number of them goes on.
         torch.manual_seed(config.seed * 7919 + 1 + accelerator.process_index + step * 1_000_003)
@@ -275,7 +272,7 @@ def train(
             progress = step / config.steps
             factor = method.rate(progress) * min(1.0, (step + 1) / max(1, config.warmup))
             for name, optimizer in optimizers.items():
-                for group, rate in zip(optimizer.param_groups, base_rates[name], strict=True):
+                for group, rate in zip(optimizer.param_groups, ready.rates[name], strict=True):
                     group["lr"] = rate * factor
             batch = {
                 k: v.to(device, non_blocking=True, memory_format=memory_format) if v.dim() == 4 else v.to(device)
