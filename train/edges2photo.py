@@ -47,6 +47,7 @@ from i2i.data.layout import LAYOUTS
 from i2i.data.paired import PairedDataset
 from i2i.data.pairs import PairDataset
 from i2i.edges.detector import EdgeDetector
+from i2i.methods.plain_ground import plain_border
 from i2i.methods.styled import StyledConfig, StyledPix2Pix
 from i2i.metrics.report import evaluate
 from i2i.training.loop import Outcome, TrainConfig
@@ -64,7 +65,6 @@ LEAST_BATCH = 2
 SIZES = (64, 128, 256)  # pairs are made at 256 and may be shrunk
 FEW_PAIRS = 100
 LOOKED_AT = 48  # photos whose background is looked at
-PLAIN = 0.15  # greatest standard deviation of a plain background's channels, in [-1, 1]
 NONE = "none"  # no feature network, in cards and states
 # bfloat16 halves the time of a step where the machine computes in it, and the pictures look the same.
 TRAINING = {"mixed_precision": "auto"}
@@ -206,14 +206,15 @@ def advice_on_background(
     pairs: PairDataset | PairedDataset, args: argparse.Namespace, say: Callable[[str], None]
 ) -> None:
     """Products on white want other options than the defaults."""
-    if args.move or args.labels or args.resume:
+    if args.move or args.lambda_ground or args.labels or args.resume:
         return
-    photos = [pairs[i]["y"] for i in range(0, len(pairs), -(-len(pairs) // LOOKED_AT))]
-    borders = [torch.cat([y[:, 0], y[:, -1], y[:, :, 0], y[:, :, -1]], 1) for y in photos]
-    if sum(bool(b.std(1).max() < PLAIN) for b in borders) > len(borders) / 2:
+    photos = torch.stack([pairs[i]["y"] for i in range(0, len(pairs), -(-len(pairs) // LOOKED_AT))])
+    plain, _ = plain_border(photos)
+    if plain.float().mean() > 0.5:
         say(
-            "most photos show their subject on a plain background: --move 1 --sketchify 0.8 teaches the model to "
-            "answer drawings in other places, sizes and proportions than theirs, with fewer blots beside them"
+            "most photos show their subject on a plain background: --move 1 --sketchify 0.8 --lambda-ground 10 "
+            "teaches the model to answer drawings in other places, sizes and proportions than theirs, and to put "
+            "nothing beside them"
         )
 
 

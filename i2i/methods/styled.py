@@ -20,6 +20,7 @@ from i2i import losses
 from i2i.checks import check_least, check_shares
 from i2i.grids import draw_input, tile
 from i2i.methods.augmentation import DiffAugment, random_views
+from i2i.methods.plain_ground import ground_loss, plain_ground
 from i2i.nets.discriminators import ConditionalPatchDiscriminator, ProjectedDiscriminator
 from i2i.nets.style import MappingNetwork, StyleEncoder
 from i2i.nets.styled_unet import StyledUNet, StyledUNetConfig
@@ -40,6 +41,8 @@ class StyledConfig:
         lambda_range: weight of the squared excess of the (linear) output over the range that can be shown.
         lambda_style: weight of the style reconstruction.
         lambda_diversity: weight of the diversity loss at the start; it falls linearly to zero over the run.
+        lambda_ground: weight of the loss that keeps plain ground plain in a foreign style (`plain_ground`); for
+            drawings of subjects on plain ground, such as products.
         style_noise: standard deviation of the noise on E(y) in the reconstruction, which keeps styles smooth
             (styles have a root mean square of one).
         style_views: how far the style encoder's views of a photo differ from the photo, 0 to 1: mirrored, moved, nearer
@@ -63,6 +66,7 @@ class StyledConfig:
     lambda_range: float = 1.0
     lambda_style: float = 1.0
     lambda_diversity: float = 0.1
+    lambda_ground: float = 0.0
     style_noise: float = 0.1
     style_views: float = 1.0
     augment: float = 0.0
@@ -73,6 +77,8 @@ class StyledConfig:
         check_shares(self, ("style_views", "augment", "small_until"))
         check_least(self, {"style": 1, "latent": 1, "fit_mapping": 0, "style_noise": 0})
         check_least(self, {name: 0 for name in vars(self) if name.startswith("lambda_")})
+        if self.lambda_ground and self.inputs != 1:
+            raise ValueError("lambda_ground is for drawings, which have ink: leave it at 0 for label maps")
 
 
 def serving_nets(config: StyledConfig) -> nn.ModuleDict:
@@ -241,6 +247,8 @@ class StyledPix2Pix(nn.Module):
         terms["style"] = c.lambda_style * F.l1_loss(found, foreign)
         fading = c.lambda_diversity * (1 - progress)
         terms["diversity"] = -fading * losses.style_difference(other, same.detach(), cell=8)
+        if c.lambda_ground:
+            terms["ground"] = c.lambda_ground * ground_loss(other, plain_ground(x_small, y))
         loss_g = sum(terms.values())
         update("generator", loss_g)
         for name in ("patch", "projected"):

@@ -18,6 +18,7 @@ TINY = StyledConfig(size=64, style=8, latent=4, widths=(8, 8, 8), style_views=0.
 # Every weight another, so that no term can stand in for one of its neighbours.
 WEIGHTS = {
     "lambda_l1": 7.0, "lambda_perceptual": 3.0, "lambda_range": 5.0, "lambda_style": 2.0, "lambda_diversity": 1.5,
+    "lambda_ground": 6.0,
 }  # fmt: skip
 NO_WEIGHTS = dict.fromkeys(WEIGHTS, 0.0)
 PLAYERS = {"generator", "mapping", "style_encoder"}
@@ -32,11 +33,16 @@ class Fields(nn.Module):
         return [F.avg_pool2d(y.square(), 2), F.avg_pool2d(y.abs(), 4)]
 
 
+RIM = 12  # pixels of plain ground around a photo's noise
+
+
 def batch(seed: int = 5, count: int = 4) -> dict[str, torch.Tensor]:
-    """Noise on another colour in each photo, so that photos differ in style."""
+    """Noise on another colour in each photo, so that photos differ in style, within a plain rim without ink."""
     generator = torch.Generator().manual_seed(seed)
     x, noise = (torch.rand(count, c, 64, 64, generator=generator) * 2 - 1 for c in (1, 3))
-    return {"x": x, "y": 0.4 * noise + 0.6 * (torch.rand(count, 3, 1, 1, generator=generator) * 2 - 1)}
+    inside = F.pad(torch.ones(64 - 2 * RIM, 64 - 2 * RIM), (RIM,) * 4)
+    colour = 0.6 * (torch.rand(count, 3, 1, 1, generator=generator) * 2 - 1)
+    return {"x": torch.where(inside > 0, x, 1.0), "y": 0.4 * noise * inside + colour}
 
 
 def make(config: StyledConfig = TINY, features: nn.Module | None = None, cls: type = StyledPix2Pix) -> StyledPix2Pix:
@@ -116,6 +122,12 @@ def by_hand(method: StyledPix2Pix, data: dict[str, torch.Tensor], progress: floa
         "style": c.lambda_style * (nets["style_encoder"](other) - foreign).abs().mean(),
         "diversity": -c.lambda_diversity * (1 - progress) * (averaged(other, 8) - averaged(same, 8)).abs().mean(),
     }
+    rim = RIM * size // 64 - size // 32  # less the margin
+    ground = torch.ones(size, size, dtype=torch.bool)
+    ground[rim:-rim, rim:-rim] = False
+    grounds = other[:, :, ground]  # (B, 3, N)
+    apart = (grounds - grounds.mean(2, keepdim=True)).abs()
+    terms["ground"] = c.lambda_ground * apart.sum() / other.numel()
     if method.features:
         taps = zip(method.features(same), method.features(y), strict=True)
         terms["perceptual"] = c.lambda_perceptual * sum((a - b).abs().mean() for a, b in taps) / 2
@@ -179,6 +191,7 @@ class Blind(nn.Module):
         ("lambda_range", {"generator", "style_encoder"}),
         ("lambda_style", {"generator"}),  # an encoder that learned here would hide the style in the picture
         ("lambda_diversity", {"generator"}),
+        ("lambda_ground", {"generator"}),
     ],
 )
 def test_who_learns_from_which_term(weight, learners):
@@ -388,6 +401,7 @@ def test_views_and_augmentation_leave_the_players_their_parts():
         ({"fit_mapping": -1}, "fit_mapping must be at least 0, got -1"),
         ({"latent": 0}, "latent must be at least 1, got 0"),
         ({"lambda_style": -2.0}, "lambda_style must be at least 0, got -2.0"),
+        ({"lambda_ground": 1.0, "inputs": 12}, "lambda_ground is for drawings, which have ink: leave it at 0"),
     ],
 )
 def test_a_recipe_that_cannot_be(options, message):
