@@ -14,7 +14,6 @@ import argparse
 import dataclasses
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,6 @@ from model_run import (
     add_model_options,
     begin_run,
     begin_with,
-    check_steps,
     features_or_none,
     find_accelerator,
     first_batch,
@@ -36,10 +34,10 @@ from model_run import (
     train_model,
     training_facts,
 )
-from pace import check_hours, steps_within
+from pace import steps_within
 from pair_sources import DrawnPairs, LabelPairs, digest_of, how_to_go_on
+from styled_start import NONE, advice_on_background, advice_on_few, check_options, find_features, shown_features
 from styled_views import samples_picture, seeds_of_page
-from torch import nn
 from tqdm import tqdm
 
 from i2i import model_folder
@@ -47,7 +45,6 @@ from i2i.data.layout import LAYOUTS
 from i2i.data.paired import PairedDataset
 from i2i.data.pairs import PairDataset
 from i2i.edges.detector import EdgeDetector
-from i2i.methods.plain_ground import plain_border
 from i2i.methods.styled import StyledConfig, StyledPix2Pix
 from i2i.metrics.report import evaluate
 from i2i.training.loop import Outcome, TrainConfig
@@ -59,13 +56,6 @@ KEPT = (
     *("name", "data", "licence", "note", "fit", "val_fraction", "detector", "scales", "layout", "drawing_side"),
     *("sketchify", "move", "no_flip", "features", "measure_features", "labels"),
 )
-OF_DRAWINGS = ("move", "sketchify", "detector", "scales", "layout", "drawing_side")
-# A batch of two is the least that has a foreign style in it.
-LEAST_BATCH = 2
-SIZES = (64, 128, 256)  # pairs are made at 256 and may be shrunk
-FEW_PAIRS = 100
-LOOKED_AT = 48  # photos whose background is looked at
-NONE = "none"  # no feature network, in cards and states
 # bfloat16 halves the time of a step where the machine computes in it, and the pictures look the same.
 TRAINING = {"mixed_precision": "auto"}
 
@@ -128,94 +118,6 @@ def without_resume(parser: argparse.ArgumentParser, argv: list[str] | None) -> l
         "of this command"
     )
     return [word for word in words if not (len(word) > 2 and "--resume".startswith(word))]
-
-
-def check_options(args: argparse.Namespace, how: TrainConfig, size: int) -> None:
-    """ValueError for a number out of range, or a run folder that cannot be taken; nothing is written."""
-    check_hours(args.hours, args.steps, args.resume)
-    check_steps(args, how)
-    if how.batch < LEAST_BATCH:
-        raise ValueError(f"--batch must be at least {LEAST_BATCH}, since the second style comes from another pair")
-    if size not in SIZES:
-        raise ValueError(f"--size must be one of {', '.join(map(str, SIZES))}; got {size}")
-    if not 0 <= args.sketchify <= 1:
-        raise ValueError(f"--sketchify must be from 0 to 1; got {args.sketchify:g}")
-    if not 0 <= args.move <= 1:
-        raise ValueError(f"--move must be from 0 to 1; got {args.move:g}")
-    if args.labels and (given := [name for name in OF_DRAWINGS if name in args.given]):
-        raise ValueError(
-            f"--{given[0].replace('_', '-')} is for drawings: leave it out; label maps are found by the palette, and "
-            "jittered and mirrored in training"
-        )
-    if not 0 < args.val_fraction < 1:
-        raise ValueError(f"--val-fraction must be above 0 and below 1; got {args.val_fraction:g}")
-    if not all(0.1 <= scale <= 4 for scale in args.scales):
-        raise ValueError(f"--scales must be from 0.1 to 4; got {' '.join(f'{scale:g}' for scale in args.scales)}")
-    if args.out.resolve().is_relative_to(args.photos.resolve()):
-        raise ValueError(f"--out {args.out} lies inside {args.photos}, which would then hold its own results")
-    if not args.resume and StateFolder(args.out).exists():
-        raise ValueError(f"{args.out} already holds a run: add --resume to go on with it, or choose another --out")
-
-
-def find_features(args: argparse.Namespace, say: Callable[[str], None], taught: str | None) -> nn.Module | None:
-    """The feature network of the losses. A file must be there, that of the measures too, which would otherwise be
-    missed when training is over; a dry run fetches none.
-
-    Args:
-        taught: the name of the network that the run which goes on began with, NONE where it had to do without (what
-            torchvision fetches may be out of reach at one time and in reach at another), None where it is not known.
-
-    Raises:
-        ValueError: for a file that cannot be read, or where the run began with a network that is out of reach now.
-    """
-    if args.measure_features not in ("torchvision", "none"):
-        features_or_none(args.measure_features, "measure")
-        if args.features not in ("torchvision", "none") and Path(args.features).samefile(args.measure_features):
-            say(f"{args.features} teaches and measures: a network that has taught flatters what it taught")
-    if args.features == "torchvision" and taught == NONE:
-        say("without perceptual term and projected discriminator, as the run began")
-        return None
-    if args.dry_run and args.features == "torchvision":
-        return None
-    found = features_or_none(args.features, "loss", say)
-    if found is None and taught not in (None, NONE):
-        raise ValueError(
-            f"{args.out} began with the feature network {taught}, which is out of reach: resume where there is a "
-            "network connection, or name its file with --features"
-        )
-    return found
-
-
-def shown_features(source: str) -> str:
-    """Where a feature network would come from, for the plan."""
-    if source != "torchvision":
-        return source
-    place = Path(torch.hub.get_dir()) / "checkpoints"
-    return f"torchvision's, from {place}, or fetched once where it is not there"
-
-
-def advice_on_few(count: int, args: argparse.Namespace, say: Callable[[str], None]) -> None:
-    if count < FEW_PAIRS and not args.init and not args.resume:
-        say(
-            f"{count} pairs are few: below {FEW_PAIRS} a model mostly repeats its photos; add photos, or start from a "
-            "model of a similar subject with --init MODEL (edges2cats, say)"
-        )
-
-
-def advice_on_background(
-    pairs: PairDataset | PairedDataset, args: argparse.Namespace, say: Callable[[str], None]
-) -> None:
-    """Products on white want other options than the defaults."""
-    if args.move or args.lambda_ground or args.labels or args.resume:
-        return
-    photos = torch.stack([pairs[i]["y"] for i in range(0, len(pairs), -(-len(pairs) // LOOKED_AT))])
-    plain, _ = plain_border(photos)
-    if plain.float().mean() > 0.5:
-        say(
-            "most photos show their subject on a plain background: --move 1 --sketchify 0.8 --lambda-ground 10 "
-            "teaches the model to answer drawings in other places, sizes and proportions than theirs, and to put "
-            "nothing beside them"
-        )
 
 
 def model_config(
