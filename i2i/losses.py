@@ -104,6 +104,25 @@ def feature_distance(a: list[Tensor], b: list[Tensor]) -> Tensor:
     return sum(F.l1_loss(p, q) for p, q in zip(a, b, strict=True)) / len(a)
 
 
+def contrasts(y: Tensor, coarsest: int = 8) -> Tensor:
+    """Contrast of pictures (B, C, S, S) at each scale: root mean square of what each halving of the size takes away,
+    and standard deviation of what is left at `coarsest` pixels; (B, C, scales), in the units of y."""
+    found = []
+    while y.shape[-1] >= 2 * coarsest:
+        coarse = F.avg_pool2d(y, 2)
+        found.append(y - F.interpolate(coarse, scale_factor=2.0))
+        y = coarse
+    found.append(y - y.mean((2, 3), keepdim=True))
+    return torch.stack([(band.float().square().mean((2, 3)) + 1e-6).sqrt() for band in found], 2)
+
+
+def excess_contrast(pictures: Tensor, photos: Tensor) -> Tensor:
+    """By how much pictures are harder in contrast than the photos (B, 3, S, S) whose style they have: the logarithm of
+    the ratio where it is above zero, averaged over scales and channels."""
+    least = 0.02  # in [-1, 1]: what is fainter counts as equally plain
+    return F.relu(torch.log((contrasts(pictures) + least) / (contrasts(photos) + least))).mean()
+
+
 def unit_features(taps: list[Tensor]) -> list[Tensor]:
     """Features (B, C_k, H_k, W_k) brought to unit length at each place."""
     return [f / (f.square().sum(1, keepdim=True).sqrt() + 1e-8) for f in taps]

@@ -11,7 +11,9 @@ from torch import Tensor
 from i2i.losses import (
     GAN_LOSSES,
     balanced_edge_loss,
+    contrasts,
     energy_distance,
+    excess_contrast,
     feature_distance,
     gaussian_divergence,
     gradient_penalty,
@@ -225,3 +227,42 @@ def test_style_difference_by_hand():
     a, b = torch.zeros(1, 1, 2, 2), torch.tensor([[[[1.0, -1.0], [3.0, 1.0]]]])
     assert style_difference(a, b).item() == pytest.approx(6 / 4)
     assert style_difference(a, b, cell=2).item() == pytest.approx(1.0)  # the mean of a cell
+
+
+def stripes(width: int, amplitude: float, size: int = 64) -> torch.Tensor:
+    """Stripes of +- amplitude, `width` pixels each: (1, 3, size, size)."""
+    row = amplitude * (1 - 2 * ((torch.arange(size) // width) % 2).float())
+    return row.expand(1, 3, size, size)
+
+
+@pytest.mark.parametrize("scale", [0, 1, 2, 3])
+def test_contrasts_are_found_at_their_scale(scale):
+    """64 pixels are halved three times, to 8; each halving takes away the stripes that are as wide as its pixels."""
+    found = contrasts(stripes(2**scale, 0.5))
+    assert found.shape == (1, 3, 4)
+    wanted = torch.zeros(4)
+    wanted[scale] = 0.5
+    torch.testing.assert_close(found[0], wanted.expand(3, 4), atol=2e-3, rtol=0)
+
+
+def test_only_contrast_that_is_harder_than_the_photos_costs():
+    photo = stripes(4, 0.3) + 0.2
+    for calmer in (photo, 0.5 * photo, photo.mean() + 0 * photo, stripes(4, 0.3) - 0.5):  # brightness is free
+        assert float(excess_contrast(calmer, photo)) == pytest.approx(0, abs=1e-4)
+    harder = float(excess_contrast(stripes(4, 0.6), photo))
+    assert harder == pytest.approx(math.log(0.62 / 0.32) / 4, rel=1e-3)  # at one of four scales
+    assert float(excess_contrast(photo + stripes(1, 0.2), photo)) == pytest.approx(math.log(0.22 / 0.021) / 4, rel=1e-3)
+
+
+def test_each_answer_is_held_against_its_own_photo():
+    calm, hard = stripes(2, 0.1), stripes(2, 0.8)
+    both = torch.cat([calm, hard])
+    assert float(excess_contrast(both, both)) == pytest.approx(0, abs=1e-6)
+    swapped = float(excess_contrast(both.flip(0), both))
+    assert swapped == pytest.approx(math.log(0.82 / 0.12) / 8, rel=1e-3)
+
+
+def test_a_plain_answer_has_a_finite_gradient_of_contrast():
+    plain = torch.zeros(2, 3, 64, 64, requires_grad=True)
+    excess_contrast(plain, torch.zeros(2, 3, 64, 64)).backward()
+    assert torch.isfinite(plain.grad).all()

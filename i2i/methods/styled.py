@@ -43,6 +43,8 @@ class StyledConfig:
         lambda_diversity: weight of the diversity loss at the start; it falls linearly to zero over the run.
         lambda_ground: weight of the loss that keeps plain ground plain in a foreign style (`plain_ground`); for
             drawings of subjects on plain ground, such as products.
+        lambda_contrast: weight of `losses.excess_contrast`: an answer in the style of another photo is not to be harder
+            in contrast than that photo.
         style_noise: standard deviation of the noise on E(y) in the reconstruction, which keeps styles smooth
             (styles have a root mean square of one).
         style_views: how far the style encoder's views of a photo differ from the photo, 0 to 1: mirrored, moved, nearer
@@ -67,6 +69,7 @@ class StyledConfig:
     lambda_style: float = 1.0
     lambda_diversity: float = 0.1
     lambda_ground: float = 0.0
+    lambda_contrast: float = 0.0
     style_noise: float = 0.1
     style_views: float = 1.0
     augment: float = 0.0
@@ -249,6 +252,9 @@ class StyledPix2Pix(nn.Module):
         terms["diversity"] = -fading * losses.style_difference(other, same.detach(), cell=8)
         if c.lambda_ground:
             terms["ground"] = c.lambda_ground * ground_loss(other, plain_ground(x_small, y))
+        if c.lambda_contrast:
+            # The even ones have the style of the photo before them (`_foreign_styles`).
+            terms["contrast"] = c.lambda_contrast * losses.excess_contrast(other[::2], y.roll(1, 0)[::2])
         loss_g = sum(terms.values())
         update("generator", loss_g)
         for name in ("patch", "projected"):

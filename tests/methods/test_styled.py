@@ -18,7 +18,7 @@ TINY = StyledConfig(size=64, style=8, latent=4, widths=(8, 8, 8), style_views=0.
 # Every weight another, so that no term can stand in for one of its neighbours.
 WEIGHTS = {
     "lambda_l1": 7.0, "lambda_perceptual": 3.0, "lambda_range": 5.0, "lambda_style": 2.0, "lambda_diversity": 1.5,
-    "lambda_ground": 6.0,
+    "lambda_ground": 6.0, "lambda_contrast": 4.0,
 }  # fmt: skip
 NO_WEIGHTS = dict.fromkeys(WEIGHTS, 0.0)
 PLAYERS = {"generator", "mapping", "style_encoder"}
@@ -93,6 +93,16 @@ def averaged(picture: torch.Tensor, cell: int) -> torch.Tensor:
     return picture.reshape(count, channels, height // cell, cell, width // cell, cell).mean((3, 5))
 
 
+def spread(y: torch.Tensor) -> torch.Tensor:
+    """Contrast of one picture (3, S, S) at each scale, plus what is too faint to count: (3, scales)."""
+    found = []
+    while y.shape[-1] > 8:
+        blocks = y.unflatten(2, (-1, 2)).unflatten(1, (-1, 2))  # (3, S/2, 2, S/2, 2)
+        found.append((blocks - blocks.mean((2, 4), keepdim=True)).square().mean((1, 2, 3, 4)).sqrt())
+        y = blocks.mean((2, 4))
+    return torch.stack([*found, y.flatten(1).std(1, correction=0)], 1) + 0.02
+
+
 @torch.no_grad()
 def by_hand(method: StyledPix2Pix, data: dict[str, torch.Tensor], progress: float) -> tuple[dict[str, float], float]:
     """The generator's terms and the discriminators' loss, for the noise of seed 2 and a queue that was empty."""
@@ -128,6 +138,9 @@ def by_hand(method: StyledPix2Pix, data: dict[str, torch.Tensor], progress: floa
     grounds = other[:, :, ground]  # (B, 3, N)
     apart = (grounds - grounds.mean(2, keepdim=True)).abs()
     terms["ground"] = c.lambda_ground * apart.sum() / other.numel()
+    # Photo 3's style on drawing 0, photo 1's on drawing 2.
+    ratios = [spread(other[i]) / spread(y[k]) for i, k in ((0, 3), (2, 1))]
+    terms["contrast"] = c.lambda_contrast * torch.stack(ratios).log().clamp(min=0).mean()
     if method.features:
         taps = zip(method.features(same), method.features(y), strict=True)
         terms["perceptual"] = c.lambda_perceptual * sum((a - b).abs().mean() for a, b in taps) / 2
@@ -192,6 +205,7 @@ class Blind(nn.Module):
         ("lambda_style", {"generator"}),  # an encoder that learned here would hide the style in the picture
         ("lambda_diversity", {"generator"}),
         ("lambda_ground", {"generator"}),
+        ("lambda_contrast", {"generator"}),
     ],
 )
 def test_who_learns_from_which_term(weight, learners):
