@@ -27,6 +27,7 @@ from i2i.data.label_maps import LabelMaps, LabelOptions, class_shares, unknown_c
 from i2i.data.layout import LAYOUTS as SOURCES
 from i2i.data.layout import PrepareError, find_items, other_files
 from i2i.data.out_folder import check_writable, refuse_around, refuse_inside
+from i2i.data.pair_plan import plan_pairs
 from i2i.data.prepare import Share, draw_with, prepare_pairs
 from i2i.data.resize import Resize
 from i2i.data.side_by_side import Combine, SplitPairs
@@ -180,8 +181,13 @@ def edges(args: argparse.Namespace) -> int:
     elif options.layout == "drawings-only":
         raise PrepareError(f"{args.photos} holds ready pairs, {layout}: --layout drawings-only needs --source photos")
     first = accelerator.is_main_process
+    how = {
+        "layout": layout, "drawing_side": options.drawing_side, "min_ink": options.min_ink, "max_ink": options.max_ink,
+        "recipe": recipe or "", "output": LAYOUTS[options.layout],
+    }  # fmt: skip
     if args.dry_run:
         if first:
+            plan_pairs(args.photos, args.out, options.size, options.fit, options.val_fraction, **how).check()
             print(f"edges: {len(items)} files in {args.photos}, taken for {layout}; drawn by {recipe or 'nobody'}")
             print(f"device {accelerator.device}, {accelerator.num_processes} processes; would write {args.out}")
             for name in ("layout", "size", "fit", "val_fraction", "min_ink", "max_ink"):
@@ -192,9 +198,8 @@ def edges(args: argparse.Namespace) -> int:
     count = accelerator.num_processes
     bar = Bar("edges" if count == 1 else f"share 1 of {count}", first)
     report = prepare_pairs(
-        args.photos, args.out, options.size, options.fit, detector, options.val_fraction,
-        layout=layout, drawing_side=options.drawing_side, min_ink=options.min_ink, max_ink=options.max_ink,
-        batch=options.batch, workers=args.workers, recipe=recipe or "", output=LAYOUTS[options.layout],
+        args.photos, args.out, options.size, options.fit, detector, options.val_fraction, **how,
+        batch=options.batch, workers=args.workers,
         share=Share(accelerator.process_index, count, accelerator.wait_for_everyone), progress=bar,
     )  # fmt: skip
     bar.close()

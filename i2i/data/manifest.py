@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from i2i.data.changes import Changes, find_changes, refuse_another_folder
+from i2i.data.changes import Changes, find_changes
 from i2i.data.duplicates import Signature, SignatureIndex, look_alike
 from i2i.data.layout import Item, PrepareError
 from i2i.data.out_folder import refuse_to_overwrite
@@ -60,21 +60,22 @@ class Manifest(Records):
         """How the files differ from those that the records are of; nothing is changed."""
         return find_changes(self.records, {item.key: item.files for item in items})
 
-    def clean(self, items: Iterable[Item]) -> None:
+    def lost(self) -> list[str]:
+        """The files whose records say kept, but whose pairs are not there, or not whole."""
+        return [record["file"] for record in self.kept() if not all(path.exists() for path in self.paths(record))]
+
+    def clean(self, items: Iterable[Item], changes: Changes) -> None:
         """Bring the records in line with the files: drop those of files that changed, are gone, or whose pair has
         vanished, with what is left of their pairs, and those of the duplicates of such files.
 
-        Raises:
-            PrepareError: if most of the files are gone or changed; nothing is dropped then.
+        Args:
+            items: the examples as they are now. changes: what `changes` says of them.
         """
         by_key = {item.key: item for item in items}
-        changes = self.changes(by_key.values())
-        refuse_another_folder(self.out, self.records, changes)
         for key in changes.touched:
             self.records[key]["stamp"] = stamp_of(by_key[key].files)
-        lost = [record["file"] for record in self.kept() if not all(path.exists() for path in self.paths(record))]
         self.removed = len(changes.removed)
-        for key in dict.fromkeys((*changes.removed, *changes.changed, *lost)):
+        for key in dict.fromkeys((*changes.removed, *changes.changed, *self.lost())):
             self._forget(key)
         kept = {key for key, record in self.records.items() if record["status"] == "kept"}
         for key in [key for key, record in self.records.items() if "twin" in record and record["twin"] not in kept]:

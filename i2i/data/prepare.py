@@ -23,13 +23,14 @@ import numpy as np
 from PIL import Image
 
 from i2i.data.contact_sheet import contact_sheet
-from i2i.data.layout import Item, PrepareError, detect_layout, find_items, find_photos, other_files
+from i2i.data.layout import PrepareError, detect_layout, find_items, find_photos, other_files
 from i2i.data.manifest import OUTPUTS, STATUSES, Manifest
-from i2i.data.out_folder import check_writable, make_folder, refuse_around
-from i2i.data.pair_work import PairWork, plain_names
+from i2i.data.out_folder import make_folder
+from i2i.data.pair_plan import MAX_INK, MIN_INK, SIZE, PairPlan, plan_pairs
+from i2i.data.pair_work import PairWork
 from i2i.data.records import write_atomically
 from i2i.edges.detector import EdgeDetector
-from i2i.images import FITS, fit_square, load_image
+from i2i.images import fit_square, load_image
 
 __all__ = [
     "OUTPUTS",
@@ -43,8 +44,6 @@ __all__ = [
     "find_photos",
     "prepare_pairs",
 ]
-
-FORMAT = 1
 
 
 @dataclass
@@ -138,15 +137,15 @@ def draw_with(
 def prepare_pairs(
     source: str | os.PathLike,
     out: str | os.PathLike,
-    size: int = 256,
+    size: int = SIZE,
     fit: str = "crop",
     detector: Callable[[list[Image.Image]], list[np.ndarray]] | None = None,
     val_fraction: float = 0.1,
     *,
     layout: str = "auto",
     drawing_side: str = "auto",
-    min_ink: float = 0.002,
-    max_ink: float = 0.1,
+    min_ink: float = MIN_INK,
+    max_ink: float = MAX_INK,
     batch: int = 16,
     workers: int | None = None,
     recipe: str = "",
@@ -196,28 +195,20 @@ def prepare_pairs(
     """
     began = time.monotonic()
     source, out, share = Path(source), Path(out), share or Share()
-    refuse_around([source], out)
-    check_writable(out)
-    if fit not in FITS:
-        raise PrepareError(f"unknown fit {fit!r}: expected one of {', '.join(FITS)}")
-    if output not in OUTPUTS:
-        raise PrepareError(f"unknown output {output!r}: expected one of {', '.join(OUTPUTS)}")
-    if not 0 <= val_fraction < 1:
-        raise PrepareError(f"got val_fraction {val_fraction}, expected a number from 0 to below 1")
-    layout, items = find_items(source, layout, drawing_side, skip=out)
+    plan = plan_pairs(
+        source, out, size, fit, val_fraction, layout=layout, drawing_side=drawing_side,
+        min_ink=min_ink, max_ink=max_ink, recipe=recipe, output=output,
+    )  # fmt: skip
+    layout, items, manifest = plan.layout, plan.items, plan.manifest
+    settings = manifest.settings
     if layout == "photos" and detector is None:
         raise PrepareError(f"{source} holds photos without drawings: an edge detector is needed to draw them")
-    settings = {
-        "format": FORMAT, "size": size, "fit": fit, "val_fraction": val_fraction, "layout": layout,
-        "min_ink": min_ink, "max_ink": max_ink, "recipe": recipe, "output": output,
-    }  # fmt: skip
     ignored = other_files(source, out)
     removed = 0
     if share.index == 0:
-        manifest = Manifest(out, settings)
-        manifest.refuse_strangers(_names(items, manifest))
+        plan.check()
         make_folder(out)
-        manifest.clean(items)
+        manifest.clean(items, plan.changes)
         todo = [item.key for item in items if item.key not in manifest.records]
         manifest.save(ignored=ignored, unfinished=todo)  # also takes in what a killed run left
         removed = manifest.removed
@@ -226,7 +217,7 @@ def prepare_pairs(
     mine = [item for item in items if share.holds(item.key)]
     todo = [item for item in mine if item.key not in manifest.records]
     skipped = len(items) - sum(item.key not in manifest.records for item in items)
-    names = _names(items, manifest)
+    names = PairPlan(layout, items, manifest).names
     done = len(mine) - len(todo)
 
     def report_progress(finished: int, counts: dict[str, int]) -> None:
@@ -268,13 +259,6 @@ def prepare_pairs(
     write_atomically(out / "report.json", json.dumps(described, indent=2).encode())
     write_atomically(out / "contact_sheet.jpg", contact_sheet(out, source, report.files, pair_of))
     return report
-
-
-def _names(items: list[Item], manifest: Manifest) -> dict[str, str] | None:
-    """Where drawings are called as their photos are, key -> name."""
-    if manifest.settings["output"] != "drawings":
-        return None
-    return plain_names(items, {record["file"]: record["id"] for record in manifest.kept()})
 
 
 def _report(manifest: Manifest, layout: str, skipped: int, seconds: float, ignored: list[str]) -> Report:

@@ -130,7 +130,8 @@ class Records:
         if differing:
             was = ", ".join(f"{key} {old.get(key)!r} (now {now[key]!r})" for key in differing)
             raise PrepareError(
-                f"{self.out} was prepared with other settings: {was}; choose another output folder, or delete it"
+                f"{self.out} was prepared with other settings: {was}; give those again, choose another output folder, "
+                "or delete it"
             )
 
     def _journals(self) -> list[Path]:

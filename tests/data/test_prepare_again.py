@@ -8,9 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from PIL import ImageOps
-from preparing import gradient_detector, prepare, statuses
+from preparing import SIZE, gradient_detector, prepare, statuses
 from shapes import photo
 
+from i2i.data.pair_plan import plan_pairs
 from i2i.data.prepare import PrepareError, Share, find_photos
 
 
@@ -30,6 +31,36 @@ def test_a_second_run_skips_and_added_files_move_nothing(photos, tmp_path):
     assert more.skipped == 10 and sum(calls) == 8 and more.counts["kept"] == 18
     before = {record["file"]: record["split"] for record in first.files}
     assert {r["file"]: r["split"] for r in more.files if r["file"] in before} == before
+
+
+def test_a_plan_tells_what_is_left_and_writes_nothing(photos, tmp_path):
+    out, how = tmp_path / "out", {"size": SIZE, "max_ink": 0.3, "layout": "photos"}
+
+    def plan():
+        before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+        found = plan_pairs(photos, out, **how)
+        found.check()
+        state = sorted(found.todo), found.done
+        assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+        return state
+
+    every = sorted(path.relative_to(photos).as_posix() for path in find_photos(photos))
+    assert plan() == (every, False) and not out.exists()
+    report = prepare(photos, out, layout="photos")
+    assert plan() == ([], True)
+    gone = report.files[0]
+    (out / "pairs" / gone["split"] / "drawing" / f"{gone['id']}.png").unlink()
+    photo(77).save(photos / "new.png")
+    assert plan() == (sorted([gone["file"], "new.png"]), False)
+    prepare(photos, out, layout="photos")
+    assert plan() == ([], True)
+    os.remove(photos / "new.png")  # to be removed from the results
+    assert plan() == ([], False)
+    shutil.rmtree(photos)
+    photos.mkdir()
+    photo(78).save(photos / "other.png")
+    with pytest.raises(PrepareError, match="prepared from another folder"):
+        plan()
 
 
 def test_splits_follow_content_not_names(photos, tmp_path):

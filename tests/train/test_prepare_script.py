@@ -123,6 +123,15 @@ def test_dry_runs_write_nothing(prepare, capsys, photos, tmp_path, command):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_dry_run_refuses_what_a_run_would(prepare, capsys, photos, tmp_path):
+    words = ["edges", photos, "--out", tmp_path / "out"]
+    run(prepare, capsys, *words)
+    for more in (["--dry-run"], []):
+        with pytest.raises(ValueError, match=r"other settings: fit 'crop' \(now 'pad'\); give those again, choose"):
+            run(prepare, capsys, *words, "--fit", "pad", *more)
+    run(prepare, capsys, *words, "--dry-run")
+
+
 @pytest.mark.parametrize(
     "words, message",
     [
