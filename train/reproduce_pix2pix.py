@@ -22,12 +22,14 @@ from cli import add_options, collect
 from evaluate import shown
 from pix2pix_tables import TABLES, PaperTable, Variant, markdown
 
+from i2i.data.out_folder import refuse_inside
 from i2i.data.paired import PairedDataset
 from i2i.methods.pix2pix import Pix2Pix, Pix2PixConfig
 from i2i.metrics.color_histogram import PROTOCOL, intersections, sum_histograms
 from i2i.metrics.held_out import HeldOut
-from i2i.metrics.segmentation import judge_photos, load_judge
+from i2i.metrics.segmentation import Judge, judge_photos, load_judge
 from i2i.nets.cost import multiply_adds
+from i2i.palette import Palette
 from i2i.training.state import StateFolder
 from i2i.translator import Translator, choose_device
 
@@ -102,6 +104,12 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
     path = args.results or args.out / "results.json"
     results = _read(path)
     missing = [v for v in dict.fromkeys(r.variant for r in table.rows) if setup.name(v) not in results["variants"]]
+    if missing:
+        refuse_inside([args.root], args.out)
+        data = labelled(args.root, setup.size)
+        results["pairs"] = same_pairs(args.root, data, path, results)
+        if finished(args.out / setup.judge):
+            same_judge(args.out / setup.judge, setup.judge, data.palette, torch.device("cpu"), path, results)
     if args.dry_run:
         plan(args, table, setup, results)
         return 0
@@ -160,6 +168,31 @@ def labelled(root: Path, size: int) -> PairedDataset:
     return data
 
 
+def same_pairs(root: Path, data: PairedDataset, path: Path, results: dict[str, Any]) -> str:
+    """Which pairs these are, in words; ValueError where the results in the file `path` are those of others."""
+    described = HeldOut(root, "val", data.config).describe()
+    if results["pairs"] not in (None, described):
+        raise ValueError(
+            f"{path} holds results of the pairs {results['pairs']}, but {root} is {described}: give another --out, and "
+            "another --results if you name one"
+        )
+    return described
+
+
+def same_judge(
+    run_folder: Path, key: str, palette: Palette, device: torch.device, path: Path, results: dict[str, Any]
+) -> Judge:
+    """The judge of a finished run; ValueError where the results in the file `path` were measured by another one."""
+    judge = load_judge(str(run_folder / "model"), palette, device)
+    known = results["judges"].get(key)
+    if known is not None and known["name"] != judge.name:
+        raise ValueError(
+            f"{path} was measured by {known['name']}, but {run_folder} holds {judge.name}, and scores of two judges "
+            "cannot be compared: bring the first one back, or give another --results"
+        )
+    return judge
+
+
 def ghost(config: Pix2PixConfig) -> Pix2Pix:
     """The nets without their weights; ValueError where a net does not fit the size."""
     with torch.device("meta"):
@@ -169,7 +202,7 @@ def ghost(config: Pix2PixConfig) -> Pix2Pix:
 def plan(args: argparse.Namespace, table: PaperTable, setup: Setup, results: dict[str, Any]) -> None:
     """What `--dry-run` prints."""
     data = labelled(args.root, setup.size)
-    train = PairedDataset(args.root, "train", setup.size, data.config, cache=False)
+    train = PairedDataset(args.root, "train", setup.size, data.config)
     steps = max(1, round(setup.epochs * len(train)))
     print(f"{table.about}\npairs: {args.root}: {len(train)} training and {len(data)} validation pairs")
     for name, value in asdict(setup).items():
@@ -197,13 +230,6 @@ class _Work:
         self.data = labelled(args.root, setup.size)
         self.held = HeldOut(args.root, "val", self.data.config)
         self.device = choose_device("cpu" if args.cpu else "auto")
-        described = self.held.describe()
-        if results["pairs"] not in (None, described):
-            raise ValueError(
-                f"{path} holds results of the pairs {results['pairs']}, but {args.root} is {described}: give another "
-                "--out, and another --results if you name one"
-            )
-        results["pairs"] = described
 
     def save(self) -> None:
         _write(self.path, json.dumps(self.results, indent=1, ensure_ascii=False) + "\n")
@@ -216,19 +242,13 @@ class _Work:
         judge_run = self.args.out / self.setup.judge
         if not self.train(judge_run, self.train_judge):
             return False
-        judge = load_judge(str(judge_run / "model"), self.held.palette, self.device)
-        known = self.results["judges"].get(self.setup.judge)
-        if known is None:
+        judge = same_judge(judge_run, self.setup.judge, self.held.palette, self.device, self.path, self.results)
+        if self.setup.judge not in self.results["judges"]:
             scores = judge_photos(self.held, judge, len(self.held), None, lambda count: None)[1]
             self.results["judges"][self.setup.judge] = {
                 "name": judge.name, "pictures": len(self.held), "scores": {s.name: s.json() for s in scores}
             }  # fmt: skip
             self.save()
-        elif known["name"] != judge.name:
-            raise ValueError(
-                f"{self.path} was measured by {known['name']}, but {judge_run} holds {judge.name}, and scores of two "
-                "judges cannot be compared: bring the first one back, or give another --results"
-            )
         for variant in variants:
             name = self.setup.name(variant)
             if not self.train(self.args.out / name, lambda words, v=variant: self.train_variant(v, words)):

@@ -107,12 +107,14 @@ def test_other_pairs_or_another_judge_are_refused(reproduce, label_pairs, out, t
     path = tmp_path / "results.json"
     command = words("losses", label_pairs, "--out", out, "--results", path, *SETUP)
     path.write_text(json.dumps(results | {"pairs": "shops val 12345678"}))
-    with pytest.raises(ValueError, match="holds results of the pairs shops val 12345678, but .*another --out"):
-        reproduce.main(command)
+    for dry in ([], ["--dry-run"]):
+        with pytest.raises(ValueError, match="holds results of the pairs shops val 12345678, but .*another --out"):
+            reproduce.main([*command, *dry])
     results["judges"][JUDGE]["name"] = "somebody 12345678"
     path.write_text(json.dumps(results))
-    with pytest.raises(ValueError, match="measured by somebody 12345678, but .* two judges cannot be compared"):
-        reproduce.main(command)
+    for dry in ([], ["--dry-run"]):
+        with pytest.raises(ValueError, match="measured by somebody 12345678, but .* two judges cannot be compared"):
+            reproduce.main([*command, *dry])
     for text, message in (("{", "is no JSON"), ("[]", "holds no results of these tables")):
         path.write_text(text)
         with pytest.raises(ValueError, match=message):
@@ -130,6 +132,9 @@ def test_what_cannot_work_is_said_before_training(reproduce, label_pairs, tmp_pa
     refused("--epochs must be above 0, got -1", "--epochs", -1)
     refused("--minutes must be 0", "--minutes", -1)
     refused("is no folder", root=tmp_path / "nowhere")
+    for dry in ([], ["--dry-run"]):
+        refused("lies inside .*choose a folder beside it", "--out", label_pairs / "run", *dry)
+        assert not (label_pairs / "run").exists()
 
 
 def by_row(table, score: str, values: list[float]) -> dict[str, dict[str, float]]:
