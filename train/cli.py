@@ -150,17 +150,6 @@ class Progress:
         self.bar.close()
 
 
-def claim_run_folder(run: Path, resume: bool) -> None:
-    """Make the run folder.
-
-    Raises:
-        ValueError: if it already holds a run that was not asked to go on.
-    """
-    if not resume and (run / "state").exists():
-        raise ValueError(f"{run} already holds a run: add --resume to go on with it, or choose another --out")
-    run.mkdir(parents=True, exist_ok=True)
-
-
 def print_plan(configs: list[Any], nets: Any, facts: dict[str, Any]) -> None:
     """What `--dry-run` shows: the resolved configuration, facts about the data, parameters of each net."""
     for config in configs:

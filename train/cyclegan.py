@@ -21,7 +21,9 @@ from model_run import (
     add_model_options,
     begin_run,
     begin_with,
+    check_run_folder,
     check_steps,
+    check_training,
     find_accelerator,
     first_batch,
     parse_run_of_epochs,
@@ -92,14 +94,13 @@ def resolve(args: argparse.Namespace) -> Plan:
     how = previous["train"] | {"minutes": 0.0} if previous else {"batch": 1, "warmup": 0}
     size = args.size or net.get("size", CycleGANConfig.size)
     unpaired = collect(UnpairedConfig, args, **kept["unpaired"])
-    cache = False if args.dry_run else None
     if args.paired is None:
         pairs = None
-        data, val = (unpaired_folders(*args.folders, split, size, unpaired, cache) for split in ("train", "val"))
+        data, val = (unpaired_folders(*args.folders, split, size, unpaired) for split in ("train", "val"))
         names = [side_name(f, s) for f, s in zip(args.folders, (unpaired.select_a, unpaired.select_b), strict=True)]
     else:
         pairs = collect(PairedConfig, args, **kept["pairs"] or {name: getattr(unpaired, name) for name in SHARED})
-        whole = PairedDataset(args.paired, "train", size, pairs, cache=cache)
+        whole = PairedDataset(args.paired, "train", size, pairs)
         pairs = whole.config
         data, val = map(unpaired_pairs, (whole, PairedDataset(args.paired, "val", size, pairs, cache=False)))
         names = [s.described["kind"] for s in (data.a, data.b)]
@@ -168,6 +169,7 @@ Colours and textures change, geometry stays; pictures unlike the training photos
 
 def main(argv: list[str] | None) -> int:
     args = parse(argv)
+    check_run_folder(args, *(args.folders or [args.paired]))
     plan = resolve(args)
     config, how, data, val = plan.config, plan.how, plan.data, plan.val
     check_steps(args, how)
@@ -176,6 +178,8 @@ def main(argv: list[str] | None) -> int:
     method = CycleGAN(config)
     if args.init and not args.resume:
         begin_with(method, args.init)
+    check_training(method, args, how, accelerator)
+    held_out = first_batch(val)
     name = args.name or re.sub(r"\W+", "_", "2".join(plan.names))
     if args.dry_run:
         counts = {s: f"{len(d)} training and {len(v)} validation pictures"
@@ -190,7 +194,7 @@ def main(argv: list[str] | None) -> int:
         }  # fmt: skip
         print_plan([config, plan.pairs or plan.unpaired, how], method.nets, facts)
         return 0
-    begin_run(accelerator, args, *(args.folders or [args.paired]))
+    begin_run(accelerator, args)
 
     def describe(step: int, seconds: float) -> dict[str, Any]:
         command = shown_command("cyclegan.py", "DIR_A DIR_B" if args.paired is None else "--paired PAIRS", args.given)
@@ -209,7 +213,6 @@ def main(argv: list[str] | None) -> int:
             "metrics": {},
         } | ({"note": args.note} if args.note else {})  # fmt: skip
 
-    held_out = first_batch(val)
     return train_model(
         method, data, held_out, args, how, accelerator=accelerator,
         recipe={

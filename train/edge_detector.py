@@ -16,7 +16,16 @@ from pathlib import Path
 import numpy as np
 import torch
 from cli import add_options, collect, print_plan, run_script, shown_command
-from model_run import add_run_options, begin_run, check_steps, find_accelerator, parse_run, train_with_bar
+from model_run import (
+    add_run_options,
+    begin_run,
+    check_run_folder,
+    check_steps,
+    check_training,
+    find_accelerator,
+    parse_run,
+    train_with_bar,
+)
 from teacher import describe_teacher, teacher_maps, unlabelled_photos
 
 from i2i import model_folder
@@ -160,6 +169,7 @@ def main(argv: list[str] | None) -> int:
     add_options(parser, EdgeConfig)
     add_options(parser, TrainConfig, defaults=TRAINING)
     args = parse_run(parser, argv, ("bsds",))
+    check_run_folder(args)
     before = StateFolder(args.out).meta() if args.resume else None
     saved, defaults = {}, TRAINING
     if before:
@@ -209,21 +219,22 @@ def main(argv: list[str] | None) -> int:
     }  # fmt: skip
     check_steps(args, how)
     accelerator, how = find_accelerator(args, how, args.crop)
+    check_training(method, args, how, accelerator)
+    # What cannot be read is told before anything is written; with a teacher its maps come to the photos later.
+    photos = [np.asarray(fit_square(load_image(p), UNLABELLED_SIZE)) for p in more]
+    data = BsdsCrops(kept, args.crop, shapes=args.shapes)
+    unseen = BsdsCrops(held or kept[:4], args.crop)
+    sample = [unseen[(i % len(unseen), i)] for i in range(4)]
+    held_out = {k: torch.stack([s[k] for s in sample]) for k in sample[0]}
     if args.dry_run:
         print_plan([config, how], method.nets, plan)
         return 0
     begin_run(accelerator, args)
     if args.teacher:
-        photos = [np.asarray(fit_square(load_image(p), UNLABELLED_SIZE)) for p in more]
         every = [np.asarray(load_image(p)) for p, _ in kept] + photos
         with accelerator.main_process_first():  # which draws them, the others read
             taught = teacher_maps(args.teacher, every, args.out / "teacher", SCALES, accelerator.device)
         data = BsdsCrops(kept, args.crop, taught, photos, args.shapes)
-    else:
-        data = BsdsCrops(kept, args.crop, shapes=args.shapes)
-    unseen = BsdsCrops(held or kept[:4], args.crop)
-    sample = [unseen[(i % len(unseen), i)] for i in range(4)]
-    held_out = {k: torch.stack([s[k] for s in sample]) for k in sample[0]}
     images = how.batch * accelerator.num_processes
     target = args.out / "model"
 

@@ -24,6 +24,7 @@ from model_run import (
     add_model_options,
     begin_run,
     begin_with,
+    check_training,
     features_or_none,
     find_accelerator,
     first_batch,
@@ -35,7 +36,7 @@ from model_run import (
     training_facts,
 )
 from pace import steps_within
-from pair_sources import DrawnPairs, LabelPairs, digest_of, how_to_go_on
+from pair_sources import DrawnPairs, LabelPairs, digest_of, refuse_other_pairs
 from styled_start import NONE, advice_on_background, advice_on_few, check_options, find_features, shown_features
 from styled_views import samples_picture, seeds_of_page
 from tqdm import tqdm
@@ -189,9 +190,17 @@ def main(argv: list[str] | None) -> int:
     method = StyledPix2Pix(config, features)
     if args.init and not args.resume:
         begin_with(method, args.init)
+    check_training(method, args, how, accelerator)
     name = args.name or args.photos.resolve().name
+    kept = previous["recipe"] if previous else {}
     if args.dry_run:
+        made = source.made(config.size)
+        if made is not None:
+            refuse_other_pairs(args, kept, *(split.ids for split in made))
         facts = {"photos": f"{args.photos}: {source.plan()}", "out": args.out, "name": name}
+        if made is None:
+            known = "at least two are usable" + (" and whether they are the run's own" if args.resume else "")
+            facts["pairs"] = f"made when training begins: whether {known} shows only then"
         facts |= {"features": shown_features(args.features), "measure features": shown_features(args.measure_features)}
         facts |= {"device": accelerator.device, "processes": accelerator.num_processes}
         if args.hours is not None:
@@ -200,20 +209,9 @@ def main(argv: list[str] | None) -> int:
             print_plan([config, how], method.nets, facts)
             advice_on_few(source.count, args, say)
         return 0
-    begin_run(accelerator, args, args.photos)
     pairs, val = source.load(config.size)
-    began_with = previous["recipe"].get("pairs_digest") if previous else None  # runs of version 0.1 kept none
-    digest = digest_of(pairs.ids, val.ids)
-    if began_with not in (None, digest):
-        made = (
-            ""
-            if args.labels
-            else f" (they lie in {args.out / 'data'} now: delete that before you go on with the first)"
-        )
-        raise ValueError(
-            f"the {len(pairs)} training and {len(val)} validation pairs of {args.photos} are not those that {args.out} "
-            f"began with{made}. {how_to_go_on(args.out)}"
-        )
+    refuse_other_pairs(args, kept, pairs.ids, val.ids)
+    begin_run(accelerator, args)
     advice_on_few(len(pairs) + len(val), args, say)
     advice_on_background(pairs, args, say)
     if args.hours is not None:
@@ -258,7 +256,7 @@ def main(argv: list[str] | None) -> int:
         method, pairs, first_batch(val), args, how, accelerator=accelerator,
         recipe={
             "config": dataclasses.asdict(config), "options": {k: getattr(args, k) for k in KEPT} | {"name": name},
-            "pairs_digest": digest, "taught": taught, "drawn_by": source.origin,
+            "pairs_digest": digest_of(pairs.ids, val.ids), "taught": taught, "drawn_by": source.origin,
         },
         describe=describe, card=card, finish=finish,
     )  # fmt: skip

@@ -13,16 +13,18 @@ from typing import Any
 import torch
 from accelerate import Accelerator, PartialState
 from accelerate.utils import broadcast_object_list
-from cli import Progress, claim_run_folder, given_options
+from cli import Progress, given_options
 from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from i2i import model_folder
-from i2i.nets.features import load_features
+from i2i.data.out_folder import check_writable, make_folder, refuse_inside
+from i2i.nets.features import UnfetchedFeatures, load_features
 from i2i.serving.base import plain_arguments
 from i2i.training.loop import Outcome, TrainConfig, train
 from i2i.training.precision import resolve_precision
+from i2i.training.ready import make_ready
 from i2i.training.state import StateFolder
 from i2i.translator import Translator
 
@@ -31,9 +33,10 @@ from i2i.translator import Translator
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
     """--resume, --cpu and --dry-run."""
+    about = "check all that can be checked without training, pictures too, print the plan and stop; writes nothing"
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
     parser.add_argument("--cpu", action="store_true", help="train on the CPU even where there is a GPU")
-    parser.add_argument("--dry-run", action="store_true", help="print everything and stop")
+    parser.add_argument("--dry-run", action="store_true", help=about)
 
 
 def add_model_options(parser: argparse.ArgumentParser, out: str, data: str, name: str) -> None:
@@ -122,10 +125,15 @@ def find_accelerator(args: argparse.Namespace, how: TrainConfig, size: int) -> t
     return Accelerator(cpu=cpu, mixed_precision=how.mixed_precision), how
 
 
-def features_or_none(source: str, use: str, say: Callable[[str], None] = tell) -> nn.Module | None:
-    """The feature network, or None; a file that was named must be there, torchvision may be out of reach."""
+def features_or_none(source: str, use: str, say: Callable[[str], None] = tell, fetch: bool = True) -> nn.Module | None:
+    """The feature network, or None; a file that was named must be there, torchvision may be out of reach.
+
+    Without `fetch`, what stands for torchvision's network is enough to build nets on it.
+    """
     if source == "none":
         return None
+    if source == "torchvision" and not fetch:
+        return UnfetchedFeatures(use)
     try:
         return load_features(source, use)
     except ValueError as error:
@@ -178,14 +186,27 @@ def begin_with(
     nets.load_state_dict(given)
 
 
-def begin_run(accelerator: Accelerator, args: argparse.Namespace, *sources: Path) -> None:
-    """Claim the run folder, for all processes; ValueError where it lies among the data or holds another run."""
-    for source in sources:
-        if args.out.resolve().is_relative_to(source.resolve()):
-            raise ValueError(f"--out {args.out} lies inside {source}, which would then hold its own results")
+def check_run_folder(args: argparse.Namespace, *sources: Path) -> None:
+    """ValueError where --out lies among the data, cannot be written to, or holds a run that was not asked to go on;
+    nothing is written."""
+    refuse_inside(sources, args.out)
+    check_writable(args.out)
+    folder = StateFolder(args.out)
+    if not args.resume and (folder.exists() or folder.path.exists()):
+        raise ValueError(f"{args.out} already holds a run: add --resume to go on with it, or choose another --out")
+
+
+def begin_run(accelerator: Accelerator, args: argparse.Namespace) -> None:
+    """Make the run folder, for all processes, once everything is checked."""
     if accelerator.is_main_process:
-        claim_run_folder(args.out, args.resume)
+        make_folder(args.out)
     accelerator.wait_for_everyone()
+
+
+def check_training(method: Any, args: argparse.Namespace, how: TrainConfig, accelerator: Accelerator) -> None:
+    """Raise what `train` would raise before its first step, and write nothing: StateError where the run that goes on
+    was saved with other nets, ValueError for settings that no optimizer takes."""
+    make_ready(method, args.out, how.ema, accelerator, args.resume)
 
 
 def check_steps(args: argparse.Namespace, how: TrainConfig) -> None:

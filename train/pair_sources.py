@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -17,6 +17,7 @@ from tqdm import tqdm
 from i2i.data.folder_jobs import status_lines
 from i2i.data.layout import Item, find_items, ready_pairs
 from i2i.data.manifest import Manifest, settings_of
+from i2i.data.pair_plan import PairPlan, plan_pairs
 from i2i.data.paired import PairedConfig, PairedDataset
 from i2i.data.pairs import PairDataset
 from i2i.data.prepare import draw_with, prepare_pairs
@@ -54,9 +55,10 @@ class DrawnPairs:
     ):
         self.args, self.accelerator, self.say, self.drawn_by = args, accelerator, say, drawn_by
         self.origin, self.layout, self.count = "", "", 0
+        self._plan: PairPlan | None = None
 
     def check(self) -> None:
-        """Raise a ValueError for whatever can be wrong with the input; nothing is written."""
+        """Raise a ValueError for whatever can be wrong with the input; nothing is drawn or written."""
         args = self.args
         self.detector = EdgeDetector(args.detector, self.accelerator.device)
         self._draw, self._recipe = draw_with(self.detector, tuple(args.scales))
@@ -71,6 +73,19 @@ class DrawnPairs:
             self._refuse_other_files(items)
         if args.resume and self.layout == "photos":
             self._keep_to_recipe(settings_of(args.out / "data")["recipe"] if made else "")
+        self._plan = plan_pairs(args.photos, args.out / "data", **self._how())
+        self._plan.check()
+        if self._draw is _refuse_to_draw and self._plan.todo:
+            _refuse_to_draw(self._plan.todo)
+
+    def _how(self) -> dict[str, Any]:
+        """What determines the pairs."""
+        args = self.args
+        return {
+            "fit": args.fit, "val_fraction": args.val_fraction, "layout": self.layout,
+            "drawing_side": args.drawing_side,
+            "recipe": self._recipe if self.layout == "photos" else recipe_of(args.photos),
+        }  # fmt: skip
 
     def _keep_to_recipe(self, made_by: str) -> None:
         """A run goes on with the drawings that it began with, also where the detector's weights have changed since.
@@ -116,12 +131,19 @@ class DrawnPairs:
     def plan(self) -> str:
         return f"{self.count} files, taken for {self.layout}"
 
+    def made(self, size: int) -> tuple[PairDataset, PairDataset] | None:
+        """The pairs as `load` gives them, without making any; None where some are still to be made (main process)."""
+        return self._read(size) if self._plan is not None and self._plan.done else None
+
     def load(self, size: int) -> tuple[PairDataset, PairDataset]:
         """Make the pairs (main process), then load them everywhere: training and validation split."""
-        args, folder = self.args, self.args.out / "data"
         if self.accelerator.is_main_process:
             self._prepare()
         self.accelerator.wait_for_everyone()
+        return self._read(size)
+
+    def _read(self, size: int) -> tuple[PairDataset, PairDataset]:
+        args, folder = self.args, self.args.out / "data"
         self.origin = settings_of(folder)["recipe"] or "ready pairs"
         return (
             PairDataset(
@@ -143,12 +165,8 @@ class DrawnPairs:
             bar = bar or tqdm(total=total, unit="file", desc="pairs", file=sys.stderr)
             bar.update(done - bar.n)
 
-        photos = self.layout == "photos"
-        report = prepare_pairs(
-            args.photos, args.out / "data", fit=args.fit, detector=self._draw if photos else None,
-            val_fraction=args.val_fraction, layout=self.layout, drawing_side=args.drawing_side,
-            recipe=self._recipe if photos else recipe_of(args.photos), progress=progress,
-        )  # fmt: skip
+        detector = self._draw if self.layout == "photos" else None
+        report = prepare_pairs(args.photos, args.out / "data", detector=detector, progress=progress, **self._how())
         if bar:
             bar.close()
         for line in status_lines(report.files):
@@ -188,8 +206,11 @@ class LabelPairs:
         return f"{train} training and {val} validation pairs of label map and photo, {self.inputs} classes"
 
     def load(self, size: int) -> tuple[PairedDataset, PairedDataset]:
+        """Training and validation split, every picture read; nothing is written."""
         splits = (PairedDataset(self.args.photos, split, size, self.config) for split in ("train", "val"))
         return tuple(splits)
+
+    made = load  # these pairs need no making
 
     def as_they_are(self, size: int) -> PairedDataset:
         """The training pairs, neither jittered nor mirrored nor held in memory."""
@@ -210,6 +231,32 @@ def digest_of(train: Iterable[str], val: Iterable[str]) -> str:
     return sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
+def refuse_other_pairs(
+    args: argparse.Namespace, recipe: Mapping[str, Any], train: Iterable[str], val: Iterable[str]
+) -> None:
+    """ValueError where the pairs are not those that the run which goes on began with.
+
+    Args:
+        recipe: what the run has kept; without a digest of its pairs, as version 0.1 had none, any pairs will do.
+        train, val: ids of both splits.
+    """
+    train, val = list(train), list(val)
+    if recipe.get("pairs_digest") in (None, digest_of(train, val)):
+        return
+    share = recipe["options"]["val_fraction"]
+    if args.val_fraction != share:
+        raise ValueError(
+            f"--val-fraction {args.val_fraction:g} divides the pairs otherwise than {share:g}, which {args.out} began "
+            f"with: leave it out. {how_to_go_on(args.out)}"
+        )
+    data = args.out / "data"
+    made = "" if args.labels else f" (they lie in {data} now: delete that before you go on with the first)"
+    raise ValueError(
+        f"the {len(train)} training and {len(val)} validation pairs of {args.photos} are not those that {args.out} "
+        f"began with{made}. {how_to_go_on(args.out)}"
+    )
+
+
 def how_to_go_on(run: Path) -> str:
     """What to do where the pairs are not those that a run began with."""
     return (
@@ -223,7 +270,7 @@ def _without_weights(recipe: str) -> str:
     return re.sub(r" [0-9a-f]{8}\b", "", recipe, count=1)
 
 
-def _refuse_to_draw(photos: list[Any]) -> list[Any]:
+def _refuse_to_draw(photos: Collection[Any]) -> list[Any]:
     raise ValueError(
         "some drawings are missing, and the detector that made the others is not this one: bring them back, or begin "
         "another run with another --out"

@@ -15,7 +15,9 @@ from model_run import (
     add_model_options,
     begin_run,
     begin_with,
+    check_run_folder,
     check_steps,
+    check_training,
     find_accelerator,
     first_batch,
     parse_run_of_epochs,
@@ -118,7 +120,7 @@ def resolve(
     if not previous and args.generator is None and "generator" not in net:
         net["generator"] = fitting_unet(size, script.resnet)
     pairs = collect(PairedConfig, args, **pairs)
-    data = PairedDataset(args.pairs, "train", size, pairs, cache=False if args.dry_run else None)
+    data = PairedDataset(args.pairs, "train", size, pairs)
     val = PairedDataset(args.pairs, "val", size, data.config, cache=False)
     config = collect(script.config, args, **net | {"size": size, "inputs": data.inputs, "outputs": data.outputs})
     if args.palette and data.palette is None:
@@ -169,11 +171,13 @@ def run(script: Script, argv: list[str] | None, defaults: dict[str, Any] | None 
         defaults: fields of the script's configuration for a new run; recipe and options come before them.
     """
     args = parse(script, argv)
+    check_run_folder(args, args.pairs)
     config, how, data, val = resolve(script, args, defaults or {})
     accelerator, how = find_accelerator(args, how, config.size)
+    held_out = first_batch(val)
     torch.manual_seed(how.seed)
-    # A plan needs no weights, and to draw 54 million takes seconds; those of --init are held against real ones.
-    with torch.device("meta") if args.dry_run and not args.init else contextlib.nullcontext():
+    # A plan needs no weights, and to draw 54 million takes seconds; those of --init and of a saved state need a place.
+    with torch.device("meta") if args.dry_run and not (args.init or args.resume) else contextlib.nullcontext():
         method = script.method(config)
     for option, why in script.unused(method).items():
         if getattr(args, option) is not None:
@@ -181,6 +185,7 @@ def run(script: Script, argv: list[str] | None, defaults: dict[str, Any] | None 
     method.sides = data.input, data.output
     if args.init and not args.resume:
         begin_with(method, args.init)
+    check_training(method, args, how, accelerator)
     if how.batch % script.training["batch"]:
         raise ValueError(f"--batch must be a multiple of {script.training['batch']}, got {how.batch}")
     name = args.name or args.recipe or args.pairs.resolve().name
@@ -195,7 +200,7 @@ def run(script: Script, argv: list[str] | None, defaults: dict[str, Any] | None 
         }  # fmt: skip
         print_plan([config, data.config, how], method.nets, facts)
         return 0
-    begin_run(accelerator, args, args.pairs)
+    begin_run(accelerator, args)
 
     def describe(step: int, seconds: float) -> dict[str, Any]:
         command = shown_command(script.name, "PAIRS", args.given)
@@ -216,7 +221,7 @@ def run(script: Script, argv: list[str] | None, defaults: dict[str, Any] | None 
         save_samples(model, samples_picture(translator, val))
 
     return train_model(
-        method, data, first_batch(val), args, how, accelerator=accelerator,
+        method, data, held_out, args, how, accelerator=accelerator,
         recipe={
             "config": dataclasses.asdict(config), "pairs": dataclasses.asdict(data.config),
             "options": {k: getattr(args, k) for k in KEPT} | {"name": name},

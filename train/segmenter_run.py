@@ -8,7 +8,16 @@ from pathlib import Path
 
 import torch
 from cli import add_options, collect, print_plan
-from model_run import add_run_options, begin_run, check_steps, find_accelerator, first_batch, train_with_bar
+from model_run import (
+    add_run_options,
+    begin_run,
+    check_run_folder,
+    check_steps,
+    check_training,
+    find_accelerator,
+    first_batch,
+    train_with_bar,
+)
 
 from i2i import model_folder
 from i2i.data.paired import PairedConfig, PairedDataset
@@ -51,6 +60,7 @@ Protocol: {metrics.get("protocol", "none")}.
 
 def run(args: argparse.Namespace) -> int:
     """Train, measure on the real validation photos, and leave the network in RUN/model."""
+    check_run_folder(args, args.pairs)
     before = StateFolder(args.out).meta() if args.resume else None
     kept = before["recipe"] if before else {"config": {}, "palette": args.palette, "name": args.name}
     defaults = before["train"] | {"minutes": 0.0} if before else {"steps": 2000, "ema": 0.99, "warmup": 50}
@@ -62,20 +72,22 @@ def run(args: argparse.Namespace) -> int:
     if "labels" not in (found.a, found.b):
         raise ValueError(f"{args.pairs} holds no label maps but {found.a} and {found.b}: give photos and labels")
     pairs = dataclasses.replace(found, direction="BtoA" if found.a == "labels" else "AtoB")
-    data = PairedDataset(args.pairs, "train", size, pairs, cache=False if args.dry_run else None)
+    data = PairedDataset(args.pairs, "train", size, pairs)
     val = PairedDataset(args.pairs, "val", size, pairs, cache=False)
     config = collect(SegmenterConfig, args, **kept["config"] | {"size": size, "classes": len(data.palette)})
     check_steps(args, how)
     accelerator, how = find_accelerator(args, how, size)
     torch.manual_seed(how.seed)
     method = SegmenterTraining(config)
+    check_training(method, args, how, accelerator)
+    held_out = first_batch(val)
     licence = args.licence or kept.get("licence") or "not stated"
     name = args.name or kept["name"] or f"segmenter of {args.pairs.resolve().name}"
     if args.dry_run:
         facts = {"pairs": f"{len(data)} training and {len(val)} validation", "out": args.out, "name": name}
         print_plan([config, pairs, how], method.nets, facts)
         return 0
-    begin_run(accelerator, args, args.pairs)
+    begin_run(accelerator, args)
 
     def describe(step: int, metrics: dict) -> dict:
         return {
@@ -90,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
         model_folder.save(args.out / "model", describe(step, {}), nets, card(describe(step, {})))
 
     outcome = train_with_bar(
-        method, data, first_batch(val), args, how, accelerator=accelerator,
+        method, data, held_out, args, how, accelerator=accelerator,
         recipe={
             "config": dataclasses.asdict(config), "palette": pairs.palette, "name": name, "licence": licence,
         },

@@ -21,7 +21,9 @@ from model_run import (
     add_model_options,
     begin_run,
     begin_with,
+    check_run_folder,
     check_steps,
+    check_training,
     features_or_none,
     find_accelerator,
     parse_run,
@@ -88,7 +90,7 @@ def resolve(args: argparse.Namespace) -> tuple[StarGANv2Config, TrainConfig, Dom
         domains, how = {}, PAPER | (recipe.training if recipe else {})
     size = args.size or net.get("size", StarGANv2Config.size)
     chosen = collect(DomainConfig, args, **domains)
-    data = DomainDataset(args.root, "train", size, chosen, cache=False if args.dry_run else None)
+    data = DomainDataset(args.root, "train", size, chosen)
     if args.resume and list(data.domains) != list(domains["domains"]):
         raise ValueError(
             f"the run in {args.out} learns the domains {' '.join(domains['domains'])}, in this order, and --resume got "
@@ -187,16 +189,19 @@ Photos unlike the training photos come out wrong. Measures: `python train/evalua
 
 def main(argv: list[str] | None) -> int:
     args = parse(argv)
+    check_run_folder(args, args.root)
     config, how, data, val = resolve(args)
     check_steps(args, how)
     accelerator, how = find_accelerator(args, how, config.size)
-    features = features_or_none(args.features, "loss")
+    features = features_or_none(args.features, "loss", fetch=not args.dry_run)
     if features is not None:
         features.to(accelerator.device)
     torch.manual_seed(how.seed)
     method = StarGANv2(config, features)
     if args.init and not args.resume:
         begin_with(method, args.init, lambda start: weights_by_name(start, config, data.domains))
+    check_training(method, args, how, accelerator)
+    held_out = held_out_batch(val)
     name = args.name or args.root.resolve().name
     if args.dry_run:
         facts = {
@@ -207,7 +212,7 @@ def main(argv: list[str] | None) -> int:
         }  # fmt: skip
         print_plan([config, data.config, how], method.nets, facts)
         return 0
-    begin_run(accelerator, args, args.root)
+    begin_run(accelerator, args)
 
     def describe(step: int, seconds: float) -> dict[str, Any]:
         facts = training_facts(accelerator, how, step, seconds, shown_command("starganv2.py", "ROOT", args.given))
@@ -227,7 +232,6 @@ def main(argv: list[str] | None) -> int:
             "metrics": {},
         } | ({"note": args.note} if args.note else {})  # fmt: skip
 
-    held_out = held_out_batch(val)
     show = show_grid(method, held_out)
 
     def finish(model: Path, outcome: Outcome) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from model_run import check_steps, features_or_none
+from model_run import check_run_folder, check_steps, features_or_none
 from pace import check_hours
 from torch import nn
 
@@ -15,7 +15,6 @@ from i2i.data.paired import PairedDataset
 from i2i.data.pairs import PairDataset
 from i2i.methods.plain_ground import plain_border
 from i2i.training.loop import TrainConfig
-from i2i.training.state import StateFolder
 
 OF_DRAWINGS = ("move", "sketchify", "detector", "scales", "layout", "drawing_side")
 # A batch of two is the least that has a foreign style in it.
@@ -47,10 +46,7 @@ def check_options(args: argparse.Namespace, how: TrainConfig, size: int) -> None
         raise ValueError(f"--val-fraction must be above 0 and below 1; got {args.val_fraction:g}")
     if not all(0.1 <= scale <= 4 for scale in args.scales):
         raise ValueError(f"--scales must be from 0.1 to 4; got {' '.join(f'{scale:g}' for scale in args.scales)}")
-    if args.out.resolve().is_relative_to(args.photos.resolve()):
-        raise ValueError(f"--out {args.out} lies inside {args.photos}, which would then hold its own results")
-    if not args.resume and StateFolder(args.out).exists():
-        raise ValueError(f"{args.out} already holds a run: add --resume to go on with it, or choose another --out")
+    check_run_folder(args, args.photos)
 
 
 def find_features(args: argparse.Namespace, say: Callable[[str], None], taught: str | None) -> nn.Module | None:
@@ -71,9 +67,7 @@ def find_features(args: argparse.Namespace, say: Callable[[str], None], taught: 
     if args.features == "torchvision" and taught == NONE:
         say("without perceptual term and projected discriminator, as the run began")
         return None
-    if args.dry_run and args.features == "torchvision":
-        return None
-    found = features_or_none(args.features, "loss", say)
+    found = features_or_none(args.features, "loss", say, fetch=not args.dry_run)
     if found is None and taught not in (None, NONE):
         raise ValueError(
             f"{args.out} began with the feature network {taught}, which is out of reach: resume where there is a "

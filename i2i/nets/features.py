@@ -40,6 +40,18 @@ class TorchvisionFeatures(nn.Module):
         return list(self.net(((y + 1) / 2 - self.mean) / self.std).values())
 
 
+class UnfetchedFeatures(nn.Module):
+    """Stands for torchvision's network where its weights shall not be fetched: `channels`, for nets that are built on
+    it, and nothing that could be computed.
+    """
+
+    name = "torchvision"
+
+    def __init__(self, use: str):
+        super().__init__()
+        self.channels = _TORCHVISION[use][2]
+
+
 def load_features(source: str, use: str) -> nn.Module:
     """A frozen network with `name`, `channels`, and a list of features as output.
 

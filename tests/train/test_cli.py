@@ -172,17 +172,6 @@ def test_success_and_bugs_are_not_dressed_up(cli):
         cli.run_script(bug)
 
 
-def test_a_run_folder_is_claimed_once(cli, tmp_path):
-    run = tmp_path / "deep" / "run"
-    cli.claim_run_folder(run, resume=False)
-    assert run.is_dir()
-    cli.claim_run_folder(run, resume=False)  # still empty
-    (run / "state").mkdir()
-    with pytest.raises(ValueError, match="already holds a run: add --resume"):
-        cli.claim_run_folder(run, resume=False)
-    cli.claim_run_folder(run, resume=True)
-
-
 def test_the_plan_shows_settings_sizes_and_facts(cli, capsys):
     nets = {"small": torch.nn.Linear(3, 2), "large": torch.nn.Linear(100, 100)}
     cli.print_plan([Recipe(rate=0.25)], nets, {"photos": "8 files"})

@@ -56,15 +56,35 @@ def test_runs_that_did_not_keep_the_command_tell_what_they_know(model_run, tmp_p
 
 
 def test_a_run_does_not_lie_among_its_data(model_run, tmp_path):
-    accelerator = SimpleNamespace(is_main_process=True, wait_for_everyone=lambda: None)
     data = tmp_path / "data"
     data.mkdir()
     args = argparse.Namespace(out=data / "deep" / "run", resume=False)
     with pytest.raises(ValueError, match="lies inside .*data, which would then hold its own results"):
-        model_run.begin_run(accelerator, args, tmp_path / "other", data)
+        model_run.check_run_folder(args, tmp_path / "other", data)
+    model_run.check_run_folder(args, tmp_path / "other")
     assert not (data / "deep").exists()
-    model_run.begin_run(accelerator, args, tmp_path / "other")
-    assert args.out.is_dir()
+
+
+def test_a_run_folder_is_claimed_once(model_run, tmp_path):
+    accelerator = SimpleNamespace(is_main_process=True, wait_for_everyone=lambda: None)
+    args = argparse.Namespace(out=tmp_path / "deep" / "run", resume=False)
+    for _ in range(2):  # the second time it is there, but empty
+        model_run.check_run_folder(args)
+        model_run.begin_run(accelerator, args)
+        assert args.out.is_dir()
+    for name in ("state", "state.old"):
+        save(tmp_path / name)
+        (tmp_path / name / "state").rename(tmp_path / name / name)
+        args.out = tmp_path / name
+        with pytest.raises(ValueError, match="already holds a run: add --resume to go on with it, or choose another"):
+            model_run.check_run_folder(args)
+        args.resume = True
+        model_run.check_run_folder(args)
+        args.resume = False
+    (tmp_path / "file").write_bytes(b"")
+    args.out = tmp_path / "file" / "run"
+    with pytest.raises(ValueError, match="file is a file, not a folder: choose another --out"):
+        model_run.check_run_folder(args)
 
 
 def test_another_number_of_processes_is_said(model_run, tmp_path, monkeypatch, capsys):

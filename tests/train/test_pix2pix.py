@@ -213,6 +213,10 @@ def test_the_published_sizes_are_the_defaults(pix2pix, tmp_path, capsys):
 
 def test_direction_turns_the_task_round(pix2pix, tmp_path, capsys):
     folder = side_by_side(tmp_path / "pairs")
+    for path in folder.rglob("*.png"):
+        pair = np.array(Image.open(path))
+        pair[:, 32:] = 0  # all of the one class
+        Image.fromarray(pair).save(path)
     (tmp_path / "pairs" / "palette.json").write_text('{"names": ["a"], "colours": [[0, 0, 0]]}')
     for direction, task in (("AtoB", "photo (3) to labels (1)"), ("BtoA", "labels (1) to photo (3)")):
         options = ["--recipe", "labels2facade", "--direction", direction, "--dry-run", *TINY]
