@@ -250,8 +250,9 @@ def test_only_contrast_that_is_harder_than_the_photos_costs():
     for calmer in (photo, 0.5 * photo, photo.mean() + 0 * photo, stripes(4, 0.3) - 0.5):  # brightness is free
         assert float(excess_contrast(calmer, photo)) == pytest.approx(0, abs=1e-4)
     harder = float(excess_contrast(stripes(4, 0.6), photo))
-    assert harder == pytest.approx(math.log(0.62 / 0.32) / 4, rel=1e-3)  # at one of four scales
-    assert float(excess_contrast(photo + stripes(1, 0.2), photo)) == pytest.approx(math.log(0.22 / 0.021) / 4, rel=1e-3)
+    # At one of four scales, in all three channels, and in none of their differences from grey.
+    assert harder == pytest.approx(math.log(0.62 / 0.32) / 8, rel=1e-3)
+    assert float(excess_contrast(photo + stripes(1, 0.2), photo)) == pytest.approx(math.log(0.22 / 0.021) / 8, rel=1e-3)
 
 
 def test_each_answer_is_held_against_its_own_photo():
@@ -259,7 +260,14 @@ def test_each_answer_is_held_against_its_own_photo():
     both = torch.cat([calm, hard])
     assert float(excess_contrast(both, both)) == pytest.approx(0, abs=1e-6)
     swapped = float(excess_contrast(both.flip(0), both))
-    assert swapped == pytest.approx(math.log(0.82 / 0.12) / 8, rel=1e-3)
+    assert swapped == pytest.approx(math.log(0.82 / 0.12) / 16, rel=1e-3)
+
+
+def test_a_coloured_spot_stands_out_where_the_photo_has_no_colour():
+    grey, spot = stripes(16, 0.5), torch.zeros(1, 3, 64, 64)
+    spot[:, 0, 20:36, 20:36] = 0.6
+    red, grey_spot = float(excess_contrast(grey + spot, grey)), float(excess_contrast(grey + 0.2, grey))
+    assert red > 0.3 > 0.01 > grey_spot
 
 
 def test_a_plain_answer_has_a_finite_gradient_of_contrast():

@@ -103,6 +103,10 @@ def spread(y: torch.Tensor) -> torch.Tensor:
     return torch.stack([*found, y.flatten(1).std(1, correction=0)], 1) + 0.02
 
 
+def chroma(y: torch.Tensor) -> torch.Tensor:
+    return y - y.mean(0)
+
+
 @torch.no_grad()
 def by_hand(method: StyledPix2Pix, data: dict[str, torch.Tensor], progress: float) -> tuple[dict[str, float], float]:
     """The generator's terms and the discriminators' loss, for the noise of seed 2 and a queue that was empty."""
@@ -139,7 +143,7 @@ def by_hand(method: StyledPix2Pix, data: dict[str, torch.Tensor], progress: floa
     apart = (grounds - grounds.mean(2, keepdim=True)).abs()
     terms["ground"] = c.lambda_ground * apart.sum() / other.numel()
     # Photo 3's style on drawing 0, photo 1's on drawing 2.
-    ratios = [spread(other[i]) / spread(y[k]) for i, k in ((0, 3), (2, 1))]
+    ratios = [spread(f(other[i])) / spread(f(y[k])) for i, k in ((0, 3), (2, 1)) for f in (torch.clone, chroma)]
     terms["contrast"] = c.lambda_contrast * torch.stack(ratios).log().clamp(min=0).mean()
     if method.features:
         taps = zip(method.features(same), method.features(y), strict=True)
@@ -415,6 +419,9 @@ def test_views_and_augmentation_leave_the_players_their_parts():
         ({"fit_mapping": -1}, "fit_mapping must be at least 0, got -1"),
         ({"latent": 0}, "latent must be at least 1, got 0"),
         ({"lambda_style": -2.0}, "lambda_style must be at least 0, got -2.0"),
+        ({"lr": -1.0}, "lr must be above 0 and finite, got -1"),
+        ({"lr": 0.0}, "lr must be above 0 and finite, got 0"),
+        ({"mapping_rate": float("nan")}, "mapping_rate must be above 0 and finite, got nan"),
         ({"lambda_ground": 1.0, "inputs": 12}, "lambda_ground is for drawings, which have ink: leave it at 0"),
     ],
 )
