@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -25,3 +26,10 @@ def check_shares(config: Any, names: Iterable[str]) -> None:
     for name in names:
         if not 0 <= getattr(config, name) <= 1:
             raise ValueError(f"{name} must be from 0 to 1, got {getattr(config, name):g}")
+
+
+def check_positive(config: Any, names: Iterable[str]) -> None:
+    """ValueError that names the first of these fields that is no finite number above 0."""
+    for name in names:
+        if not 0 < getattr(config, name) < math.inf:
+            raise ValueError(f"{name} must be above 0 and finite, got {getattr(config, name):g}")

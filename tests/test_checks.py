@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from i2i.checks import check_choice, check_least, check_shares
+from i2i.checks import check_choice, check_least, check_positive, check_shares
 
 
 def test_unknown_choices_list_the_known_ones():
@@ -29,3 +29,11 @@ def test_the_first_value_that_is_no_share_is_named():
     check_shares(config, ["flip", "move"])
     with pytest.raises(ValueError, match="^augment must be from 0 to 1, got -0.25$"):
         check_shares(config, ["move", "augment"])
+
+
+@pytest.mark.parametrize("value, shown", [(0.0, "0"), (-1.0, "-1"), (float("nan"), "nan"), (float("inf"), "inf")])
+def test_the_first_value_that_is_not_above_0_is_named(value, shown):
+    config = SimpleNamespace(lr=1e-12, trunk_lr=value)
+    check_positive(config, ["lr"])
+    with pytest.raises(ValueError, match=f"^trunk_lr must be above 0 and finite, got {shown}$"):
+        check_positive(config, ["lr", "trunk_lr"])

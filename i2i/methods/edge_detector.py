@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from i2i import losses
-from i2i.checks import check_choice
+from i2i.checks import check_choice, check_positive
 from i2i.grids import tile
 from i2i.nets.edge_teacher import TRUNKS, make_edge_net
 
@@ -55,6 +55,7 @@ class EdgeConfig:
     def __post_init__(self) -> None:
         check_choice("trunk", self.trunk, tuple(TRUNKS))
         check_choice("norms", self.norms, NORMS)
+        check_positive(self, ("lr", "trunk_lr"))
         for name in ("widths", "blocks", "head_widths"):
             if self.trunk != "residual" and getattr(self, name) != getattr(EdgeConfig, name):
                 raise ValueError(f"{name} shapes the residual trunk alone: leave it out with trunk {self.trunk}")

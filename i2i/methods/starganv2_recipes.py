@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from i2i.checks import check_choice, check_least
+from i2i.checks import check_choice, check_least, check_positive
 
 CHOICES = {
     "style_nets": ("paper", "lean"),
@@ -93,6 +93,7 @@ class StarGANv2Config:
     def __post_init__(self) -> None:
         for name, known in CHOICES.items():
             check_choice(name, getattr(self, name), known)
+        check_positive(self, ("lr", "mapping_lr"))
         ones = dict.fromkeys(("fold", "blocks", "r1_every", "style", "latent", "ds_cell"), 1)
         check_least(self, ones | {"domains": 2, "lambda_range": 0, "fit_mapping": 0})
         if not 0 < self.ds_until <= 1 or not 0 <= self.decay_from <= 1:

@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from i2i import losses
-from i2i.checks import check_least, check_shares
+from i2i.checks import check_least, check_positive, check_shares
 from i2i.grids import draw_input, tile
 from i2i.methods.augmentation import DiffAugment, random_views
 from i2i.methods.plain_ground import ground_loss, plain_ground
@@ -77,6 +77,7 @@ class StyledConfig:
     fit_mapping: int = 300
 
     def __post_init__(self) -> None:
+        check_positive(self, ("lr", "mapping_rate"))
         check_shares(self, ("style_views", "augment", "small_until"))
         check_least(self, {"style": 1, "latent": 1, "fit_mapping": 0, "style_noise": 0})
         check_least(self, {name: 0 for name in vars(self) if name.startswith("lambda_")})

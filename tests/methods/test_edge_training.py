@@ -85,3 +85,16 @@ def test_frozen_norms_keep_their_statistics_and_learn_all_the_same(norms):
 def test_norms_are_of_a_known_kind():
     with pytest.raises(ValueError, match="unknown norms 'none': use one of batch, frozen"):
         EdgeConfig(norms="none")
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"lr": -1.0}, "^lr must be above 0 and finite, got -1$"),
+        ({"lr": float("nan")}, "^lr must be above 0 and finite, got nan$"),
+        ({"trunk_lr": 0.0}, "^trunk_lr must be above 0 and finite, got 0$"),
+    ],
+)
+def test_rates_are_above_0(options, message):
+    with pytest.raises(ValueError, match=message):
+        EdgeConfig(**options)

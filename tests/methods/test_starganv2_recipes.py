@@ -81,6 +81,9 @@ def test_branches_are_penalised_between_photos_of_their_own_domain():
         ({"ds_cell": 0}, "ds_cell must be at least 1"),
         ({"ds_cell": 32}, "must not exceed the size, 16 pixels, got 32"),
         ({"lambda_range": -1.0}, "lambda_range must be at least 0"),
+        ({"lr": -1.0}, "lr must be above 0 and finite, got -1"),
+        ({"lr": float("nan")}, "lr must be above 0 and finite, got nan"),
+        ({"mapping_lr": 0.0}, "mapping_lr must be above 0 and finite, got 0"),
     ],
 )
 def test_wrong_recipes(wrong, says):

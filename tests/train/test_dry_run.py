@@ -160,6 +160,13 @@ def test_settings_that_no_optimizer_takes(refused, commands, tmp_path):
     refused("Invalid weight_decay value: -1.0", "edge_detector", *words)
 
 
+@pytest.mark.parametrize("script", ["edges2photo", "starganv2", "edge_detector"])
+def test_rates_that_are_not_above_0(script, refused, commands, tmp_path):
+    words = [script, *commands(script), "--out", tmp_path / "run"]
+    for rate, shown in (("-1", "-1"), ("0", "0"), ("nan", "nan")):
+        refused(f"^lr must be above 0 and finite, got {shown}$", *words, "--lr", rate)
+
+
 @pytest.mark.parametrize("script", ["pix2pix", "cyclegan", "segmenter", "edges2photo"])
 def test_label_maps_that_the_palette_does_not_fit(script, refused, maps, tmp_path):
     palette = tmp_path / "other.json"
