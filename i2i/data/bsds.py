@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import numpy as np
 import torch
 from PIL import Image
 from scipy.io import loadmat
+from scipy.io.matlab import MatReadError
 from torch.utils.data import Dataset
 
 from i2i.data.plain_shapes import plain_shapes
@@ -23,13 +26,20 @@ def read_annotators(path: Path) -> list[np.ndarray]:
     """Each annotator's boundary map, bool (H, W), True on a boundary.
 
     Raises:
-        BsdsError: if the file is not a ground truth of BSDS500.
+        BsdsError: if the file is not a ground truth of BSDS500, or is damaged.
+        OSError: if it cannot be opened.
     """
+    # Read first, so that an OSError below is about the content: scipy raises one where a file ends too early.
+    content = io.BytesIO(path.read_bytes())
     try:
-        return [truth["Boundaries"][0, 0].astype(bool) for truth in loadmat(path)["groundTruth"][0]]
-    except (KeyError, IndexError, TypeError, ValueError, NotImplementedError) as error:
+        return [truth["Boundaries"][0, 0].astype(bool) for truth in loadmat(content)["groundTruth"][0]]
+    except (
+        *(KeyError, IndexError, TypeError, ValueError, NotImplementedError),  # another file, or another structure
+        *(MatReadError, OSError, zlib.error),  # a file that ends too early, or whose bytes were changed
+    ) as error:
         raise BsdsError(
-            f"{path} is not a ground truth of BSDS500 ({type(error).__name__}): unpack the archive again"
+            f"{path} is not a ground truth of BSDS500, or is damaged ({type(error).__name__}): unpack the archive "
+            "again, fetch it again where that does not help, or delete the photo and its ground truth"
         ) from error
 
 

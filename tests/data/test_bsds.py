@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from scipy.io import savemat
 
-from i2i.data.bsds import BsdsCrops, BsdsError, _resize_truth, find_bsds, read_boundaries
+from i2i.data.bsds import BsdsCrops, BsdsError, _resize_truth, find_bsds, read_annotators, read_boundaries
 
 
 def save_truth(path: Path, maps: list[np.ndarray]) -> None:
@@ -76,6 +76,40 @@ def test_a_folder_of_another_kind_is_refused(bsds, tmp_path):
     (part / "groundTruth" / "train" / "1.mat").unlink()
     with pytest.raises(BsdsError, match=r"1\.mat is missing"):
         find_bsds(part)
+
+
+def compressed(path: Path) -> bytes:
+    """The content of a ground-truth file as BSDS500 has it, which is compressed."""
+    cells = np.empty((1, 1), object)
+    cells[0, 0] = {"Boundaries": np.eye(40, dtype=np.uint8)}
+    savemat(path, {"groundTruth": cells}, do_compression=True)
+    assert len(read_annotators(path)) == 1
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: b"",
+        lambda content: content[:60],
+        lambda content: content[:128],
+        lambda content: content[:-20],
+        lambda content: content[:150] + bytes(8) + content[158:],
+        lambda content: bytes(len(content)),
+        lambda content: b"<html>404 Not Found</html>" * 20,
+    ],
+    ids=["empty", "half a header", "header alone", "the end is missing", "changed bytes", "zeros", "another file"],
+)
+def test_a_damaged_ground_truth_is_named(tmp_path, damage):
+    path = tmp_path / "8049.mat"
+    path.write_bytes(damage(compressed(path)))
+    with pytest.raises(BsdsError, match=r"8049\.mat .* damaged .*: unpack .* fetch it again .*, or delete the photo"):
+        read_annotators(path)
+
+
+def test_a_ground_truth_that_cannot_be_opened_is_not_called_damaged(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"8049\.mat"):
+        read_annotators(tmp_path / "8049.mat")
 
 
 @pytest.mark.parametrize("crop", [64, 90])

@@ -204,6 +204,14 @@ def test_a_ground_truth_that_is_none(refused, bsds, tmp_path):
     refused("2.mat is not a ground truth of BSDS500", "edge_detector", bsds, *EDGES, "--out", tmp_path / "run")
 
 
+@pytest.mark.parametrize("place", ["train/1", "val/5"])
+def test_a_ground_truth_that_ends_in_the_middle(place, refused, bsds, tmp_path):
+    truth = bsds / "groundTruth" / f"{place}.mat"
+    truth.write_bytes(truth.read_bytes()[:-60])
+    message = rf"{truth.name} is not a ground truth of BSDS500, or is damaged"
+    refused(message, "edge_detector", bsds, *EDGES, "--out", tmp_path / "run")
+
+
 # edges2photo.py: the pairs of a run
 
 
