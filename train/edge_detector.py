@@ -75,8 +75,23 @@ def shifted(soft: np.ndarray, offset: float) -> np.ndarray:
     return (1 / (1 + np.exp(-logit(soft.astype(np.float64)) - offset))).astype(np.float32)
 
 
-def soft_maps(detector: EdgeDetector, photos: list[Path]) -> list[np.ndarray]:
-    return [detector.detect_batch([np.asarray(fit_square(load_image(p), 256))])[0] for p in photos]
+def calibration_photos(folders: list[str]) -> list[list[np.ndarray]]:
+    """The first photos of each folder, CALIBRATION_PHOTOS at most, as drawings are made of them: uint8 (256, 256, 3).
+
+    Raises:
+        ValueError: for a folder that is missing or has no photos, or a photo that cannot be read.
+    """
+    groups = []
+    for folder in folders:
+        photos = find_photos(Path(folder))[:CALIBRATION_PHOTOS]
+        if not photos:
+            raise ValueError(f"there are no photos in {folder}: give folders of photos with --calibrate")
+        groups.append([np.asarray(fit_square(load_image(p), 256)) for p in photos])
+    return groups
+
+
+def soft_maps(detector: EdgeDetector, photos: list[np.ndarray]) -> list[np.ndarray]:
+    return [detector.detect_batch([photo])[0] for photo in photos]
 
 
 def mean_ink(maps: list[np.ndarray], offset: float) -> float:
@@ -106,11 +121,11 @@ def benchmark(detector: EdgeDetector, pairs: list[tuple[Path, Path]]) -> tuple[d
     return metrics, best
 
 
-def calibrate(detector: EdgeDetector, folders: list[str], share: float, best: float | None) -> dict:
+def calibrate(detector: EdgeDetector, sets: list[list[np.ndarray]], share: float, best: float | None) -> dict:
     """The offset that moves the wanted amount of ink, or without photos the best threshold, to 25/255."""
-    if not folders:
+    if not sets:
         return {"slope": 1.0, "offset": round(float(logit(INK) - logit(best)), 2), "how": "best threshold, held out"}
-    groups = [soft_maps(detector, find_photos(Path(folder))[:CALIBRATION_PHOTOS]) for folder in folders]
+    groups = [soft_maps(detector, photos) for photos in sets]
     offset = ink_offset(groups, share)
     each = ", ".join(f"{mean_ink(maps, offset):.2%}" for maps in groups)
     how = f"{share:.1%} of ink on average over {len(groups)} sets of {len(groups[0])} photos (each: {each})"
@@ -222,6 +237,7 @@ def main(argv: list[str] | None) -> int:
     check_training(method, args, how, accelerator)
     # What cannot be read is told before anything is written; with a teacher its maps come to the photos later.
     photos = [np.asarray(fit_square(load_image(p), UNLABELLED_SIZE)) for p in more]
+    calibration_sets = calibration_photos(args.calibrate)
     data = BsdsCrops(kept, args.crop, shapes=args.shapes)
     unseen = BsdsCrops(held or kept[:4], args.crop)
     sample = [unseen[(i % len(unseen), i)] for i in range(4)]
@@ -256,7 +272,7 @@ def main(argv: list[str] | None) -> int:
     if accelerator.is_main_process and outcome.reason == "finished":
         detector = EdgeDetector(target)
         metrics, best = benchmark(detector, held) if held else ({"protocol": "nothing was held out"}, None)
-        calibration = calibrate(detector, args.calibrate, args.ink, best)
+        calibration = calibrate(detector, calibration_sets, args.ink, best)
         final = config_json(config, calibration, metrics, facts(outcome.step, outcome.seconds))
         net = make_edge_net(config.net)
         model_folder.load_weights(target, model_folder.read_config(target), net)

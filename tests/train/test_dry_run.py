@@ -212,6 +212,16 @@ def test_a_ground_truth_that_ends_in_the_middle(place, refused, bsds, tmp_path):
     refused(message, "edge_detector", bsds, *EDGES, "--out", tmp_path / "run")
 
 
+def test_photos_that_cannot_set_the_ink(refused, bsds, photos, tmp_path):
+    words = ["edge_detector", bsds, *EDGES, "--out", tmp_path / "run", "--calibrate", photos]
+    refused("nowhere does not exist", *words, tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+    refused("there are no photos in .*empty: give folders of photos with --calibrate", *words, tmp_path / "empty")
+    broken = photos / "3.png"
+    broken.write_bytes(broken.read_bytes()[:-60])
+    refused(r"3\.png", *words)
+
+
 # edges2photo.py: the pairs of a run
 
 

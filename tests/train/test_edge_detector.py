@@ -257,7 +257,8 @@ def test_ink_can_be_calibrated_on_photos(load_script, bsds):
     folder = bsds / "mosaics"
     folder.mkdir()
     Image.fromarray(cv2.resize(coarse, (256, 256), interpolation=cv2.INTER_CUBIC)).save(folder / "mosaic.png")
-    maps = module.soft_maps(detector, [folder / "mosaic.png"])
+    sets = module.calibration_photos([folder])
+    maps = module.soft_maps(detector, sets[0])
     found = {}
     for share in (0.01, 0.03):
         found[share] = module.ink_offset([maps], share)
@@ -266,7 +267,7 @@ def test_ink_can_be_calibrated_on_photos(load_script, bsds):
     # Several folders count the same, however many photos each holds.
     blank = [np.zeros((256, 256), np.float32)] * 5
     assert module.ink_offset([maps, blank], 0.01) > module.ink_offset([maps], 0.01)
-    calibration = module.calibrate(detector, [folder], 0.01, None)
+    calibration = module.calibrate(detector, sets, 0.01, None)
     assert calibration["offset"] == found[0.01] and "1 sets of 1 photos" in calibration["how"]
 
 
