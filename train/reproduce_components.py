@@ -56,8 +56,15 @@ def finished(run: Path) -> bool:
 
 
 def run(args: argparse.Namespace, rest: list[str]) -> int:
-    """Train, measure, print the table, and leave it in results.json and results.md."""
+    """Train, measure, print the table, and leave it in results.json and results.md.
+
+    Raises:
+        ValueError: before anything is trained, for a file of the measures' feature network that cannot be read, and
+            for what starganv2.py refuses.
+    """
     protocol = DomainProtocol(args.outputs, args.repeats, args.sources, guide="latent")
+    if args.measure_features not in ("torchvision", "none"):
+        features_or_none(args.measure_features, "measure")  # a file must be there now, not when training is over
     keys = sorted(set(args.configs))
     for key in keys:
         begun = StateFolder(args.out / key).exists()

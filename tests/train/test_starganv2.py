@@ -268,6 +268,17 @@ def test_the_ablation_of_a_recipe_with_a_high_pass_path(load_script, domain_phot
     assert [line.split()[1] for line in said.splitlines() if "high_pass:" in line] == ["0.0"] * 2 + ["1.0"] * 4
 
 
+def test_the_ablation_wants_its_feature_network_before_it_trains(load_script, domain_photos, tmp_path):
+    (tmp_path / "other.safetensors").write_bytes(b"no weights")
+    command = words("components", domain_photos, "--out", tmp_path / "run", *QUICK, "--steps", 1, "--configs", "A")
+    for name, message in (("nowhere", r"nowhere\.safetensors do not exist"), ("other", r"other\.safetensors")):
+        path = tmp_path / f"{name}.safetensors"
+        for dry in (["--dry-run"], []):
+            with pytest.raises(ValueError, match=message):
+                load_script("reproduce").main([*command, "--measure-features", str(path), *dry])
+            assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.slow
 def test_the_ablation_beside_the_papers_numbers(load_script, domain_photos, features, tmp_path, capsys):
     reproduce = load_script("reproduce")
