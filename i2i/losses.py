@@ -118,11 +118,13 @@ def contrasts(y: Tensor, coarsest: int = 8) -> Tensor:
 
 def excess_contrast(pictures: Tensor, photos: Tensor) -> Tensor:
     """By how much pictures are harder in contrast than the photos (B, 3, S, S) whose style they have: the logarithm of
-    the ratio where it is above zero, averaged over scales, over the channels, and over their differences from grey, in
-    which a red spot stands out that hardly changes the contrast of the red channel."""
-    least = 0.02  # in [-1, 1]: what is fainter counts as equally plain
+    the ratio where it is above 0.2, averaged over scales, over the channels, and over their differences from grey, in
+    which a red spot stands out that hardly changes the contrast of the red channel.
+
+    A fifth more than the photo is free, since the picture shows something else: without that, all would grow pale."""
+    least, free = 0.02, 0.2  # in [-1, 1], what is fainter counts as equally plain; in logarithms
     found, allowed = (contrasts(torch.cat([y, y - y.mean(1, keepdim=True)], 1)) + least for y in (pictures, photos))
-    return F.relu(torch.log(found / allowed)).mean()
+    return F.relu(torch.log(found / allowed) - free).mean()
 
 
 def unit_features(taps: list[Tensor]) -> list[Tensor]:

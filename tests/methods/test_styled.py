@@ -144,7 +144,7 @@ def by_hand(method: StyledPix2Pix, data: dict[str, torch.Tensor], progress: floa
     terms["ground"] = c.lambda_ground * apart.sum() / other.numel()
     # Photo 3's style on drawing 0, photo 1's on drawing 2.
     ratios = [spread(f(other[i])) / spread(f(y[k])) for i, k in ((0, 3), (2, 1)) for f in (torch.clone, chroma)]
-    terms["contrast"] = c.lambda_contrast * torch.stack(ratios).log().clamp(min=0).mean()
+    terms["contrast"] = c.lambda_contrast * (torch.stack(ratios).log() - 0.2).clamp(min=0).mean()
     if method.features:
         taps = zip(method.features(same), method.features(y), strict=True)
         terms["perceptual"] = c.lambda_perceptual * sum((a - b).abs().mean() for a, b in taps) / 2
