@@ -107,13 +107,13 @@ def feature_distance(a: list[Tensor], b: list[Tensor]) -> Tensor:
 def contrasts(y: Tensor, coarsest: int = 8) -> Tensor:
     """Contrast of pictures (B, C, S, S) at each scale: root mean square of what each halving of the size takes away,
     and standard deviation of what is left at `coarsest` pixels; (B, C, scales), in the units of y."""
-    found = []
+    found, y = [], y.float()  # in bfloat16 a faint band would be rounding
     while y.shape[-1] >= 2 * coarsest:
         coarse = F.avg_pool2d(y, 2)
         found.append(y - F.interpolate(coarse, scale_factor=2.0))
         y = coarse
     found.append(y - y.mean((2, 3), keepdim=True))
-    return torch.stack([(band.float().square().mean((2, 3)) + 1e-6).sqrt() for band in found], 2)
+    return torch.stack([(band.square().mean((2, 3)) + 1e-6).sqrt() for band in found], 2)
 
 
 def excess_contrast(pictures: Tensor, photos: Tensor) -> Tensor:

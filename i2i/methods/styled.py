@@ -43,8 +43,8 @@ class StyledConfig:
         lambda_diversity: weight of the diversity loss at the start; it falls linearly to zero over the run.
         lambda_ground: weight of the loss that keeps plain ground plain in a foreign style (`plain_ground`); for
             drawings of subjects on plain ground, such as products.
-        lambda_contrast: weight of `losses.excess_contrast`: an answer in the style of another photo is not to be harder
-            in contrast than that photo.
+        lambda_contrast: weight of `losses.excess_contrast`: an answer in the style of another photo is to be at most a
+            fifth harder in contrast than that photo.
         style_noise: standard deviation of the noise on E(y) in the reconstruction, which keeps styles smooth
             (styles have a root mean square of one).
         style_views: how far the style encoder's views of a photo differ from the photo, 0 to 1: mirrored, moved, nearer
