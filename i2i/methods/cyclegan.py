@@ -18,7 +18,7 @@ from i2i.checks import check_choice
 from i2i.grids import draw_input, tile
 from i2i.methods.adversarial import adam, falling_rate
 from i2i.methods.image_pool import ImagePool
-from i2i.methods.pix2pix import Pix2PixConfig, check_patch, make_generator
+from i2i.methods.pix2pix import Pix2PixConfig, check_patch, check_ranges, make_generator
 from i2i.nets.discriminators import PatchDiscriminator
 from i2i.nets.layers import use_own_statistics
 from i2i.nets.lean import LeanGenerator
@@ -78,6 +78,7 @@ class CycleGANConfig:
     def __post_init__(self) -> None:
         check_choice("objective", self.objective, OBJECTIVES)
         check_choice("gan", self.gan, losses.GAN_LOSSES)
+        check_ranges(self)
         if self.identity and self.inputs != self.outputs:
             raise ValueError(
                 f"A has {self.inputs} channels and B {self.outputs}, so no generator can pass on pictures of its own "

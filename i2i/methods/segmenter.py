@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
+from i2i.checks import check_least, check_positive, check_shares
 from i2i.grids import draw_input, tile
 from i2i.nets.segmenter import Segmenter
 
@@ -35,6 +36,11 @@ class SegmenterConfig:
     lr: float = 2e-3
     weight_decay: float = 5e-2
     recolour: float = 0.2
+
+    def __post_init__(self) -> None:
+        check_positive(self, ("lr",))
+        check_least(self, {"size": 1, "classes": 2, "weight_decay": 0})
+        check_shares(self, ("recolour",))
 
 
 def serving_nets(config: SegmenterConfig) -> nn.ModuleDict:

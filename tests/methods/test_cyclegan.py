@@ -171,6 +171,9 @@ def test_sides_of_different_kinds(step):
         ({"generator": "resnet_6", "size": 30}, "multiple of 4 pixels"),
         ({"patch": 286}, "at least 96, got 32"),
         ({"pool": -2}, "pool of -2"),
+        ({"lr": 0.0}, "^got lr 0, expected a rate above 0$"),
+        ({"lambda_cycle": -1.0}, "^got lambda_cycle -1, expected 0 or more$"),
+        ({"decay_from": 1.5}, "^got decay_from 1.5"),
     ],
 )
 def test_configurations_that_cannot_be(change, message):

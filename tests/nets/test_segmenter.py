@@ -44,3 +44,16 @@ def test_a_step_learns_and_the_grid_shows_three_pictures():
     assert method.nets["segmenter"].training
     with pytest.raises(ValueError, match="multiple of 4, got 30"):
         SegmenterTraining(SegmenterConfig(size=30, widths=(4, 8)))
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"lr": 0.0}, "^lr must be above 0 and finite, got 0$"),
+        ({"classes": 1}, "^classes must be at least 2, got 1$"),
+        ({"recolour": 1.5}, "^recolour must be from 0 to 1, got 1.5$"),
+    ],
+)
+def test_recipes_that_cannot_be(change, message):
+    with pytest.raises(ValueError, match=message):
+        SegmenterConfig(**change)
