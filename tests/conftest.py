@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,11 @@ from PIL import Image
 
 from i2i import model_folder
 from i2i.methods.styled import StyledConfig, StyledPix2Pix, serving_nets
+
+# One thread, here and in processes that tests start: nets this small gain nothing from more, and beside other work on
+# the machine threads that wait for each other take minutes where one takes seconds.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 
 TINY = StyledConfig(size=64, style=8, latent=4, widths=(8, 8, 8))
 
