@@ -32,7 +32,10 @@ OBJECTIVES = ("l1", "gan", "cgan", "l1+gan", "l1+cgan", "l2", "l2+gan", "l2+cgan
 RANGES = {
     ("size", "width", "patch_width", "scales"): (lambda v: v >= 1, "at least 1"),
     ("z",): (lambda v: v >= 0, "0 (none) or more"),
-    ("lambda_l1", "lambda_z", "lambda_kl", "lambda_cycle", "lambda_identity"): (lambda v: 0 <= v < math.inf, "0 or more"),
+    ("lambda_l1", "lambda_z", "lambda_kl", "lambda_cycle", "lambda_identity"): (
+        lambda v: 0 <= v < math.inf,
+        "0 or more",
+    ),
     ("lr",): (lambda v: 0 < v < math.inf, "a rate above 0"),
     ("dropout", "beta1"): (lambda v: 0 <= v < 1, "a share from 0 to below 1"),
     ("decay_from",): (lambda v: 0 <= v <= 1, "a share from 0 to 1"),
