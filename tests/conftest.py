@@ -17,7 +17,7 @@ from i2i import model_folder
 from i2i.methods.styled import StyledConfig, StyledPix2Pix, serving_nets
 
 # One thread, here and in processes that tests start: nets this small gain nothing from more, and beside other work on
-# the machine threads that wait for each other take minutes where one takes seconds.
+# the machine threads that wait for each other can take minutes where one takes seconds.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 
