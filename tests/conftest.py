@@ -18,8 +18,9 @@ from i2i.methods.styled import StyledConfig, StyledPix2Pix, serving_nets
 
 # One thread, here and in processes that tests start: nets this small gain nothing from more, and beside other work on
 # the machine threads that wait for each other can take minutes where one takes seconds.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+if "OMP_NUM_THREADS" not in os.environ:
+    os.environ["OMP_NUM_THREADS"] = "1"
+    torch.set_num_threads(1)
 
 TINY = StyledConfig(size=64, style=8, latent=4, widths=(8, 8, 8))
 
