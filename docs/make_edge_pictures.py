@@ -16,7 +16,15 @@ sys.path.insert(0, str(ROOT))
 
 from docs.picture_sheet import sheet  # noqa: E402
 from i2i.edges import EdgeDetector, normalize_sketch, postprocess, sketchify  # noqa: E402
-from i2i.edges.sketchify import close_gaps, drop_strokes, erase_pieces, simplify, wobble  # noqa: E402
+from i2i.edges.sketchify import (  # noqa: E402
+    close_gaps,
+    drop_strokes,
+    erase_pieces,
+    merge_lines,
+    plain_details,
+    simplify,
+    wobble,
+)
 from i2i.edges.trace import render, trace  # noqa: E402
 from i2i.images import fit_square, load_image  # noqa: E402
 
@@ -47,16 +55,19 @@ def variations(drawing: np.ndarray) -> Image.Image:
     strokes, rng = trace(drawing), np.random.default_rng
     alone = {
         "the drawing": drawing,
-        "strokes dropped": render(drop_strokes(strokes, drawing, rng(23), 1.0), SIDE),
+        "near lines merged": merge_lines(drawing, 10.0),
+        "strokes dropped": render(drop_strokes(strokes, drawing, rng(14), 1.0), SIDE),
+        "details plain": render(plain_details(strokes, drawing, rng(10), 1.0), SIDE),
         "pen lifted": render(erase_pieces(strokes, SIDE, rng(1), 1.0), SIDE),
         "gaps closed": render(close_gaps(strokes, 9.0), SIDE),
         "curves simplified": render(simplify(strokes, 2.2), SIDE),
         "wobble": render(wobble(strokes, SIDE, rng(2), 2.8), SIDE),
     }
-    strengths = (0.2, 0.4, 0.6, 0.8, 1.0, 1.0)
-    whole = [sketchify(drawing, rng(seed), s) for seed, s in zip((1, 4, 6, 9, 2, 14), strengths, strict=True)]
+    strengths = (0.4, 0.8, 1.0, 1.0)
+    whole = [sketchify(drawing, rng(seed), s) for seed, s in zip((1, 9, 2, 16), strengths, strict=True)]
     names = [f"all, strength {s}" for s in strengths]
-    return sheet([list(alone.values()), whole], [list(alone), names])
+    steps, labels = list(alone.values()), list(alone)
+    return sheet([steps[:4], steps[4:], whole], [labels[:4], labels[4:], names])
 
 
 def incoming(sketch: np.ndarray) -> dict[str, Image.Image]:

@@ -1,9 +1,9 @@
 """Training-time variation of drawings: a detector's edges made to look the way people draw.
 
 A drawing made of edges is a fact about the photo; a person's sketch is not. People leave lines out, the outline last
-of all, lift the pen, draw small details away from their place, round curves off to a few straight strokes, and close
-what the detector left open. Each of these is drawn at random and applied to the traced strokes, so that lines stay
-whole and one pixel wide.
+of all, draw a thin strap or tail as one line, make an eye a dot or an oval, lift the pen, draw small details away from
+their place, round curves off to a few straight strokes, and close what the detector left open. Each of these is drawn
+at random and, but for the strap, applied to the traced strokes, so that lines stay whole and one pixel wide.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from scipy.spatial import cKDTree
 
+from i2i.edges.postprocess import thin
 from i2i.edges.trace import check_drawing, render, trace
 
 # Proportions of the picture's side; the numbers in comments are pixels at 256.
@@ -19,7 +20,12 @@ _DETAIL = 60 / 256  # a component of this many pixels is about three times as li
 _WOBBLE = 2.8 / 256  # greatest displacement
 _GAP = 9 / 256  # longest gap that is closed
 _ERASED = (4 / 256, 28 / 256)  # length of an erased piece
+_SPARING = 0.2  # share of the drawings in which large components go too, but for the outline
 _LEAST_INK = 0.15  # of the drawing's points
+_SIGN = 56 / 256  # a detail up to this width and height may become a dot or an oval
+_ROUND = 1.1  # ink against width and height together: an outline has about 1.4, a line at most 1
+_DOT = 4 / 256  # greatest length of a dot, since a pen slips
+_STRAP = (4 / 256, 14 / 256)  # lines up to this far apart may become one
 _OUTLINE_GAP = 14 / 256  # the outline is followed over gaps of this length
 _OUTLINE_ODDS = 0.15  # of what any other stroke would have to be left out
 
@@ -49,9 +55,13 @@ def sketchify(drawing: np.ndarray, rng: np.random.Generator, strength: float = 1
     if strength == 0 or rng.random() < 0.1:
         return drawing.copy()
     size = drawing.shape[0]
+    if rng.random() < 0.3:
+        drawing = merge_lines(drawing, strength * rng.uniform(*_STRAP) * size)
     strokes = trace(drawing)
     if rng.random() < 0.8:
         strokes = drop_strokes(strokes, drawing, rng, strength)
+    if rng.random() < 0.5:
+        strokes = plain_details(strokes, drawing, rng, strength)
     if rng.random() < 0.6:
         strokes = erase_pieces(strokes, size, rng, strength)
     if rng.random() < 0.5:
@@ -64,6 +74,17 @@ def sketchify(drawing: np.ndarray, rng: np.random.Generator, strength: float = 1
     return varied if varied.min() == 0 else drawing.copy()
 
 
+def merge_lines(drawing: np.ndarray, apart: float) -> np.ndarray:
+    """Draw what is thin as one line: lines less than `apart` pixels from one another become the line between them."""
+    radius = round(apart / 2)
+    if radius < 1:
+        return drawing
+    ink = np.pad((drawing < 128).astype(np.uint8), radius)
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2)
+    filled = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, disc)[radius:-radius, radius:-radius]
+    return np.where(thin(filled), np.uint8(0), np.uint8(255))
+
+
 def drop_strokes(
     strokes: list[np.ndarray], drawing: np.ndarray, rng: np.random.Generator, strength: float
 ) -> list[np.ndarray]:
@@ -73,18 +94,18 @@ def drop_strokes(
     least 15 % of the drawing's points stay.
     """
     size = drawing.shape[0]
-    ink = (drawing < 128).astype(np.uint8)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8, ltype=cv2.CV_32S)
-    first = np.array([s[0] for s in strokes]).astype(int)
-    component = labels[first[:, 1], first[:, 0]]
+    ink, component, stats = _components(strokes, drawing)
     pixels = stats[:, cv2.CC_STAT_AREA]
     lengths = np.array([len(s) for s in strokes])
 
     detail = rng.random() * strength  # how much detail this person leaves out
     plain = rng.uniform(0.0, 0.2) * strength  # how often a large component is left out
     odds = plain + detail * np.exp(-pixels / (_DETAIL * size))
-    rarely = np.where(on_outline(strokes, ink), _OUTLINE_ODDS, 1.0)
+    outline = on_outline(strokes, ink)
+    rarely = np.where(outline, _OUTLINE_ODDS, 1.0)
     dropped = rng.random(len(pixels))[component] < odds[component] * rarely
+    if rng.random() < _SPARING:  # hardly more than the outline
+        dropped |= ~outline & (rng.random(len(pixels)) < rng.random() * strength)[component]
     single = rng.uniform(0.0, 0.15) * strength
     dropped |= rng.random(len(strokes)) < single * np.exp(-lengths / (2 * _DETAIL * size)) * rarely
 
@@ -96,8 +117,47 @@ def drop_strokes(
     return [s for s, k in zip(strokes, keep.tolist(), strict=True) if k]
 
 
+def _components(strokes: list[np.ndarray], drawing: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The drawing's ink, uint8 (S, S); each stroke's connected component; the components as OpenCV describes them."""
+    ink = (drawing < 128).astype(np.uint8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8, ltype=cv2.CV_32S)
+    first = np.array([s[0] for s in strokes]).astype(int)
+    return ink, labels[first[:, 1], first[:, 0]], stats
+
+
+def plain_details(
+    strokes: list[np.ndarray], drawing: np.ndarray, rng: np.random.Generator, strength: float
+) -> list[np.ndarray]:
+    """Draw details plainly: some of the small components become an oval or a dot in their place.
+
+    What lies on the outline, or is a line, stays as it is.
+    """
+    ink, component, stats = _components(strokes, drawing)
+    size = len(drawing)
+    left, top, width, height = stats[:, : cv2.CC_STAT_AREA].T
+    outline = np.isin(np.arange(len(stats)), component[on_outline(strokes, ink)])
+    odds = rng.uniform(0.0, 0.8) * strength
+    chosen = rng.random(len(stats)) < odds
+    chosen &= (np.maximum(width, height) <= _SIGN * size) & ~outline
+    chosen &= stats[:, cv2.CC_STAT_AREA] >= _ROUND * (width + height)
+    signs = []
+    for k in np.unique(component[chosen[component]]).tolist():
+        radii = (np.array([width[k], height[k]]) - 1) / 2
+        middle = np.array([left[k], top[k]]) + radii
+        if rng.random() < 0.5:
+            turn = np.linspace(0, 2 * np.pi, 25)
+            sign = middle + np.maximum(radii, 0.5) * np.stack([np.cos(turn), np.sin(turn)], 1)
+        else:
+            half = rng.uniform(-0.5, 0.5, 2) * _DOT * size
+            sign = np.stack([middle - half, middle + half])
+        signs.append(np.clip(sign, 0, size - 1).astype(np.float32))
+    return [s for s, gone in zip(strokes, chosen[component].tolist(), strict=True) if not gone] + signs
+
+
 def on_outline(strokes: list[np.ndarray], ink: np.ndarray) -> np.ndarray:
     """Which strokes lie mostly on the border between the drawing and the paper around it: bool, one a stroke.
+
+    A subject that the lower half of the frame cuts off, as a head without its body, ends there.
 
     Args:
         ink: uint8 (S, S), 1 where the drawing has ink.
@@ -108,12 +168,27 @@ def on_outline(strokes: list[np.ndarray], ink: np.ndarray) -> np.ndarray:
     def disc(radius: int) -> np.ndarray:
         return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2)
 
+    ink = ink | _cut_off(ink, reach)
     # Thick ink has no gaps; what the paper's corner reaches around it is outside, as far as the ink itself.
     thick = cv2.dilate(np.pad(ink, margin), disc(reach))
     cv2.floodFill(thick, None, (0, 0), 2)
     outside = cv2.dilate((thick == 2).astype(np.uint8), disc(reach + 2))
     touched = [outside[tuple((np.rint(s).astype(int) + margin).T[::-1])].mean() for s in strokes]
     return np.array(touched) > 0.5
+
+
+def _cut_off(ink: np.ndarray, reach: int) -> np.ndarray:
+    """The frame from the first to the last ink that comes near its lower half: uint8 (S, S), 1 there."""
+    last = len(ink) - 1
+    across, up = np.arange(last + 1), np.arange(last, len(ink) // 2, -1)
+    rows = np.concatenate([up[::-1], np.full_like(across, last), up])
+    columns = np.concatenate([np.zeros_like(up), across, np.full_like(up, last)])
+    near = np.flatnonzero(cv2.dilate(ink, np.ones((2 * reach + 1,) * 2, np.uint8))[rows, columns])
+    frame = np.zeros_like(ink)
+    if len(near):
+        cut = slice(near[0], near[-1] + 1)
+        frame[rows[cut], columns[cut]] = 1
+    return frame
 
 
 def erase_pieces(

@@ -107,6 +107,84 @@ def test_the_outline_stays_while_what_is_inside_goes():
     assert lost[0] < 0.25 * lost[1] and lost[1] > 0.2
 
 
+def test_details_become_dots_and_ovals_in_their_place():
+    """Two eyes within a head; a whisker stays a line, and the head's outline a head."""
+    image = np.full((256, 256), 255, np.uint8)
+    cv2.circle(image, (128, 128), 90, 0, 1)
+    eyes = np.array([[95, 110], [160, 110]])
+    for x, y in eyes.tolist():
+        cv2.polylines(image, [np.array([[x - 12, y], [x, y - 6], [x + 12, y], [x, y + 6]])], True, 0, 1)
+    cv2.line(image, (110, 160), (150, 163), 0, 1)
+    strokes = trace(image)
+    before = {s.tobytes() for s in strokes}
+    lines = {s.tobytes() for s in strokes if np.linalg.norm(eyes - s.mean(0), axis=1).min() > 15}
+    assert len(lines) == 2  # head and whisker
+    dots = ovals = 0
+    for seed in range(60):
+        drawn = changes.plain_details(strokes, image, np.random.default_rng(seed), 1.0)
+        new = [s for s in drawn if s.tobytes() not in before]
+        assert len(new) <= 2 and lines < {s.tobytes() for s in drawn}
+        for sign in new:
+            middle = (sign.min(0) + sign.max(0)) / 2
+            away = np.linalg.norm(eyes - middle, axis=1).min()
+            extent = np.ptp(sign, axis=0)
+            if len(sign) > 2:
+                ovals += 1
+                assert away < 1.5 and np.allclose(sign[0], sign[-1], atol=1e-3)
+                assert np.abs(extent - [24, 12]).max() <= 1.5  # as wide and high as the eye
+            else:
+                dots += 1
+                assert away < 1.5 and extent.max() <= 4
+    assert dots > 10 and ovals > 10 and dots + ovals < 80
+
+
+def test_details_stay_at_strength_zero_and_where_all_is_outline():
+    image = drawing()
+    strokes = trace(image)
+    kept = changes.plain_details(strokes, image, np.random.default_rng(0), 0.0)
+    assert [s.tobytes() for s in kept] == [s.tobytes() for s in strokes]
+    ring = np.full((256, 256), 255, np.uint8)
+    cv2.circle(ring, (128, 128), 20, 0, 1)
+    alone = trace(ring)
+    for seed in range(20):
+        kept = changes.plain_details(alone, ring, np.random.default_rng(seed), 1.0)
+        assert [s.tobytes() for s in kept] == [s.tobytes() for s in alone]
+
+
+def test_a_subject_that_the_frame_cuts_off_has_an_inside():
+    """A head whose neck leaves the paper, to the left and below: its eyes are no outline, both its sides are."""
+    image = np.full((256, 256), 255, np.uint8)
+    cv2.ellipse(image, (128, 120), (80, 90), 0, 160, 380, 0, 1)
+    cv2.line(image, (52, 150), (0, 190), 0, 1)
+    cv2.line(image, (204, 150), (215, 255), 0, 1)
+    outside = (image < 128).sum()
+    for x in (95, 160):
+        cv2.circle(image, (x, 110), 10, 0, 1)
+    strokes = trace(image)
+    outer = changes.on_outline(strokes, (image < 128).astype(np.uint8))
+    strokes, outer = zip(*[(s, o) for s, o in zip(strokes, outer, strict=True) if len(s) > 5], strict=True)
+    on_eyes = [np.ptp(s, axis=0).max() < 25 and abs(s[:, 1].mean() - 110) < 5 for s in strokes]
+    assert sum(on_eyes) == 2 and list(outer) == [not eye for eye in on_eyes]
+    assert sum(len(s) for s, o in zip(strokes, outer, strict=True) if o) == pytest.approx(outside, rel=0.05)
+
+
+def test_two_near_lines_become_the_one_between_them():
+    """A strap's two sides, eight pixels apart; the sides of a bag, far apart, stay."""
+    image = np.full((256, 256), 255, np.uint8)
+    for radius in (30, 38):
+        cv2.ellipse(image, (128, 100), (radius, radius), 0, 180, 360, 0, 1)
+    cv2.rectangle(image, (60, 101), (200, 200), 0, 1)
+    merged = changes.merge_lines(image, 10.0)
+    points = np.argwhere(merged == 0)[:, ::-1]
+    strap = points[points[:, 1] < 92]
+    away = np.abs(np.linalg.norm(strap - [128, 100], axis=1) - 34)
+    assert len(strap) > 60 and away.max() < 1.5
+    assert (merged[130:190, 60] == 0).all() and (merged[130:190, 200] == 0).all()
+    assert (changes.merge_lines(image, 6.0)[80] == 0).sum() == 4  # closer than they are: both sides, left and right
+    assert (changes.merge_lines(image, 10.0)[80] == 0).sum() == 2
+    assert np.array_equal(changes.merge_lines(image, 0.5), image)
+
+
 def test_erasing_cuts_pieces_out():
     whole = [np.stack([np.arange(200.0), np.full(200, 50.0)], 1).astype(np.float32)] * 3
     points = []
