@@ -84,7 +84,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         "--move",
         type=float,
         default=0.0,
-        help="how far pairs are turned, resized and shifted in training, 0 to 1; for subjects on a plain background",
+        help="how far pairs are turned, resized and shifted in training, 0 to 1: people draw anywhere, in any size",
     )
     parser.add_argument("--no-flip", action="store_true", help="do not mirror pairs")
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""Pairs moved over the paper: people draw anywhere and in any size, while the subject of a product photo fills it."""
+"""Pairs moved over the paper: people draw anywhere and in any size, while the subjects of photos fill them."""
 
 from __future__ import annotations
 

@@ -34,8 +34,7 @@ class PairDataset(Dataset):
         size: side of the items, at most the prepared size.
         sketchify_strength: 0 (drawings as they are) to 1, see `i2i.edges.sketchify`.
         flip: mirror half of the items.
-        move: 0 (pairs stay where they are) to 1: how far they are turned, resized and shifted, see `i2i.data.moving`;
-            for subjects on a plain background.
+        move: 0 (pairs stay where they are) to 1: how far they are turned, resized and shifted, see `i2i.data.moving`.
         cache: hold all pictures in memory (uint8 photos at `size`, drawings one bit a pixel); otherwise each
             item is read from disk.
 
