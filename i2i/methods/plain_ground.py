@@ -6,8 +6,6 @@ has no photo to be compared with, so without this a generator may put a part of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -26,23 +24,6 @@ def plain_border(y: Tensor) -> tuple[Tensor, Tensor]:
     return near.float().mean(1) >= PLAIN, colour
 
 
-def seen_from(free: Tensor, sides: Iterable[str]) -> Tensor:
-    """What is free (bool, (B, 1, S, S)) all the way to one of the sides, in a straight line: 1, else 0."""
-    free, seen = free.float(), torch.zeros_like(free, dtype=torch.float32)
-    for side in sides:
-        dim = 2 if side in ("top", "bottom") else 3
-        far = side in ("bottom", "right")
-        line = free.flip(dim).cumprod(dim).flip(dim) if far else free.cumprod(dim)
-        seen = torch.maximum(seen, line)
-    return seen
-
-
-def away_from_rest(ground: Tensor) -> Tensor:
-    """Ground (B, 1, S, S) without what lies within the margin of anything else."""
-    reach = max(1, round(ground.shape[-1] * MARGIN))
-    return 1 - F.max_pool2d(1 - ground, 2 * reach + 1, 1, reach)
-
-
 @torch.no_grad()
 def plain_ground(x: Tensor, y: Tensor) -> Tensor:
     """Where the ground of each photo is, well away from its subject: (B, 1, S, S), 1 = ground.
@@ -56,8 +37,13 @@ def plain_ground(x: Tensor, y: Tensor) -> Tensor:
     """
     plain, colour = plain_border(y)
     near = (y.float() - colour[:, :, None, None]).abs().amax(1, keepdim=True) <= TOLERANCE
-    free = near & (x >= 0) & plain[:, None, None, None]
-    return away_from_rest(seen_from(free, ("left", "right", "top", "bottom")))
+    free = (near & (x >= 0) & plain[:, None, None, None]).float()
+    seen = torch.zeros_like(free)
+    for side in (2, 3):
+        from_near, from_far = free.cumprod(side), free.flip(side).cumprod(side).flip(side)
+        seen = torch.maximum(seen, torch.maximum(from_near, from_far))
+    reach = max(1, round(y.shape[-1] * MARGIN))
+    return 1 - F.max_pool2d(1 - seen, 2 * reach + 1, 1, reach)
 
 
 def ground_loss(pictures: Tensor, ground: Tensor) -> Tensor:

@@ -21,7 +21,6 @@ from i2i.checks import check_least, check_positive, check_shares
 from i2i.grids import draw_input, tile
 from i2i.methods.augmentation import DiffAugment, random_views
 from i2i.methods.plain_ground import ground_loss, plain_ground
-from i2i.methods.soft_ground import soft_ground, texture_loss
 from i2i.nets.discriminators import ConditionalPatchDiscriminator, ProjectedDiscriminator
 from i2i.nets.style import MappingNetwork, StyleEncoder
 from i2i.nets.styled_unet import StyledUNet, StyledUNetConfig
@@ -42,8 +41,8 @@ class StyledConfig:
         lambda_range: weight of the squared excess of the (linear) output over the range that can be shown.
         lambda_style: weight of the style reconstruction.
         lambda_diversity: weight of the diversity loss at the start; it falls linearly to zero over the run.
-        lambda_ground: weight of the losses that keep plain ground plain (`plain_ground`) and ground out of focus so
-            (`soft_ground`) in a foreign style; for drawings of subjects that have such ground round them.
+        lambda_ground: weight of the loss that keeps plain ground plain in a foreign style (`plain_ground`); for
+            drawings of subjects on plain ground, such as products.
         lambda_contrast: weight of `losses.excess_contrast`: an answer in the style of another photo is to be at most a
             fifth harder in contrast than that photo.
         style_noise: standard deviation of the noise on E(y) in the reconstruction, which keeps styles smooth
@@ -253,8 +252,7 @@ class StyledPix2Pix(nn.Module):
         fading = c.lambda_diversity * (1 - progress)
         terms["diversity"] = -fading * losses.style_difference(other, same.detach(), cell=8)
         if c.lambda_ground:
-            plain, soft = plain_ground(x_small, y), soft_ground(x_small, y)
-            terms["ground"] = c.lambda_ground * (ground_loss(other, plain) + texture_loss(other, soft))
+            terms["ground"] = c.lambda_ground * ground_loss(other, plain_ground(x_small, y))
         if c.lambda_contrast:
             # The even ones have the style of the photo before them (`_foreign_styles`).
             terms["contrast"] = c.lambda_contrast * losses.excess_contrast(other[::2], y.roll(1, 0)[::2])

@@ -39,34 +39,6 @@ def spread(y: torch.Tensor) -> torch.Tensor:
     return torch.stack([*found, y.flatten(1).std(1, correction=0)], 1) + 0.02
 
 
-def neighbourhoods(p: torch.Tensor, reach: int, beyond: float) -> torch.Tensor:
-    """(..., S, S) to (..., S, S, N): what lies within a square around each pixel, `beyond` outside the picture."""
-    wide = nn.functional.pad(p, (reach,) * 4, value=beyond)
-    return wide.unfold(-2, 2 * reach + 1, 1).unfold(-2, 2 * reach + 1, 1).flatten(-2)
-
-
-def fine(p: torch.Tensor) -> torch.Tensor:
-    """Contrast of pictures' fine detail, (B, S, S)."""
-    reach = p.shape[-1] // 32
-    detail = p - neighbourhoods(p, reach, math.nan).nanmean(-1)
-    return neighbourhoods(detail.square(), reach, math.nan).nanmean(-1).amax(1).sqrt()
-
-
-def soft(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """Ground out of focus, seen from the left, the right or above and away from the rest: bool (B, S, S)."""
-    free = ((fine(y) <= 0.05) & (x[:, 0] >= 0)).tolist()
-    seen, last = torch.zeros(len(x), *x.shape[2:]), x.shape[-1] - 1
-    for b in range(len(x)):
-        for k in range(last + 1):
-            lines = ([(k, j) for j in range(last + 1)], [(k, last - j) for j in range(last + 1)])
-            for line in (*lines, [(i, k) for i in range(last + 1)]):
-                for i, j in line:
-                    if not free[b][i][j]:
-                        break
-                    seen[b, i, j] = 1
-    return neighbourhoods(seen, x.shape[-1] // 32, 1.0).all(-1)
-
-
 def chroma(y: torch.Tensor) -> torch.Tensor:
     return y - y.mean(0)
 
@@ -105,9 +77,7 @@ def by_hand(method: StyledPix2Pix, data: dict[str, torch.Tensor], progress: floa
     ground[rim:-rim, rim:-rim] = False
     grounds = other[:, :, ground]  # (B, 3, N)
     apart = (grounds - grounds.mean(2, keepdim=True)).abs()
-    texture = (fine(other) - 0.05).clamp(min=0)[soft(x, y)].sum() / (len(x) * size**2)
-    assert texture > 0.01
-    terms["ground"] = c.lambda_ground * (apart.sum() / other.numel() + texture)
+    terms["ground"] = c.lambda_ground * apart.sum() / other.numel()
     # Photo 3's style on drawing 0, photo 1's on drawing 2.
     ratios = [spread(f(other[i])) / spread(f(y[k])) for i, k in ((0, 3), (2, 1)) for f in (torch.clone, chroma)]
     terms["contrast"] = c.lambda_contrast * (torch.stack(ratios).log() - 0.2).clamp(min=0).mean()
