@@ -54,7 +54,10 @@ def move_photo(photo: np.ndarray, move: np.ndarray) -> np.ndarray:
     if not outside.any():
         return moved
     away = cv2.distanceTransform(outside.astype(np.uint8), cv2.DIST_L2, 3) / (size * _FADE)
-    blurred = cv2.GaussianBlur(moved, (0, 0), size * _BLUR, borderType=cv2.BORDER_REFLECT_101)
+    # At a quarter of the size: a fraction of a grey level off on average, and much faster.
+    small = cv2.resize(moved, (size // 4, size // 4), interpolation=cv2.INTER_AREA)
+    small = cv2.GaussianBlur(small, (0, 0), size // 4 * _BLUR, borderType=cv2.BORDER_REFLECT_101)
+    blurred = cv2.resize(small, (size, size), interpolation=cv2.INTER_LINEAR)
     share = np.minimum(away, 1)[:, :, None]
     return np.rint(moved + share * (blurred.astype(np.float32) - moved)).astype(np.uint8)
 
