@@ -147,7 +147,7 @@ def features_or_none(source: str, use: str, say: Callable[[str], None] = tell, f
 # What shapes the served nets and follows neither from the data nor from the size of the pictures.
 SHAPING = (
     *("generator", "width", "widths", "judge_widths", "norm", "blocks", "fold", "skips", "high_pass"),
-    *("style", "latent", "z", "style_nets", "condition"),
+    *("style", "latent", "z", "style_nets", "condition", "noise"),
 )
 
 
@@ -169,7 +169,10 @@ def shape_of(source: str | None, method: type, config: type) -> dict[str, Any]:
 def begin_with(
     method: Any, source: str, weights: Callable[[Translator], dict[str, Tensor]] = lambda start: start.nets.state_dict()
 ) -> None:
-    """Take the weights of a model folder for the served nets; `weights` may put them in the method's own order."""
+    """Take the weights of a model folder for the served nets; `weights` may put them in the method's own order.
+
+    What the method's `may_lack` names by the beginnings of its names keeps its new weights where the model has none.
+    """
     start = Translator.from_pretrained(source, "cpu", "float32")
     if start.config["method"] != method.method:
         raise ValueError(
@@ -177,6 +180,9 @@ def begin_with(
             "give a model that this script made, or start without --init"
         )
     given, nets = weights(start), nn.ModuleDict({k: method.nets[k] for k in method.served})
+    new = tuple(getattr(method, "may_lack", ()))
+    if not any(name.startswith(new) for name in given):
+        given = {name: tensor for name, tensor in nets.state_dict().items() if name.startswith(new)} | given
     if differs := model_folder.difference(given, nets.state_dict()):
         raise ValueError(
             f"--init {source} has another architecture: {differs}; the options that shape the nets come from the model "

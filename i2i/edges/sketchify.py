@@ -173,8 +173,10 @@ def on_outline(strokes: list[np.ndarray], ink: np.ndarray) -> np.ndarray:
     thick = cv2.dilate(np.pad(ink, margin), disc(reach))
     cv2.floodFill(thick, None, (0, 0), 2)
     outside = cv2.dilate((thick == 2).astype(np.uint8), disc(reach + 2))
-    touched = [outside[tuple((np.rint(s).astype(int) + margin).T[::-1])].mean() for s in strokes]
-    return np.array(touched) > 0.5
+    lengths = np.array([len(s) for s in strokes])
+    column, row = (np.rint(np.concatenate(strokes)).astype(int) + margin).T
+    touched = np.add.reduceat(outside[row, column].astype(int), np.cumsum(lengths) - lengths)
+    return touched > 0.5 * lengths
 
 
 def _cut_off(ink: np.ndarray, reach: int) -> np.ndarray:

@@ -35,6 +35,8 @@ class StyledConfig:
         inputs: channels of the drawing (1) or classes of the label map.
         style, latent: dimensions of the style s and of the latent z.
         widths: channels of the generator at size/2, size/4, ...
+        noise: channels of noise that join the drawing's features at each resolution, 0 for none: what the generator
+            makes fur, grass or leather of where the drawing is blank.
         lr: Adam's learning rate.
         mapping_rate: the mapping network's learning rate as a multiple of `lr`.
         lambda_l1, lambda_perceptual: weights of the reconstruction terms.
@@ -61,6 +63,7 @@ class StyledConfig:
     style: int = 64
     latent: int = 16
     widths: tuple[int, ...] = (32, 80, 128, 144, 144)
+    noise: int = 0
     lr: float = 4e-4
     mapping_rate: float = 4.0
     lambda_l1: float = 10.0
@@ -79,7 +82,7 @@ class StyledConfig:
     def __post_init__(self) -> None:
         check_positive(self, ("lr", "mapping_rate"))
         check_shares(self, ("style_views", "augment", "small_until"))
-        check_least(self, {"style": 1, "latent": 1, "fit_mapping": 0, "style_noise": 0})
+        check_least(self, {"style": 1, "latent": 1, "noise": 0, "fit_mapping": 0, "style_noise": 0})
         check_least(self, {name: 0 for name in vars(self) if name.startswith("lambda_")})
         if self.lambda_ground and self.inputs != 1:
             raise ValueError("lambda_ground is for drawings, which have ink: leave it at 0 for label maps")
@@ -87,7 +90,7 @@ class StyledConfig:
 
 def serving_nets(config: StyledConfig) -> nn.ModuleDict:
     """The nets that a model folder holds: generator, mapping network, style encoder."""
-    architecture = StyledUNetConfig(config.inputs, config.size, config.style, tuple(config.widths))
+    architecture = StyledUNetConfig(config.inputs, config.size, config.style, tuple(config.widths), config.noise)
     return nn.ModuleDict(
         {
             "generator": StyledUNet(architecture),
@@ -107,6 +110,7 @@ class StyledPix2Pix(nn.Module):
     """
 
     method = "styled"
+    may_lack = ("generator.grain.",)  # what a model that a run starts from need not have
     queue_length = 128  # sixteen batches of 8: older styles are from an encoder that has moved on
 
     def __init__(self, config: StyledConfig, features: nn.Module | None = None):

@@ -7,12 +7,16 @@ decodings. Nothing here shares statistics between the pictures of a batch: pictu
 Little runs at full resolution: pixels are folded into channels at the entry and unfolded at the exit, and each level
 adds its own RGB on top of the coarser levels' (the skip generator of StyleGAN2), so training may start on smaller
 pictures by stopping at a coarser level.
+
+Blank paper tells a decoder nothing that fur or grass could be made of. So noise may join the drawing's features
+(StyleGAN, Karras et al., CVPR 2019, section 3.1, adds it in the decoder): then it is the same for every style.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -32,12 +36,14 @@ class StyledUNetConfig:
         size: height and width of drawing and photo, pixels.
         style: dimensions of the style vector.
         widths: channels at size/2, size/4, ...; the decoder uses all, the encoder all but the first.
+        noise: channels of noise at each of these resolutions (`Grain`); 0 for none.
     """
 
     inputs: int = 1
     size: int = 256
     style: int = 64
     widths: tuple[int, ...] = (32, 80, 128, 144, 144)
+    noise: int = 0
 
 
 def activate(x: Tensor) -> Tensor:
@@ -64,6 +70,36 @@ class EncoderBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.conv2(activate(self.conv1(activate(x))))
+
+
+class Grain(nn.Module):
+    """Noise times a learned strength for the features of one level.
+
+    Drawn anew for each picture in training; in evaluation mode always the same numbers, so that a drawing and a style
+    have one answer, and a line that is added to a drawing leaves fur elsewhere as it was.
+
+    Args:
+        channels: of the features.
+        noise: channels of the noise.
+        size: height and width of the features.
+        level: what the fixed numbers are drawn from, `numpy.random.RandomState(level)`.
+    """
+
+    # Strengths that begin at zero grow too slowly at the learning rates of the rest.
+    start = 0.1
+
+    def __init__(self, channels: int, noise: int, size: int, level: int):
+        super().__init__()
+        self.strength = nn.Parameter(torch.randn(channels, noise, 1, 1) * self.start)
+        fixed = np.random.RandomState(level).standard_normal((1, noise, size, size)).astype(np.float32)
+        self.register_buffer("fixed", torch.from_numpy(fixed), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features (B, channels, size, size) -> the same with noise."""
+        noise = self.fixed
+        if self.training:
+            noise = torch.randn(len(x), *noise.shape[1:], device=x.device, dtype=x.dtype)
+        return x + F.conv2d(noise.to(x.dtype), self.strength)
 
 
 class ModulatedConv(nn.Module):
@@ -160,6 +196,10 @@ class StyledUNet(nn.Module):
                 if k < self.rgb_levels - 1:
                     # A finer level starts as what the coarser one shows, so training can move on to it smoothly.
                     nn.init.zeros_(rgb.weight)
+        self.grain = nn.ModuleList()
+        if config.noise:
+            sizes = [config.size >> k for k in range(1, len(skips) + 1)]
+            self.grain.extend(Grain(c, config.noise, s, k) for k, (c, s) in enumerate(zip(skips, sizes, strict=True)))
 
     @property
     def sizes(self) -> list[int]:
@@ -172,6 +212,8 @@ class StyledUNet(nn.Module):
         features = [activate(x)]
         for down, block in zip(self.down, self.blocks, strict=True):
             features.append(activate(block(down(features[-1]))))
+        if self.grain:
+            features = [grain(x) for grain, x in zip(self.grain, features, strict=True)]
         return features
 
     def decode(self, features: list[Tensor], style: Tensor, size: int | None = None) -> Tensor:

@@ -131,7 +131,12 @@ def test_a_model_starts_a_run_of_another_size(model_run, tiny_model_folder):
 def test_a_model_brings_the_shape_of_its_nets_alone(model_run, tiny_model_folder, domain_model_folder):
     """Neither its picture size nor its learning rates; a model of another method brings nothing."""
     of_styled = StyledPix2Pix, StyledConfig
-    assert model_run.shape_of(str(tiny_model_folder), *of_styled) == {"style": 8, "latent": 4, "widths": (8, 8, 8)}
+    assert model_run.shape_of(str(tiny_model_folder), *of_styled) == {
+        "style": 8,
+        "latent": 4,
+        "widths": (8, 8, 8),
+        "noise": 0,
+    }
     assert model_run.shape_of(str(domain_model_folder), *of_styled) == model_run.shape_of(None, *of_styled) == {}
 
 
@@ -142,7 +147,7 @@ def test_what_a_model_s_config_leaves_out_are_the_defaults(model_run, tmp_path):
               "size": 64, "data": {}}  # fmt: skip
     model_folder.save(tmp_path / "old", config, serving_nets(StyledConfig(size=64)), "# old\n")
     found = model_run.shape_of(str(tmp_path / "old"), StyledPix2Pix, StyledConfig)
-    assert found == {"style": 64, "latent": 16, "widths": StyledConfig().widths}
+    assert found == {"style": 64, "latent": 16, "widths": StyledConfig().widths, "noise": 0}
     text = json.loads((tmp_path / "old" / "config.json").read_text())
     (tmp_path / "old" / "config.json").write_text(json.dumps({k: v for k, v in text.items() if k != "net"}))
     with pytest.raises(ModelFolderError, match="does not describe"):
@@ -164,6 +169,29 @@ def test_a_model_of_other_nets_is_no_start(model_run, tiny_model_folder, domain_
         with pytest.raises(ValueError, match=f"--init {source}.*{says}"):
             model_run.begin_with(method, str(source))
         assert all(torch.equal(v, before[k]) for k, v in method.state_dict().items())
+
+
+def test_a_model_without_noise_starts_a_run_with_it(model_run, tiny_model_folder, tmp_path):
+    """The strengths are the run's own; a model that has them brings them, and does not fit a run without."""
+    config = StyledConfig(size=64, style=8, latent=4, widths=(8, 8, 8), noise=2)
+    method = StyledPix2Pix(config)
+    strengths = {k: v.clone() for k, v in method.nets.state_dict().items() if k.startswith("generator.grain.")}
+    assert len(strengths) == 3
+    model_run.begin_with(method, str(tiny_model_folder))
+    found = method.nets.state_dict()
+    assert all(torch.equal(found[k], v) for k, v in strengths.items())
+    wanted = Translator.from_pretrained(tiny_model_folder, "cpu", "float32")
+    assert all(torch.equal(found[k], v) for k, v in wanted.nets.state_dict().items())
+
+    model = wanted.config | {"net": dataclasses.asdict(config)}
+    model_folder.save(tmp_path / "noisy", model, torch.nn.ModuleDict({k: method.nets[k] for k in method.served}), "#\n")
+    assert model_run.shape_of(str(tmp_path / "noisy"), StyledPix2Pix, StyledConfig)["noise"] == 2
+    other = StyledPix2Pix(config)
+    model_run.begin_with(other, str(tmp_path / "noisy"))
+    kept = strengths["generator.grain.0.strength"].half().float()
+    assert torch.equal(other.nets["generator"].grain[0].strength, kept)
+    with pytest.raises(ValueError, match="its generator.grain.0.strength has no place here"):
+        model_run.begin_with(StyledPix2Pix(dataclasses.replace(config, noise=0)), str(tmp_path / "noisy"))
 
 
 def test_the_main_process_decides_the_precision_of_all(model_run, monkeypatch):
