@@ -18,6 +18,7 @@ from i2i import losses
 from i2i.checks import check_choice
 from i2i.grids import tile
 from i2i.methods.adversarial import adam, falling_rate
+from i2i.methods.logs import as_numbers
 from i2i.methods.pix2pix import check_patch, check_ranges, make_generator, visible
 from i2i.nets.discriminators import MultiScaleDiscriminator
 from i2i.nets.layers import use_own_statistics
@@ -189,5 +190,4 @@ class BicycleGAN(nn.Module):
         nets["encoder"].requires_grad_(True)
         terms["z"] = c.lambda_z * F.l1_loss(found, random)
         update("generator", sum(terms.values()))
-        logs = terms | {"discriminator": loss_d}
-        return {name: float(value.detach()) for name, value in logs.items()}
+        return as_numbers(terms | {"discriminator": loss_d})

@@ -18,6 +18,7 @@ from i2i.checks import check_choice
 from i2i.grids import draw_input, tile
 from i2i.methods.adversarial import adam, falling_rate
 from i2i.methods.image_pool import ImagePool
+from i2i.methods.logs import as_numbers
 from i2i.methods.pix2pix import Pix2PixConfig, check_patch, check_ranges, make_generator
 from i2i.nets.discriminators import PatchDiscriminator
 from i2i.nets.layers import use_own_statistics
@@ -199,7 +200,7 @@ class CycleGAN(nn.Module):
                 past = self.pools[side].exchange(fakes[side])
                 logs[f"discriminator_{side}"] = discriminator_loss(judges[side](real), judges[side](past))
             update("discriminators", logs["discriminator_A"] + logs["discriminator_B"])
-        return {name: float(value.detach()) for name, value in logs.items()}
+        return as_numbers(logs)
 
 
 def visible(picture: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from i2i import losses
 from i2i.checks import check_choice, check_positive
 from i2i.grids import tile
+from i2i.methods.logs import as_numbers
 from i2i.nets.edge_teacher import TRUNKS, make_edge_net
 
 NORMS = ("batch", "frozen")
@@ -115,14 +116,14 @@ class EdgeTraining(nn.Module):
             return sum(w * p for w, p in zip(weights, parts, strict=True)), parts[-1]
 
         loss, fusion = summed(losses.balanced_edge_loss, batch["consensus"])
-        logs = {"loss": float(loss.detach()), "fusion": float(fusion.detach())}
+        logs = {"loss": loss, "fusion": fusion}
         for name, weight in (("taught", self.config.lambda_taught), ("exact", self.config.lambda_exact)):
             if name in batch:
                 distance, fusion = summed(losses.soft_edge_loss, batch[name])
                 loss = loss + weight * distance
-                logs[name] = float(fusion.detach())
+                logs[name] = fusion
         update("edges", loss)
-        return logs
+        return as_numbers(logs)
 
     @torch.no_grad()
     def grid(self, nets: nn.ModuleDict, batch: dict[str, Tensor]) -> Image.Image:

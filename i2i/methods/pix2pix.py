@@ -21,6 +21,7 @@ from i2i.checks import check_choice
 from i2i.colour import lab_to_photo
 from i2i.grids import draw_input, tile
 from i2i.methods.adversarial import adam, falling_rate
+from i2i.methods.logs import as_numbers
 from i2i.nets.discriminators import PatchDiscriminator
 from i2i.nets.layers import use_own_statistics
 from i2i.nets.resnet import ResNetGenerator
@@ -269,4 +270,4 @@ class Pix2Pix(nn.Module):
             distance = F.l1_loss if c.objective.startswith("l1") else F.mse_loss
             terms[c.objective[:2]] = c.lambda_l1 * distance(fake, y)
         update("generator", sum(terms.values()))
-        return {name: float(value.detach()) for name, value in (terms | logs).items()}
+        return as_numbers(terms | logs)

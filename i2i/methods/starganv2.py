@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from i2i import losses
 from i2i.grids import tile
 from i2i.methods.adversarial import falling_rate
+from i2i.methods.logs import as_numbers
 from i2i.methods.starganv2_recipes import StarGANv2Config
 from i2i.nets.starganv2 import PlanesGenerator, StarGANv2Generator, paper_widths
 from i2i.nets.starganv2_heads import (
@@ -185,7 +186,8 @@ class StarGANv2(nn.Module):
             guides = (guides[int(self.count).bit_count() % 2],)
         logs = {}
         for guide in guides:
-            logs |= {f"{guide}_{k}": float(v.detach()) for k, v in self._turn(guide, batch, progress, update).items()}
+            found = as_numbers(self._turn(guide, batch, progress, update))
+            logs |= {f"{guide}_{name}": value for name, value in found.items()}
         self.count += 1
         return logs
 

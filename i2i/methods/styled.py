@@ -20,6 +20,7 @@ from i2i import losses
 from i2i.checks import check_least, check_positive, check_shares
 from i2i.grids import draw_input, tile
 from i2i.methods.augmentation import DiffAugment, random_views
+from i2i.methods.logs import as_numbers
 from i2i.methods.plain_ground import ground_loss, plain_ground
 from i2i.nets.discriminators import ConditionalPatchDiscriminator, ProjectedDiscriminator
 from i2i.nets.style import MappingNetwork, StyleEncoder
@@ -125,6 +126,7 @@ class StyledPix2Pix(nn.Module):
         self._features = (features,)
         self.register_buffer("style_queue", torch.zeros(self.queue_length, config.style))
         self.register_buffer("queue_filled", torch.zeros((), dtype=torch.long))
+        self._queued = 0
 
     @property
     def features(self) -> nn.Module | None:
@@ -185,7 +187,9 @@ class StyledPix2Pix(nn.Module):
         n = len(own)
         self.style_queue.copy_(torch.cat([own.detach().float(), self.style_queue])[: self.queue_length])
         self.queue_filled += n
-        known = self.style_queue[: min(int(self.queue_filled), self.queue_length)]
+        # Asked only until it is full: to read a number from a GPU is to wait for it.
+        self._queued = self._queued if self._queued >= self.queue_length else int(self.queue_filled)
+        known = self.style_queue[: min(self._queued, self.queue_length)]
         z = torch.randn(max(0, self.queue_length - n), self.config.latent, device=own.device)
         fresh = torch.cat([mapped, self.nets["mapping"](z)])
         return losses.energy_distance(fresh.float(), known)
@@ -266,7 +270,5 @@ class StyledPix2Pix(nn.Module):
             if name in nets:
                 nets[name].requires_grad_(True)
 
-        logs = {name: value.detach() for name, value in terms.items()}
         real = torch.cat([r.detach().flatten() for r in judged_real])
-        logs |= {"discriminator": loss_d.detach(), "real_accuracy": (real > 0).float().mean()}
-        return {name: float(value) for name, value in logs.items()}
+        return as_numbers(terms | {"discriminator": loss_d, "real_accuracy": (real > 0).float().mean()})

@@ -295,10 +295,10 @@ def train(
             now = time.monotonic()
             if step >= config.steps:
                 break
-            # The main process's clock decides for all, so that no process waits for one that has stopped.
-            clock = torch.tensor([now - begin, now - saved, asked.is_set()], device=device)
+            clock = [now - begin, now - saved, asked.is_set()]
             if accelerator.num_processes > 1:
-                clock = accelerator.gather(clock)[:3]
+                # The main process's clock decides for all, so that no process waits for one that has stopped.
+                clock = accelerator.gather(torch.tensor(clock, device=device))[:3].tolist()
             if clock[2]:
                 reason = "interrupted"
                 break
