@@ -44,13 +44,15 @@ class Item:
     """One training example to be: `key` is its path within the source folder.
 
     `photo` is the photo's file; `drawing` the file of a ready drawing, which may be the same file (`side`
-    then says which half is the drawing), or None where the drawing is still to be made.
+    then says which half is the drawing), or None where the drawing is still to be made. `split` is "train" or "val"
+    for a ready pair that lies in a folder of that name, or of `test`, beside another of them; else empty.
     """
 
     key: str
     photo: Path
     drawing: Path | None = None
     side: str | None = None
+    split: str = ""
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -118,7 +120,8 @@ def find_items(
 ) -> tuple[str, list[Item]]:
     """The layout of a folder and the examples in it, sorted.
 
-    Two folders may lie within `train`, `val` and `test`. Of a folder that `i2i.data.prepare` made, and of a run
+    Two folders, or pairs side by side, may lie within `train`, `val` and `test`; where there is `train` and one of the
+    others, the pairs keep to that split. Of a folder that `i2i.data.prepare` made, and of a run
     folder, the pairs are taken.
 
     Args:
@@ -160,9 +163,11 @@ def find_items(
             )
         if side not in SIDES:
             raise PrepareError(f"unknown drawing side {side!r}: expected left or right")
-        return layout, [Item(key_of(folder, path), path, path, side) for path in files]
+        kept = _split_of(_parts(base, files))
+        splits = {path: split for part, split in kept.items() for path in _within(part, files)}
+        return layout, [Item(key_of(folder, path), path, path, side, splits[path]) for path in files]
     items = []
-    for part in _parts(base, files):
+    for part, split in _split_of(_parts(base, files)).items():
         found = find_two_folders(part, _within(part, files), drawing_side)
         if found is not None:
             _refuse_unclear(part, found, options)
@@ -173,7 +178,7 @@ def find_items(
                 + options["drawing_side"].format("NAME")
             )
         place = "" if part == folder else f"{key_of(folder, part)}/"
-        items += [Item(place + stem, photo, drawing) for stem, (drawing, photo) in found.pairs.items()]
+        items += [Item(place + stem, photo, drawing, split=split) for stem, (drawing, photo) in found.pairs.items()]
     return layout, sorted(items, key=lambda item: item.key)
 
 
@@ -195,6 +200,13 @@ def _parts(base: Path, files: list[Path]) -> list[Path]:
     """The folders that may hold two folders of pairs each: train, val and test, or the one that is given."""
     names = {path.relative_to(base).parts[0] for path in files}
     return [base / name for name in sorted(names)] if names and names <= set(_SPLITS) else [base]
+
+
+def _split_of(parts: list[Path]) -> dict[Path, str]:
+    """Part -> the split of its pairs, empty where they are not divided yet. One who divided them before, as an earlier
+    run did, has trained on one part and will measure on the other."""
+    divided = len(parts) > 1 and "train" in {part.name for part in parts}
+    return {part: ("train" if part.name == "train" else "val") if divided else "" for part in parts}
 
 
 def _within(folder: Path, files: list[Path]) -> list[Path]:

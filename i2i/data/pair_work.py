@@ -37,6 +37,7 @@ class _Loaded:
     record: dict[str, Any]
     photo: Image.Image | None = None
     drawing: np.ndarray | None = None
+    split: str = ""  # that the item came in
     error: tuple[str, str] | None = None
 
 
@@ -120,7 +121,7 @@ class PairWork:
             "file": item.key, "photo": item.photo.relative_to(self.source).as_posix(), "id": "",
             "stamp": stamp_of(item.files), "sha256": "", "dhash": "", "split": "", "ink": 0.0, "why": "",
         }  # fmt: skip
-        loaded = _Loaded(record)
+        loaded = _Loaded(record, split=item.split)
         try:
             contents = [path.read_bytes() for path in item.files]
             record["sha256"] = hashlib.sha256(b"".join(contents)).hexdigest()
@@ -188,7 +189,9 @@ class PairWork:
         low, high = self.manifest.settings["min_ink"], self.manifest.settings["max_ink"]
         everything = self.manifest.settings["output"] == "drawings"
         if everything or low <= ink <= high:
-            record |= {"status": "kept", "split": "" if everything else self.manifest.split_of(record["sha256"])}
+            record |= {"status": "kept", "split": ""}
+            if not everything:
+                record["split"] = loaded.split or self.manifest.split_of(record["sha256"])
             try:
                 self.manifest.write(record, loaded.photo, drawing)
             except OSError as error:

@@ -54,6 +54,35 @@ def test_two_folders(tmp_path, names):
     check_alignment(tmp_path / "out", report, lambda record: photo(int(record["file"]), (128, 128)))
 
 
+def test_pairs_keep_the_split_that_they_lie_in(photos, tmp_path):
+    """What one run trained on must not be what a later one measures on; test is for measuring too."""
+    first = prepare(photos, tmp_path / "one", val_fraction=0.4)
+    base = tmp_path / "one" / "pairs"
+    for source, out in ((tmp_path / "one", "again"), (base, "of_pairs")):
+        again = prepare(source, tmp_path / out, detector=None, val_fraction=0.4)
+        assert again.counts["kept"] == first.counts["kept"] > 4
+        came_from = {r["split"] for r in again.files if "val/" in r["file"]}
+        assert came_from == {"val"} and {r["split"] for r in again.files if "train/" in r["file"]} == {"train"}
+    (base / "val").rename(base / "test")
+    again = prepare(base, tmp_path / "of_test", detector=None, val_fraction=0.1)
+    assert {r["split"] for r in again.files if r["file"].startswith("test/")} == {"val"}
+
+
+def test_pairs_side_by_side_keep_their_split_and_one_part_alone_is_divided(tmp_path):
+    for seed in range(12):
+        image = photo(seed, (128, 128))
+        both = Image.new("RGB", (256, 128))
+        both.paste(line_drawing(image), (0, 0))
+        both.paste(image, (128, 0))
+        part = tmp_path / "pairs" / ("val" if seed < 4 else "train")
+        part.mkdir(parents=True, exist_ok=True)
+        both.save(part / f"{seed}.png")
+    report = prepare(tmp_path / "pairs", tmp_path / "out", detector=None, val_fraction=0.5)
+    assert all(record["split"] == record["file"].split("/")[0] for record in report.files)
+    alone = prepare(tmp_path / "pairs" / "train", tmp_path / "alone", detector=None, val_fraction=0.5)
+    assert {record["split"] for record in alone.files} == {"train", "val"}
+
+
 def test_a_ready_one_pixel_drawing_is_kept_as_it_is(tmp_path):
     (tmp_path / "pairs" / "edges").mkdir(parents=True)
     (tmp_path / "pairs" / "photo").mkdir()
