@@ -59,6 +59,8 @@ KEPT = (
 )
 # bfloat16 halves the time of a step where the machine computes in it, and the pictures look the same.
 TRAINING = {"mixed_precision": "auto"}
+# Of a new run; the class's own defaults are what folders and runs have that do not name these.
+RECIPE = {"noise": 4, "lambda_contrast": 3.0}
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -79,11 +81,11 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         "--drawing-side", default="auto", help="left or right of A|B pairs; the name of the drawings' folder of two"
     )
     parser.add_argument("--labels", default=None, help="translate label maps, not drawings; their palette.json")
-    parser.add_argument("--sketchify", type=float, default=0.5, help="how far drawings vary in training, 0 to 1")
+    parser.add_argument("--sketchify", type=float, default=0.8, help="how far drawings vary in training, 0 to 1")
     parser.add_argument(
         "--move",
         type=float,
-        default=0.0,
+        default=0.8,
         help="how far pairs are turned, resized and shifted in training, 0 to 1: people draw anywhere, in any size",
     )
     parser.add_argument("--no-flip", action="store_true", help="do not mirror pairs")
@@ -101,7 +103,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         default=None,
         help="instead of --steps: as many as take about this long on this machine, which a few steps tell",
     )
-    add_options(parser, StyledConfig, skip=("inputs",))
+    add_options(parser, StyledConfig, skip=("inputs",), defaults=RECIPE)
     add_options(parser, TrainConfig, defaults=TRAINING)
     argv = without_resume(parser, argv)
     # Runs of version 0.1 know one scale, and find out the layout.
@@ -166,7 +168,7 @@ def main(argv: list[str] | None) -> int:
     previous = StateFolder(args.out).meta() if args.resume else None
     # Runs of versions that did not know the views go on without.
     began = {"style_views": 0.0, "fit_mapping": 0} | previous["recipe"]["config"] if previous else {}
-    config_before = began or shape_of(args.init, StyledPix2Pix, StyledConfig)
+    config_before = began or RECIPE | shape_of(args.init, StyledPix2Pix, StyledConfig)
     train_before = dict(previous["train"]) if previous else {}
     how = collect(TrainConfig, args, **TRAINING | train_before | {"minutes": 0.0})
     size = collect(StyledConfig, args, **config_before).size

@@ -96,13 +96,13 @@ def advice_on_background(
     pairs: PairDataset | PairedDataset, args: argparse.Namespace, say: Callable[[str], None]
 ) -> None:
     """Products on white want other options than the defaults."""
-    if args.move or args.lambda_ground or args.labels or args.resume:
+    if args.lambda_ground or args.labels or args.resume:
         return
     photos = torch.stack([pairs[i]["y"] for i in range(0, len(pairs), -(-len(pairs) // LOOKED_AT))])
     plain, _ = plain_border(photos)
     if plain.float().mean() > 0.5:
         say(
-            "most photos show their subject on a plain background: --move 1 --sketchify 0.8 --lambda-ground 10 "
-            "teaches the model to answer drawings in other places, sizes and proportions than theirs, and to put "
-            "nothing beside them"
+            "most photos show their subject on a plain background: --lambda-ground 10 --noise 0 --move 1 teaches the "
+            "model to put nothing beside a drawing, to leave paper without grain, and to answer drawings in other "
+            "places, sizes and proportions"
         )

@@ -161,7 +161,7 @@ def test_dry_run_prints_and_writes_nothing(photos, tmp_path):
     done = script("edges2photo.py", photos, "--out", tmp_path / "run", "--dry-run", "--features", "none", "--cpu")
     assert done.returncode == 0, done.stderr
     assert "lambda_l1: 10.0" in done.stdout and "8 files, taken for photos" in done.stdout
-    assert "generator: 2,955,444" in done.stdout
+    assert "generator: 2,957,492" in done.stdout
     assert not (tmp_path / "run").exists()
 
 

@@ -154,7 +154,7 @@ def test_a_dry_run_says_where_features_come_from_and_fetches_none(edges2photo, p
 
 @pytest.mark.parametrize(
     "plain, more, told",
-    [(5, {}, True), (3, {}, False), (5, {"move": 0.5}, False), (5, {"lambda_ground": 1.0}, False)],
+    [(5, {}, True), (3, {}, False), (5, {"resume": True}, False), (5, {"lambda_ground": 1.0}, False)],
 )
 def test_subjects_on_a_plain_background_are_worth_a_word(load_script, plain, more, told):
     """What lies inside does not count, nor what colour it is; options that are given already are not advised."""
@@ -163,9 +163,9 @@ def test_subjects_on_a_plain_background_are_worth_a_word(load_script, plain, mor
     for k in range(plain):
         photos[k] = F.pad(photos[k, :, 2:-2, 2:-2], (2, 2, 2, 2), value=0.2 * k)
     said: list[str] = []
-    args = argparse.Namespace(**{"move": 0.0, "lambda_ground": 0.0, "labels": None, "resume": False} | more)
+    args = argparse.Namespace(**{"lambda_ground": 0.0, "labels": None, "resume": False} | more)
     load_script("edges2photo").advice_on_background([{"y": y} for y in photos], args, said.append)
-    assert ["--move 1 --sketchify 0.8 --lambda-ground 10" in text for text in said] == [True] * told
+    assert ["--lambda-ground 10 --noise 0 --move 1" in text for text in said] == [True] * told
 
 
 def test_wide_photos_are_photos_when_one_says_so(edges2photo, tmp_path, capsys):
