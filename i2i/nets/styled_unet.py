@@ -207,7 +207,7 @@ class StyledUNet(nn.Module):
         return [self.config.size >> k for k in reversed(range(self.rgb_levels))]
 
     def encode(self, x: Tensor) -> list[Tensor]:
-        """Features of the drawing, fine to coarse; they do not depend on the style."""
+        """Features of the drawing, with noise where there is any, fine to coarse; they do not depend on the style."""
         x = self.stem(F.pixel_unshuffle(x, 2))
         features = [activate(x)]
         for down, block in zip(self.down, self.blocks, strict=True):

@@ -20,6 +20,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from i2i import Translator
+from i2i.methods.styled import StyledConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ["--size", "64", "--style", "8", "--latent", "4", "--widths", "8", "8", "8", "--batch", "2", "--workers", "0"]
@@ -162,6 +163,9 @@ def test_dry_run_prints_and_writes_nothing(photos, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "lambda_l1: 10.0" in done.stdout and "8 files, taken for photos" in done.stdout
     assert "generator: 2,957,492" in done.stdout
+    # What new runs have and the class, which old folders rely on, has not.
+    assert "noise: 4" in done.stdout and "lambda_contrast: 3.0" in done.stdout
+    assert StyledConfig().noise == StyledConfig().lambda_contrast == 0
     assert not (tmp_path / "run").exists()
 
 
