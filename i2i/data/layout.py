@@ -121,8 +121,8 @@ def find_items(
     """The layout of a folder and the examples in it, sorted.
 
     Two folders, or pairs side by side, may lie within `train`, `val` and `test`; where there is `train` and one of the
-    others, the pairs keep to that split. Of a folder that `i2i.data.prepare` made, and of a run
-    folder, the pairs are taken.
+    others, the pairs keep to that split. Of a folder that `i2i.data.prepare` made, and of a run folder, the pairs are
+    taken.
 
     Args:
         folder: source folder. skip: a folder inside it to leave out.
