@@ -10,21 +10,21 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from docs.picture_sheet import sheet  # noqa: E402
 from i2i import Translator  # noqa: E402
-from i2i.images import fit_square, load_image  # noqa: E402
+from i2i.images import load_image  # noqa: E402
 
 
 def answers(models: list[Translator], drawings: list[Path], seeds: list[int], side: int, across: int) -> Image.Image:
     """`across` drawings beside one another, each with its answers."""
     rows = []
     for path in drawings:
-        row = [fit_square(load_image(path), side)]
+        row = [ImageOps.pad(load_image(path), (side, side), color="white")]  # as a model sees one that is not square
         for model in models:
             row += model.sample(str(path), seeds=seeds)
         rows.append(row)

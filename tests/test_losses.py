@@ -14,6 +14,7 @@ from i2i.losses import (
     contrasts,
     energy_distance,
     excess_contrast,
+    faint_lines,
     feature_distance,
     gaussian_divergence,
     gradient_penalty,
@@ -22,6 +23,7 @@ from i2i.losses import (
     least_squares_discriminator,
     least_squares_generator,
     logistic_discriminator,
+    prominence,
     r1_penalty,
     soft_edge_loss,
     style_difference,
@@ -274,4 +276,50 @@ def test_a_coloured_spot_stands_out_where_the_photo_has_no_colour():
 def test_a_plain_answer_has_a_finite_gradient_of_contrast():
     plain = torch.zeros(2, 3, 64, 64, requires_grad=True)
     excess_contrast(plain, torch.zeros(2, 3, 64, 64)).backward()
+    assert torch.isfinite(plain.grad).all()
+
+
+def step_at(column: int, height: float, size: int = 32) -> Tensor:
+    """A picture that is dark left of a column, and brighter by `height` from there on: (1, 3, S, S)."""
+    return (torch.arange(size) >= column).float().mul(height).expand(1, 3, size, size)
+
+
+def test_an_edge_stands_out_within_its_reach():
+    """Averaged over three pixels, a step at 16 has slopes from 14 to 17; windows reach two further either way."""
+    found = prominence(step_at(16, 1.0))
+    assert found.shape == (1, 1, 32, 32)
+    high = found[0, 0, 9] > 1
+    assert high.nonzero().flatten().tolist() == list(range(12, 20))
+    assert torch.equal(found[0, 0, 9], found[0, 0, 0])  # the frame is no edge
+    assert float(found.mean()) == pytest.approx(1)
+    # 2/3 of the step lies between the neighbours of its two middle columns, in all three channels.
+    slope, rest = math.sqrt(3 * (2 / 3) ** 2 + 1e-4), 0.01
+    outer = math.sqrt(3 * (1 / 3) ** 2 + 1e-4)  # columns 14 and 17
+    mean = (6 * slope + 2 * outer + 24 * rest) / 32
+    assert float(found[0, 0, 9, 16]) == pytest.approx(slope / mean, rel=1e-4)
+    assert float(found[0, 0, 9, 12]) == pytest.approx(outer / mean, rel=1e-4)
+
+
+def test_a_drawn_line_must_stand_out_as_in_its_photo():
+    photo, ink = step_at(16, 0.5), torch.zeros(1, 1, 32, 32)
+    ink[..., 16] = 1
+    assert float(faint_lines(photo, photo, ink)) == 0
+    assert float(faint_lines(0.9 - photo, photo, ink)) == 0  # dark for bright
+    assert float(faint_lines(step_at(17, 0.5), photo, ink)) == 0  # a pixel beside the line
+    missing = float(faint_lines(torch.zeros_like(photo), photo, ink))
+    assert missing == pytest.approx(float(torch.log(prominence(photo)[0, 0, 9, 16])) - 0.1, rel=1e-4)
+    away = float(faint_lines(step_at(26, 0.5), photo, ink))
+    assert away > missing  # what stands out instead makes the line fainter still
+
+
+def test_nothing_is_asked_where_a_line_has_left_its_edge():
+    photo, ink = step_at(8, 0.5), torch.zeros(1, 1, 32, 32)
+    assert float(faint_lines(torch.zeros_like(photo), photo, ink)) == 0  # no ink
+    ink[..., 20] = 1
+    assert float(faint_lines(torch.zeros_like(photo), photo, ink)) == 0
+
+
+def test_a_plain_answer_has_a_finite_gradient_of_lines():
+    plain, photo = torch.zeros(1, 3, 32, 32, requires_grad=True), step_at(16, 0.5)
+    faint_lines(plain, photo, torch.ones(1, 1, 32, 32)).backward()
     assert torch.isfinite(plain.grad).all()

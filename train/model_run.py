@@ -171,7 +171,8 @@ def begin_with(
 ) -> None:
     """Take the weights of a model folder for the served nets; `weights` may put them in the method's own order.
 
-    What the method's `may_lack` names by the beginnings of its names keeps its new weights where the model has none.
+    What the method's `may_lack` names by the beginnings of its names keeps its new weights where the model has none,
+    and is left out where the method has none.
     """
     start = Translator.from_pretrained(source, "cpu", "float32")
     if start.config["method"] != method.method:
@@ -181,8 +182,9 @@ def begin_with(
         )
     given, nets = weights(start), nn.ModuleDict({k: method.nets[k] for k in method.served})
     new = tuple(getattr(method, "may_lack", ()))
-    if not any(name.startswith(new) for name in given):
-        given = {name: tensor for name, tensor in nets.state_dict().items() if name.startswith(new)} | given
+    here, there = ({k: v for k, v in weights.items() if k.startswith(new)} for weights in (nets.state_dict(), given))
+    if not here or not there:
+        given = here | {name: tensor for name, tensor in given.items() if name not in there}
     if differs := model_folder.difference(given, nets.state_dict()):
         raise ValueError(
             f"--init {source} has another architecture: {differs}; the options that shape the nets come from the model "

@@ -101,10 +101,8 @@ def advice_on_background(
     photos = torch.stack([pairs[i]["y"] for i in range(0, len(pairs), -(-len(pairs) // LOOKED_AT))])
     plain, _ = plain_border(photos)
     if plain.float().mean() > 0.5:
-        # The noise of a run that starts from a model is that model's.
-        without = ("", "") if args.init else ("--noise 0 ", "to leave paper without grain, ")
         say(
-            f"most photos show their subject on a plain background: --lambda-ground 10 {without[0]}--move 1 teaches "
-            f"the model to put nothing beside a drawing, {without[1]}and to answer drawings in other places, sizes and "
-            "proportions"
+            "most photos show their subject on a plain background: --lambda-ground 10 --noise 0 --move 1 teaches the "
+            "model to put nothing beside a drawing, to leave paper without grain, and to answer drawings in other "
+            "places, sizes and proportions"
         )

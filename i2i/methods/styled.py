@@ -48,6 +48,8 @@ class StyledConfig:
             drawings of subjects on plain ground, such as products.
         lambda_contrast: weight of `losses.excess_contrast`: an answer in the style of another photo is to be at most a
             fifth harder in contrast than that photo.
+        lambda_lines: weight of `losses.faint_lines`: in an answer in a foreign style, drawn lines are to stand out as
+            they do in the drawing's own photo; for drawings.
         style_noise: standard deviation of the noise on E(y) in the reconstruction, which keeps styles smooth
             (styles have a root mean square of one).
         style_views: how far the style encoder's views of a photo differ from the photo, 0 to 1: mirrored, moved, nearer
@@ -74,6 +76,7 @@ class StyledConfig:
     lambda_diversity: float = 0.1
     lambda_ground: float = 0.0
     lambda_contrast: float = 0.0
+    lambda_lines: float = 0.0
     style_noise: float = 0.1
     style_views: float = 1.0
     augment: float = 0.0
@@ -85,8 +88,9 @@ class StyledConfig:
         check_shares(self, ("style_views", "augment", "small_until"))
         check_least(self, {"style": 1, "latent": 1, "noise": 0, "fit_mapping": 0, "style_noise": 0})
         check_least(self, {name: 0 for name in vars(self) if name.startswith("lambda_")})
-        if self.lambda_ground and self.inputs != 1:
-            raise ValueError("lambda_ground is for drawings, which have ink: leave it at 0 for label maps")
+        for name in ("lambda_ground", "lambda_lines"):
+            if getattr(self, name) and self.inputs != 1:
+                raise ValueError(f"{name} is for drawings, which have ink: leave it at 0 for label maps")
 
 
 def serving_nets(config: StyledConfig) -> nn.ModuleDict:
@@ -111,7 +115,7 @@ class StyledPix2Pix(nn.Module):
     """
 
     method = "styled"
-    may_lack = ("generator.grain.",)  # what a model that a run starts from need not have
+    may_lack = ("generator.grain.",)  # what a run may have, and a model that it starts from not, or the other way round
     queue_length = 128  # sixteen batches of 8: older styles are from an encoder that has moved on
 
     def __init__(self, config: StyledConfig, features: nn.Module | None = None):
@@ -264,6 +268,9 @@ class StyledPix2Pix(nn.Module):
         if c.lambda_contrast:
             # The even ones have the style of the photo before them (`_foreign_styles`).
             terms["contrast"] = c.lambda_contrast * losses.excess_contrast(other[::2], y.roll(1, 0)[::2])
+        if c.lambda_lines:
+            # Shrunk by area averaging, a line of one pixel leaves a grey of 0 or more where it only touches a pixel.
+            terms["lines"] = c.lambda_lines * losses.faint_lines(other, y, (x_small < 0.5).float())
         loss_g = sum(terms.values())
         update("generator", loss_g)
         for name in ("patch", "projected"):

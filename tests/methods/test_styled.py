@@ -39,6 +39,22 @@ def spread(y: torch.Tensor) -> torch.Tensor:
     return torch.stack([*found, y.flatten(1).std(1, correction=0)], 1) + 0.02
 
 
+def strongest(y: torch.Tensor) -> torch.Tensor:
+    """The strongest slope of the pictures (B, 3, S, S), averaged over 3 x 3 pixels, in each window of 5 x 5, beside the
+    mean of all windows: (B, 1, S, S). Beyond the border the pictures are mirrored, the windows end there."""
+    count, _, size, _ = y.shape
+    mirrored = [2, 1, *range(size), size - 2, size - 3]
+    wide = y[:, :, mirrored][..., mirrored]
+    nine = sum(wide[:, :, i : i + size + 2, j : j + size + 2] for i in range(3) for j in range(3)) / 9
+    down, right = nine[:, :, 2:, 1:-1] - nine[:, :, :-2, 1:-1], nine[:, :, 1:-1, 2:] - nine[:, :, 1:-1, :-2]
+    slopes = ((down**2 + right**2).sum(1) + 1e-4).sqrt()
+    found = torch.zeros(count, 1, size, size)
+    for i in range(size):
+        for j in range(size):
+            found[:, 0, i, j] = slopes[:, max(0, i - 2) : i + 3, max(0, j - 2) : j + 3].amax((1, 2))
+    return found / found.mean((2, 3), keepdim=True)
+
+
 def chroma(y: torch.Tensor) -> torch.Tensor:
     return y - y.mean(0)
 
@@ -81,6 +97,8 @@ def by_hand(method: StyledPix2Pix, data: dict[str, torch.Tensor], progress: floa
     # Photo 3's style on drawing 0, photo 1's on drawing 2.
     ratios = [spread(f(other[i])) / spread(f(y[k])) for i, k in ((0, 3), (2, 1)) for f in (torch.clone, chroma)]
     terms["contrast"] = c.lambda_contrast * (torch.stack(ratios).log() - 0.2).clamp(min=0).mean()
+    ink, demanded = x < 0.5, (strongest(y) / strongest(other)).log() - 0.1
+    terms["lines"] = c.lambda_lines * demanded[ink].clamp(min=0).sum() / ink.sum()
     if method.features:
         taps = zip(method.features(same), method.features(y), strict=True)
         terms["perceptual"] = c.lambda_perceptual * sum((a - b).abs().mean() for a, b in taps) / 2
@@ -146,6 +164,7 @@ class Blind(nn.Module):
         ("lambda_diversity", {"generator"}),
         ("lambda_ground", {"generator"}),
         ("lambda_contrast", {"generator"}),
+        ("lambda_lines", {"generator"}),
     ],
 )
 def test_who_learns_from_which_term(weight, learners):

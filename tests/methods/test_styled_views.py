@@ -79,6 +79,7 @@ def test_views_and_augmentation_leave_the_players_their_parts():
         ({"lr": 0.0}, "lr must be above 0 and finite, got 0"),
         ({"mapping_rate": float("nan")}, "mapping_rate must be above 0 and finite, got nan"),
         ({"lambda_ground": 1.0, "inputs": 12}, "lambda_ground is for drawings, which have ink: leave it at 0"),
+        ({"lambda_lines": 1.0, "inputs": 12}, "lambda_lines is for drawings, which have ink: leave it at 0"),
     ],
 )
 def test_a_recipe_that_cannot_be(options, message):

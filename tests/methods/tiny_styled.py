@@ -13,7 +13,7 @@ TINY = StyledConfig(size=64, style=8, latent=4, widths=(8, 8, 8), style_views=0.
 # Every weight another, so that no term can stand in for one of its neighbours.
 WEIGHTS = {
     "lambda_l1": 7.0, "lambda_perceptual": 3.0, "lambda_range": 5.0, "lambda_style": 2.0, "lambda_diversity": 1.5,
-    "lambda_ground": 6.0, "lambda_contrast": 4.0,
+    "lambda_ground": 6.0, "lambda_contrast": 4.0, "lambda_lines": 9.0,
 }  # fmt: skip
 NO_WEIGHTS = dict.fromkeys(WEIGHTS, 0.0)
 PLAYERS = {"generator", "mapping", "style_encoder"}

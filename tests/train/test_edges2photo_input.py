@@ -163,12 +163,9 @@ def test_subjects_on_a_plain_background_are_worth_a_word(load_script, plain, mor
     for k in range(plain):
         photos[k] = F.pad(photos[k, :, 2:-2, 2:-2], (2, 2, 2, 2), value=0.2 * k)
     said: list[str] = []
-    args = argparse.Namespace(**{"lambda_ground": 0.0, "labels": None, "resume": False, "init": None} | more)
+    args = argparse.Namespace(**{"lambda_ground": 0.0, "labels": None, "resume": False} | more)
     load_script("edges2photo").advice_on_background([{"y": y} for y in photos], args, said.append)
     assert ["--lambda-ground 10 --noise 0 --move 1" in text for text in said] == [True] * told
-    args.init = "edges2cats"  # which brings its noise
-    load_script("edges2photo").advice_on_background([{"y": y} for y in photos], args, said.append)
-    assert ["--lambda-ground 10 --move 1" in text for text in said[told:]] == [True] * told
 
 
 def test_wide_photos_are_photos_when_one_says_so(edges2photo, tmp_path, capsys):

@@ -172,7 +172,7 @@ def test_a_model_of_other_nets_is_no_start(model_run, tiny_model_folder, domain_
 
 
 def test_a_model_without_noise_starts_a_run_with_it(model_run, tiny_model_folder, tmp_path):
-    """The strengths are the run's own; a model that has them brings them, and does not fit a run without."""
+    """The strengths are the run's own; a model that has them brings them, and a run without leaves them out."""
     config = StyledConfig(size=64, style=8, latent=4, widths=(8, 8, 8), noise=2)
     method = StyledPix2Pix(config)
     strengths = {k: v.clone() for k, v in method.nets.state_dict().items() if k.startswith("generator.grain.")}
@@ -190,8 +190,12 @@ def test_a_model_without_noise_starts_a_run_with_it(model_run, tiny_model_folder
     model_run.begin_with(other, str(tmp_path / "noisy"))
     kept = strengths["generator.grain.0.strength"].half().float()
     assert torch.equal(other.nets["generator"].grain[0].strength, kept)
-    with pytest.raises(ValueError, match="its generator.grain.0.strength has no place here"):
-        model_run.begin_with(StyledPix2Pix(dataclasses.replace(config, noise=0)), str(tmp_path / "noisy"))
+    without = StyledPix2Pix(dataclasses.replace(config, noise=0))
+    model_run.begin_with(without, str(tmp_path / "noisy"))
+    found = without.nets.state_dict()
+    assert all(torch.equal(found[k], v) for k, v in wanted.nets.state_dict().items())
+    with pytest.raises(ValueError, match="generator.grain.0.strength is 4x2x1x1 there and 4x3x1x1 here"):
+        model_run.begin_with(StyledPix2Pix(dataclasses.replace(config, noise=3)), str(tmp_path / "noisy"))
 
 
 def test_the_main_process_decides_the_precision_of_all(model_run, monkeypatch):
