@@ -37,7 +37,16 @@ from model_run import (
 )
 from pace import steps_within
 from pair_sources import DrawnPairs, LabelPairs, digest_of, refuse_other_pairs
-from styled_start import NONE, advice_on_background, advice_on_few, check_options, find_features, shown_features
+from styled_start import (
+    NONE,
+    VARIED_AT,
+    advice_on_background,
+    advice_on_few,
+    check_options,
+    find_features,
+    settle_variation,
+    shown_features,
+)
 from styled_views import samples_picture, seeds_of_page
 from tqdm import tqdm
 
@@ -81,12 +90,16 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         "--drawing-side", default="auto", help="left or right of A|B pairs; the name of the drawings' folder of two"
     )
     parser.add_argument("--labels", default=None, help="translate label maps, not drawings; their palette.json")
-    parser.add_argument("--sketchify", type=float, default=0.8, help="how far drawings vary in training, 0 to 1")
+    varied = f"(default: 0.8 from {VARIED_AT:,} pictures on or from a model, less in shorter runs)"
+    parser.add_argument(
+        "--sketchify", type=float, default=None, help=f"how far drawings vary in training, 0 to 1 {varied}"
+    )
     parser.add_argument(
         "--move",
         type=float,
-        default=0.8,
-        help="how far pairs are turned, resized and shifted in training, 0 to 1: people draw anywhere, in any size",
+        default=None,
+        help="how far pairs are turned, resized and shifted in training, 0 to 1: people draw anywhere, in any size "
+        + varied,
     )
     parser.add_argument("--no-flip", action="store_true", help="do not mirror pairs")
     parser.add_argument(
@@ -207,6 +220,11 @@ def main(argv: list[str] | None) -> int:
         facts |= {"device": accelerator.device, "processes": accelerator.num_processes}
         if args.hours is not None:
             facts["hours"] = f"{args.hours:g}, which give the number of steps when training begins"
+        else:
+            settle_variation(args, how.steps * how.batch * accelerator.num_processes)
+        if not args.labels:
+            found = {name: getattr(args, name) for name in ("sketchify", "move")}
+            facts |= {name: "by the number of steps" if v is None else v for name, v in found.items()}
         if accelerator.is_main_process:
             print_plan([config, how], method.nets, facts)
             advice_on_few(source.count, args, say)
@@ -224,6 +242,8 @@ def main(argv: list[str] | None) -> int:
         say(f"{how.steps} steps of {how.batch} pictures, about {args.hours:g} h on this machine")
         del args.given["hours"]  # another machine does others in that time
         args.given["steps"] = [str(how.steps)]
+    settle_variation(args, how.steps * how.batch * accelerator.num_processes)
+    source.vary(pairs)
 
     def describe(step: int, seconds: float, metrics: dict[str, Any] | None = None) -> dict[str, Any]:
         command = shown_command("edges2photo.py", "PHOTOS", args.given)

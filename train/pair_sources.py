@@ -146,11 +146,13 @@ class DrawnPairs:
         args, folder = self.args, self.args.out / "data"
         self.origin = settings_of(folder)["recipe"] or "ready pairs"
         return (
-            PairDataset(
-                folder, "train", size, sketchify_strength=args.sketchify, flip=not args.no_flip, move=args.move
-            ),
+            PairDataset(folder, "train", size, flip=not args.no_flip),
             PairDataset(folder, "val", size, flip=False),
         )
+
+    def vary(self, pairs: PairDataset) -> None:
+        """Let the training pairs vary as the options say, once these are settled (`settle_variation`)."""
+        pairs.sketchify_strength, pairs.move = self.args.sketchify, self.args.move
 
     def as_they_are(self, size: int) -> PairDataset:
         """The training pairs, neither varied nor mirrored nor held in memory; after `load`."""
@@ -211,6 +213,9 @@ class LabelPairs:
         return tuple(splits)
 
     made = load  # these pairs need no making
+
+    def vary(self, pairs: PairedDataset) -> None:
+        """Label maps do not vary."""
 
     def as_they_are(self, size: int) -> PairedDataset:
         """The training pairs, neither jittered nor mirrored nor held in memory."""

@@ -22,6 +22,7 @@ LEAST_BATCH = 2
 SIZES = (64, 128, 256)  # pairs are made at 256 and may be shrunk
 FEW_PAIRS = 100
 LOOKED_AT = 48  # photos whose background is looked at
+VARIED_AT = 160_000  # pictures: the default run
 NONE = "none"  # no feature network, in cards and states
 
 
@@ -33,10 +34,9 @@ def check_options(args: argparse.Namespace, how: TrainConfig, size: int) -> None
         raise ValueError(f"--batch must be at least {LEAST_BATCH}, since the second style comes from another pair")
     if size not in SIZES:
         raise ValueError(f"--size must be one of {', '.join(map(str, SIZES))}; got {size}")
-    if not 0 <= args.sketchify <= 1:
-        raise ValueError(f"--sketchify must be from 0 to 1; got {args.sketchify:g}")
-    if not 0 <= args.move <= 1:
-        raise ValueError(f"--move must be from 0 to 1; got {args.move:g}")
+    for name, value in (("sketchify", args.sketchify), ("move", args.move)):
+        if value is not None and not 0 <= value <= 1:
+            raise ValueError(f"--{name} must be from 0 to 1; got {value:g}")
     if args.labels and (given := [name for name in OF_DRAWINGS if name in args.given]):
         raise ValueError(
             f"--{given[0].replace('_', '-')} is for drawings: leave it out; label maps are found by the palette, and "
@@ -47,6 +47,18 @@ def check_options(args: argparse.Namespace, how: TrainConfig, size: int) -> None
     if not all(0.1 <= scale <= 4 for scale in args.scales):
         raise ValueError(f"--scales must be from 0.1 to 4; got {' '.join(f'{scale:g}' for scale in args.scales)}")
     check_run_folder(args, args.photos)
+
+
+def settle_variation(args: argparse.Namespace, pictures: int) -> None:
+    """Give --sketchify and --move their values where they are left to the run: 0.8 each in a run of `VARIED_AT`
+    pictures or more, or one that starts from a model; down to 0.5 and 0 the shorter the run is, which has drawings as
+    they are to learn first.
+    """
+    share = 1.0 if args.init else min(1.0, pictures / VARIED_AT)
+    if args.sketchify is None:
+        args.sketchify = round(0.5 + 0.3 * share, 2)
+    if args.move is None:
+        args.move = round(0.8 * share, 2)
 
 
 def find_features(args: argparse.Namespace, say: Callable[[str], None], taught: str | None) -> nn.Module | None:

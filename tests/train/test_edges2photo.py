@@ -166,6 +166,7 @@ def test_dry_run_prints_and_writes_nothing(photos, tmp_path):
     # What new runs have and the class, which old folders rely on, has not.
     assert "noise: 4" in done.stdout and "lambda_contrast: 3.0" in done.stdout
     assert StyledConfig().noise == StyledConfig().lambda_contrast == 0
+    assert "sketchify: 0.8\nmove: 0.8\n" in done.stdout
     assert not (tmp_path / "run").exists()
 
 

@@ -17,7 +17,8 @@ from PIL import Image
 from i2i.nets import features
 
 TINY = ["--size", "64", "--style", "8", "--latent", "4", "--widths", "8", "8", "8", "--batch", "2", "--workers", "0"]
-PLAIN = [*TINY, "--features", "none", "--measure-features", "none", "--cpu", "--steps", "1"]
+UNTOLD = [*TINY, "--features", "none", "--measure-features", "none", "--cpu"]  # how long
+PLAIN = [*UNTOLD, "--steps", "1"]
 QUICK = [*PLAIN, "--scales", "1"]
 
 
@@ -166,6 +167,50 @@ def test_subjects_on_a_plain_background_are_worth_a_word(load_script, plain, mor
     args = argparse.Namespace(**{"lambda_ground": 0.0, "labels": None, "resume": False} | more)
     load_script("edges2photo").advice_on_background([{"y": y} for y in photos], args, said.append)
     assert ["--lambda-ground 10 --noise 0 --move 1" in text for text in said] == [True] * told
+
+
+@pytest.mark.parametrize(
+    "given, pictures, settled",
+    [
+        ({}, 160_000, (0.8, 0.8)),
+        ({}, 500_000, (0.8, 0.8)),
+        ({}, 80_000, (0.65, 0.4)),
+        ({}, 0, (0.5, 0.0)),
+        ({"init": "edges2cats"}, 8, (0.8, 0.8)),  # which reads drawings already
+        ({"sketchify": 0.0, "move": 1.0}, 80_000, (0.0, 1.0)),
+        ({"move": 0.0, "init": "edges2cats"}, 80_000, (0.8, 0.0)),
+    ],
+)
+def test_short_runs_have_less_variation(load_script, given, pictures, settled):
+    args = argparse.Namespace(**{"sketchify": None, "move": None, "init": None} | given)
+    load_script("edges2photo").settle_variation(args, pictures)
+    assert (args.sketchify, args.move) == settled
+
+
+@pytest.mark.parametrize(
+    "words, shown, settled",
+    [
+        (["--steps", "2"], "sketchify: 0.5\nmove: 0.0\n", (0.5, 0.0)),
+        (["--steps", "2", "--move", "0.3"], "sketchify: 0.5\nmove: 0.3\n", (0.5, 0.3)),
+        (["--hours", "0.0001"], "sketchify: by the number of steps\nmove: by the number of steps\n", (0.5, 0.0)),
+    ],
+)
+def test_the_variation_of_a_run_is_settled_shown_and_kept(
+    load_script, photos, tmp_path, capsys, monkeypatch, words, shown, settled
+):
+    script, found = load_script("edges2photo"), []
+    words = [str(photos), "--out", str(tmp_path / "run"), *UNTOLD, "--scales", "1", "--val-fraction", "0.3", *words]
+    assert script.main([*words, "--dry-run"]) == 0
+    assert shown in capsys.readouterr().out
+
+    def stop(method, pairs, *more, recipe, **others):
+        found.append((pairs, recipe["options"]))
+        return 0
+
+    monkeypatch.setattr(script, "train_model", stop)
+    assert script.main(words) == 0
+    ((pairs, options),) = found
+    assert (pairs.sketchify_strength, pairs.move) == (options["sketchify"], options["move"]) == settled
 
 
 def test_wide_photos_are_photos_when_one_says_so(edges2photo, tmp_path, capsys):
