@@ -244,6 +244,8 @@ def main(argv: list[str] | None) -> int:
         args.given["steps"] = [str(how.steps)]
     settle_variation(args, how.steps * how.batch * accelerator.num_processes)
     source.vary(pairs)
+    if not args.labels:  # said in the card's command: the run may yet end at another number of steps
+        args.given |= {name: [str(getattr(args, name))] for name in ("sketchify", "move")}
 
     def describe(step: int, seconds: float, metrics: dict[str, Any] | None = None) -> dict[str, Any]:
         command = shown_command("edges2photo.py", "PHOTOS", args.given)

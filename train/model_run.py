@@ -182,7 +182,7 @@ def begin_with(
         )
     given, nets = weights(start), nn.ModuleDict({k: method.nets[k] for k in method.served})
     new = tuple(getattr(method, "may_lack", ()))
-    here, there = ({k: v for k, v in weights.items() if k.startswith(new)} for weights in (nets.state_dict(), given))
+    here, there = ({k: v for k, v in found.items() if k.startswith(new)} for found in (nets.state_dict(), given))
     if not here or not there:
         given = here | {name: tensor for name, tensor in given.items() if name not in there}
     if differs := model_folder.difference(given, nets.state_dict()):

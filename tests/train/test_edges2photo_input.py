@@ -203,14 +203,15 @@ def test_the_variation_of_a_run_is_settled_shown_and_kept(
     assert script.main([*words, "--dry-run"]) == 0
     assert shown in capsys.readouterr().out
 
-    def stop(method, pairs, *more, recipe, **others):
-        found.append((pairs, recipe["options"]))
+    def stop(method, pairs, *more, recipe, describe, **others):
+        found.append((pairs, recipe["options"], describe(1, 1.0)["training"]["command"]))
         return 0
 
     monkeypatch.setattr(script, "train_model", stop)
     assert script.main(words) == 0
-    ((pairs, options),) = found
+    ((pairs, options, command),) = found
     assert (pairs.sketchify_strength, pairs.move) == (options["sketchify"], options["move"]) == settled
+    assert f"--sketchify {settled[0]}" in command and f"--move {settled[1]}" in command
 
 
 def test_wide_photos_are_photos_when_one_says_so(edges2photo, tmp_path, capsys):
