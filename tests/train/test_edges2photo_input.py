@@ -12,33 +12,15 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from PIL import Image
+from shape_photos import PLAIN, QUICK, TINY, save, shapes
 
 from i2i.nets import features
-
-TINY = ["--size", "64", "--style", "8", "--latent", "4", "--widths", "8", "8", "8", "--batch", "2", "--workers", "0"]
-UNTOLD = [*TINY, "--features", "none", "--measure-features", "none", "--cpu"]  # how long
-PLAIN = [*UNTOLD, "--steps", "1"]
-QUICK = [*PLAIN, "--scales", "1"]
-
-
-def shapes(seed: int) -> np.ndarray:
-    """A disc on coloured squares, unlike that of any other seed."""
-    rng = np.random.default_rng(seed)
-    page = cv2.resize(rng.integers(0, 255, (4, 4, 3), dtype=np.uint8), (96, 96), interpolation=cv2.INTER_NEAREST)
-    cv2.circle(page, (48, 48), 14 + 3 * (seed % 8), tuple(map(int, rng.integers(0, 255, 3))), -1)
-    return page
 
 
 def circle(seed: int) -> np.ndarray:
     page = np.full((96, 96, 3), 255, np.uint8)
     cv2.circle(page, (48, 48), 14 + 3 * (seed % 8), (0, 0, 0), 1)
     return page
-
-
-def save(pixels: np.ndarray, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(path, quality=92)
 
 
 @pytest.fixture
@@ -167,51 +149,6 @@ def test_subjects_on_a_plain_background_are_worth_a_word(load_script, plain, mor
     args = argparse.Namespace(**{"lambda_ground": 0.0, "labels": None, "resume": False} | more)
     load_script("edges2photo").advice_on_background([{"y": y} for y in photos], args, said.append)
     assert ["--lambda-ground 10 --noise 0 --move 1" in text for text in said] == [True] * told
-
-
-@pytest.mark.parametrize(
-    "given, pictures, settled",
-    [
-        ({}, 160_000, (0.8, 0.8)),
-        ({}, 500_000, (0.8, 0.8)),
-        ({}, 80_000, (0.65, 0.4)),
-        ({}, 0, (0.5, 0.0)),
-        ({"init": "edges2cats"}, 8, (0.8, 0.8)),  # which reads drawings already
-        ({"sketchify": 0.0, "move": 1.0}, 80_000, (0.0, 1.0)),
-        ({"move": 0.0, "init": "edges2cats"}, 80_000, (0.8, 0.0)),
-    ],
-)
-def test_short_runs_have_less_variation(load_script, given, pictures, settled):
-    args = argparse.Namespace(**{"sketchify": None, "move": None, "init": None} | given)
-    load_script("edges2photo").settle_variation(args, pictures)
-    assert (args.sketchify, args.move) == settled
-
-
-@pytest.mark.parametrize(
-    "words, shown, settled",
-    [
-        (["--steps", "2"], "sketchify: 0.5\nmove: 0.0\n", (0.5, 0.0)),
-        (["--steps", "2", "--move", "0.3"], "sketchify: 0.5\nmove: 0.3\n", (0.5, 0.3)),
-        (["--hours", "0.0001"], "sketchify: by the number of steps\nmove: by the number of steps\n", (0.5, 0.0)),
-    ],
-)
-def test_the_variation_of_a_run_is_settled_shown_and_kept(
-    load_script, photos, tmp_path, capsys, monkeypatch, words, shown, settled
-):
-    script, found = load_script("edges2photo"), []
-    words = [str(photos), "--out", str(tmp_path / "run"), *UNTOLD, "--scales", "1", "--val-fraction", "0.3", *words]
-    assert script.main([*words, "--dry-run"]) == 0
-    assert shown in capsys.readouterr().out
-
-    def stop(method, pairs, *more, recipe, describe, **others):
-        found.append((pairs, recipe["options"], describe(1, 1.0)["training"]["command"]))
-        return 0
-
-    monkeypatch.setattr(script, "train_model", stop)
-    assert script.main(words) == 0
-    ((pairs, options, command),) = found
-    assert (pairs.sketchify_strength, pairs.move) == (options["sketchify"], options["move"]) == settled
-    assert f"--sketchify {settled[0]}" in command and f"--move {settled[1]}" in command
 
 
 def test_wide_photos_are_photos_when_one_says_so(edges2photo, tmp_path, capsys):
@@ -418,23 +355,3 @@ def test_resume_begins_a_run_that_was_stopped_while_pairs_were_made(
     assert json.loads((run / "model" / "config.json").read_text())["training"]["steps"] == 1
     with pytest.raises(ValueError, match="nothing to resume"):
         edges2photo(photos, "--out", tmp_path / "nowhere", *QUICK, "--resume")
-
-
-# How long
-
-
-def test_a_run_of_hours_knows_its_steps(edges2photo, load_script, photos, tmp_path, monkeypatch, capsys):
-    asked, pace = [], load_script("pace")
-    monkeypatch.setattr(pace, "seconds_a_step", lambda m, batch, at, a: asked.append((at, batch["x"].shape)) or 1800.0)
-    run = [photos, "--out", tmp_path / "run", *TINY, "--features", "none", "--measure-features", "none", "--cpu"]
-    run += ["--scales", "1", "--val-fraction", "0.3"]
-    edges2photo(*run, "--hours", "1", "--dry-run")
-    assert "hours: 1, which give the number of steps when training begins" in capsys.readouterr().out and not asked
-    edges2photo(*run, "--hours", "1")
-    assert "2 steps of 2 pictures, about 1 h on this machine" in capsys.readouterr().err
-    assert [round(at) for at, _ in asked] == [0, 1] and {shape for _, shape in asked} == {(2, 1, 64, 64)}
-    training = json.loads((tmp_path / "run" / "model" / "config.json").read_text())["training"]
-    assert (training["steps"], training["of_steps"]) == (2, 2)
-    assert "--steps 2" in training["command"] and "--hours" not in training["command"]
-    with pytest.raises(ValueError, match="--hours gives a new run its length"):
-        edges2photo(photos, "--out", tmp_path / "run", "--resume", "--hours", "2")
