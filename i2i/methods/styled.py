@@ -57,6 +57,8 @@ class StyledConfig:
         augment: share of the pairs that discriminators, and the feature network, see changed in colour and place
             (`DiffAugment`); for long runs on few photos, which discriminators would learn by heart.
         small_until: share of the run that is trained at half the picture size.
+        discriminators_first: share of the run, at its start, in which the discriminators alone learn: in a run that
+            starts from a model they begin anew, and would tell its generator little that is true.
         fit_mapping: steps after the run in which the mapping network alone is fitted to the styles of whole training
             photos: in training it follows those of views.
     """
@@ -81,11 +83,12 @@ class StyledConfig:
     style_views: float = 1.0
     augment: float = 0.0
     small_until: float = 0.65
+    discriminators_first: float = 0.0
     fit_mapping: int = 300
 
     def __post_init__(self) -> None:
         check_positive(self, ("lr", "mapping_rate"))
-        check_shares(self, ("style_views", "augment", "small_until"))
+        check_shares(self, ("style_views", "augment", "small_until", "discriminators_first"))
         check_least(self, {"style": 1, "latent": 1, "noise": 0, "fit_mapping": 0, "style_noise": 0})
         check_least(self, {name: 0 for name in vars(self) if name.startswith("lambda_")})
         for name in ("lambda_ground", "lambda_lines"):
@@ -215,12 +218,14 @@ class StyledPix2Pix(nn.Module):
         else:
             x_small = x
 
-        own = nets["style_encoder"](self._view(y))
-        foreign, mapped = self._foreign_styles(own)
-        noisy = own + c.style_noise * torch.randn_like(own)
-        encoded = nets["generator"].encode(x)
-        twice = [torch.cat([f, f]) for f in encoded]
-        fakes = nets["generator"].decode(twice, torch.cat([noisy, foreign]), size)
+        alone = progress < c.discriminators_first  # then the others need no gradients
+        with torch.set_grad_enabled(not alone):
+            own = nets["style_encoder"](self._view(y))
+            foreign, mapped = self._foreign_styles(own)
+            noisy = own + c.style_noise * torch.randn_like(own)
+            encoded = nets["generator"].encode(x)
+            twice = [torch.cat([f, f]) for f in encoded]
+            fakes = nets["generator"].decode(twice, torch.cat([noisy, foreign]), size)
         same, other = fakes.chunk(2)
 
         # What the discriminators and the feature network see: the pictures, or the same change of all of a pair's.
@@ -241,6 +246,10 @@ class StyledPix2Pix(nn.Module):
         loss_d = sum(losses.hinge_discriminator(r, f) for r, f in zip(judged_real, judged_fake, strict=True))
         loss_d = loss_d / len(judged_real)
         update("discriminator", loss_d)
+        real = torch.cat([r.detach().flatten() for r in judged_real])
+        judges = {"discriminator": loss_d, "real_accuracy": (real > 0).float().mean()}
+        if alone:
+            return as_numbers(judges)
 
         # Generator, style encoder and mapping network.
         for name in ("patch", "projected"):
@@ -277,5 +286,4 @@ class StyledPix2Pix(nn.Module):
             if name in nets:
                 nets[name].requires_grad_(True)
 
-        real = torch.cat([r.detach().flatten() for r in judged_real])
-        return as_numbers(terms | {"discriminator": loss_d, "real_accuracy": (real > 0).float().mean()})
+        return as_numbers(terms | judges)

@@ -249,6 +249,20 @@ def test_the_picture_grows_at_its_share_of_the_run():
     assert set(sizes) == {(64, 64)}
 
 
+@pytest.mark.parametrize("features", [None, Fields()], ids=["no features", "features"])
+def test_discriminators_learn_alone_at_first(features):
+    method = make(replace(TINY, discriminators_first=0.25), features)
+    logs, order, found = gradients(method, 0.24)
+    usual_logs, usual_order, usual = gradients(make(features=features), 0.24)
+    assert order == usual_order[:1] and order[0][0] == "discriminator"
+    assert logs == {name: usual_logs[name] for name in ("discriminator", "real_accuracy")}
+    assert all(torch.equal(g, usual["discriminator"][name]) for name, g in found["discriminator"].items())
+    assert moved(found["discriminator"]) == method.nets.keys() - PLAYERS
+    assert int(method.queue_filled) == 0  # styles of an encoder that stands still would fill it with few photos
+    _, order, found = gradients(method, 0.25)
+    assert [player for player, _ in order] == ["discriminator", "generator"] and moved(found["generator"]) == PLAYERS
+
+
 def test_the_diversity_weight_falls_to_zero():
     config = replace(TINY, small_until=0.0)  # of one size, so that only the weight differs
     values = [gradients(make(config), progress)[0]["diversity"] for progress in (0.0, 0.5, 0.75, 1.0)]

@@ -78,6 +78,7 @@ def test_views_and_augmentation_leave_the_players_their_parts():
         ({"lr": -1.0}, "lr must be above 0 and finite, got -1"),
         ({"lr": 0.0}, "lr must be above 0 and finite, got 0"),
         ({"mapping_rate": float("nan")}, "mapping_rate must be above 0 and finite, got nan"),
+        ({"discriminators_first": 1.5}, "discriminators_first must be from 0 to 1, got 1.5"),
         ({"lambda_ground": 1.0, "inputs": 12}, "lambda_ground is for drawings, which have ink: leave it at 0"),
         ({"lambda_lines": 1.0, "inputs": 12}, "lambda_lines is for drawings, which have ink: leave it at 0"),
     ],
