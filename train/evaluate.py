@@ -22,10 +22,10 @@ from model_run import features_or_none
 from models_on_pairs import add_models, bar, by_colour, limit, load, shown, side_by_side
 from tqdm import tqdm
 
-from i2i.data.bsds import find_bsds
+from i2i.data.bsds import find_bsds, read_annotators
 from i2i.edges.detector import EdgeDetector
 from i2i.metrics import page
-from i2i.metrics.boundaries import MAX_DISTANCE, BoundaryScores, evaluate_detector
+from i2i.metrics.boundaries import MAX_DISTANCE, BoundaryScores, annotators_f, evaluate_detector
 from i2i.metrics.color_histogram import BINS, PROTOCOL, intersections, shares, sum_histograms
 from i2i.metrics.drawings import compare_drawings, find_drawings
 from i2i.metrics.fcn_score import FcnScores
@@ -109,6 +109,11 @@ def edges(args: argparse.Namespace) -> tuple[Columns, list]:
         Score("OIS", found.ois, text, "higher"),
         Score("AP", found.ap, text, "higher"),
     ]
+    truths = [read_annotators(truth) for _, truth in pairs]
+    if any(len(truth) > 1 for truth in truths):
+        alone = f"BSDS500 {args.split}, {found.images} photos; each annotator's boundaries against the others', "
+        alone += f"partners within {MAX_DISTANCE} diagonals: how hard the photos are"
+        scores.append(Score("F of single annotators", annotators_f(truths), alone))
     if args.drawings:
         pairs = find_drawings(args.drawings)
         pairs = pairs[: args.limit] if args.limit else pairs

@@ -96,15 +96,54 @@ def count_matches(
     for row, level in zip(counts, levels, strict=True):
         lines = thin(ridge & (faded >= np.float32(level)))
         rows = number[lines]
-        partnered = np.zeros(len(rows), bool)
-        matched = 0
-        for graph in graphs:
-            if len(rows) and graph.shape[1]:
-                has_partner = match(graph[rows])
-                partnered |= has_partner
-                matched += int(np.count_nonzero(has_partner))
-        row[:] = matched, drawn, int(np.count_nonzero(partnered)), len(rows)
+        matched, right = _matched([graph[rows] for graph in graphs])
+        row[:] = matched, drawn, right, len(rows)
     return counts
+
+
+def _matched(graphs: Sequence[csr_matrix]) -> tuple[int, int]:
+    """How many of the found pixels have a partner: summed over annotators, and in at least one of them."""
+    partnered, matched = np.zeros(graphs[0].shape[0], bool), 0
+    for graph in graphs:
+        if 0 not in graph.shape:
+            has_partner = match(graph)
+            partnered |= has_partner
+            matched += int(np.count_nonzero(has_partner))
+    return matched, int(np.count_nonzero(partnered))
+
+
+def count_agreement(annotators: Sequence[np.ndarray], max_distance: float = MAX_DISTANCE) -> np.ndarray:
+    """What `count_matches` counts, of each annotator's boundaries held against those of the others.
+
+    Args:
+        annotators: bool (H, W) each, True on a boundary; fewer than two have nothing to be held against.
+
+    Returns:
+        int64 (annotators, 4), or (0, 4).
+    """
+    if len(annotators) < 2:
+        return np.zeros((0, 4), np.int64)
+    points = [np.argwhere(thin(a)) for a in annotators]
+    reach = max_distance * float(np.hypot(*annotators[0].shape))
+    counts = np.zeros((len(points), 4), np.int64)
+    for i, (row, own) in enumerate(zip(counts, points, strict=True)):
+        others = points[:i] + points[i + 1 :]
+        matched, right = _matched([_candidates(own, other, reach) for other in others])
+        row[:] = matched, sum(map(len, others)), right, len(own)
+    return counts
+
+
+def annotators_f(images: Iterable[Sequence[np.ndarray]], max_distance: float = MAX_DISTANCE) -> float:
+    """How well people do by the same measure: F of single annotators held against the others of their image, counts
+    summed over annotators and images. It tells how hard a set of photos is, and how far people are of one mind there.
+
+    Raises:
+        ValueError: where no image has two annotators.
+    """
+    counts = np.concatenate([np.zeros((0, 4), np.int64), *(count_agreement(a, max_distance) for a in images)])
+    if not len(counts):
+        raise ValueError("no image has two annotators: one alone cannot be held against others")
+    return float(_rates(counts.sum(0))[2])
 
 
 def _candidates(found: np.ndarray, drawn: np.ndarray, reach: float) -> csr_matrix:

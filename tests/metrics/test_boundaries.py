@@ -7,7 +7,15 @@ import pytest
 from scipy.optimize import linear_sum_assignment
 from scipy.sparse import csr_matrix
 
-from i2i.metrics.boundaries import count_matches, cut_levels, evaluate_boundaries, match, summarise
+from i2i.metrics.boundaries import (
+    annotators_f,
+    count_agreement,
+    count_matches,
+    cut_levels,
+    evaluate_boundaries,
+    match,
+    summarise,
+)
 
 
 def vertical(column: int, size: int = 64, rows: slice = slice(8, 56)) -> np.ndarray:
@@ -75,6 +83,22 @@ def test_two_found_lines_cannot_share_one_that_was_drawn():
     counts = count_matches(soft, [vertical(31, 400, slice(20, 380))], thresholds=3)
     matched, drawn, right, found = counts[0]
     assert found > 1.8 * drawn and right == matched <= drawn
+
+
+def test_annotators_are_held_against_one_another():
+    # Two draw the same line, the third another besides: 48 pixels a line.
+    drawn = [vertical(20), vertical(20), vertical(20) | vertical(44)]
+    counts = count_agreement(drawn)
+    assert counts.tolist() == [[96, 144, 48, 48], [96, 144, 48, 48], [96, 96, 96 - 48, 96]]
+    recall, precision = 288 / 384, 144 / 192
+    assert annotators_f([drawn]) == pytest.approx(2 * recall * precision / (recall + precision))
+    # A pixel away is near enough on a diagonal of 500 (3.75), ten are not; counts of images are summed.
+    near, far = ([vertical(c, 400, slice(20, 380)) for c in pair] for pair in ((50, 51), (50, 60)))
+    assert annotators_f([near]) == 1.0 and annotators_f([far]) == 0.0
+    assert annotators_f([near, far, [vertical(20)]]) == pytest.approx(0.5)
+    assert count_agreement([vertical(20), np.zeros((64, 64), bool)]).tolist() == [[0, 0, 0, 48], [0, 48, 0, 0]]
+    with pytest.raises(ValueError, match="no image has two annotators"):
+        annotators_f([[vertical(20)]])
 
 
 def test_scores_by_hand():

@@ -139,22 +139,26 @@ def test_photos_says_what_is_left_out(evaluate, tiny_model_folder, outlines, lab
         assert "no feature network: realism and diversity" in told and "no edge detector: faithfulness" in told
 
 
-def test_edges(evaluate, tmp_path):
+@pytest.mark.parametrize("annotators", [1, 2])
+def test_edges(evaluate, tmp_path, annotators):
     for kind in ("images", "groundTruth"):
         (tmp_path / "bsds" / kind / "val").mkdir(parents=True)
     photo, outline = np.full((96, 128, 3), 40, np.uint8), np.zeros((96, 128), np.uint8)
     cv2.rectangle(photo, (30, 30), (90, 70), (230, 220, 200), -1)
     cv2.rectangle(outline, (30, 30), (90, 70), 1, 1)
     Image.fromarray(photo).save(tmp_path / "bsds/images/val/1.jpg", quality=95)
-    cells = np.empty((1, 1), object)
-    cells[0, 0] = {"Boundaries": outline}
+    cells = np.empty((1, annotators), object)
+    cells[0, :] = [{"Boundaries": outline} for _ in range(annotators)]
     savemat(tmp_path / "bsds/groundTruth/val/1.mat", {"groundTruth": cells})
     out = tmp_path / "out"
     arguments = words("edges", "edges", tmp_path / "bsds", "--scales", 0.5, 1, "--out", out, "--device", "cpu")
     assert evaluate.main(arguments) == 0
     scores, text = results(out)
     (found,) = scores.values()
-    assert found["ODS"]["value"] > 0.8 and found.keys() == {"ODS", "OIS", "AP"}
+    assert found["ODS"]["value"] > 0.8 and found.keys() - {"F of single annotators"} == {"ODS", "OIS", "AP"}
+    # One annotator alone cannot be held against others.
+    alone = found.get("F of single annotators", {})
+    assert alone.get("value") == (None if annotators == 1 else 1.0) and "better" not in alone
     assert "1 photos at full size, scales 0.5 1" in found["AP"]["protocol"] and "<svg" in text
 
 
