@@ -19,6 +19,7 @@ from accelerate import PartialState
 from cli import add_options, collect, print_plan, run_script, shown_command
 from model_run import (
     add_model_options,
+    begin_discriminators,
     begin_run,
     begin_with,
     check_run_folder,
@@ -178,6 +179,7 @@ def main(argv: list[str] | None) -> int:
     method = CycleGAN(config)
     if args.init and not args.resume:
         begin_with(method, args.init)
+        begin_discriminators(method, args.init)
     check_training(method, args, how, accelerator)
     held_out = first_batch(val)
     name = args.name or re.sub(r"\W+", "_", "2".join(plan.names))

@@ -22,6 +22,7 @@ from cli import add_options, collect, print_plan, run_script, shown_command
 from mapping_refit import refit_mapping
 from model_run import (
     add_model_options,
+    begin_discriminators,
     begin_run,
     begin_with,
     check_training,
@@ -205,6 +206,7 @@ def main(argv: list[str] | None) -> int:
     method = StyledPix2Pix(config, features)
     if args.init and not args.resume:
         begin_with(method, args.init)
+        begin_discriminators(method, args.init, say)
     check_training(method, args, how, accelerator)
     name = args.name or args.photos.resolve().name
     kept = previous["recipe"] if previous else {}

@@ -15,6 +15,8 @@ from accelerate import Accelerator, PartialState
 from accelerate.utils import broadcast_object_list
 from cli import Progress, given_options
 from PIL import Image
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
@@ -192,6 +194,34 @@ def begin_with(
             "of its size; or start without --init"
         )
     nets.load_state_dict(given)
+
+
+def begin_discriminators(method: Any, source: str, say: Callable[[str], None] = tell) -> None:
+    """Where the model of --init lies in the folder of the run that made it, with that run's state beside it, the
+    discriminators go on as the run left them, and that is said; those of other shapes, or without a state, begin anew.
+
+    Raises:
+        ValueError: for a state that cannot be read.
+    """
+    folder = StateFolder(Path(source).parent).whole
+    path = folder / "nets.safetensors"
+    if not Path(source).is_dir() or not path.is_file():
+        return
+    try:
+        saved = load_file(path)
+    except SafetensorError as error:
+        raise ValueError(
+            f"{path} is damaged ({error}): delete {folder}, and the discriminators of the new run begin anew"
+        ) from error
+    found = []
+    for name in method.nets.keys() - set(method.served):
+        prefix = f"nets.{name}."
+        given = {k.removeprefix(prefix): v for k, v in saved.items() if k.startswith(prefix)}
+        if not model_folder.difference(given, method.nets[name].state_dict()):
+            method.nets[name].load_state_dict(given)
+            found.append(name)
+    if found:
+        say(f"discriminators go on as the run in {folder.parent} left them: {', '.join(sorted(found))}")
 
 
 def check_run_folder(args: argparse.Namespace, *sources: Path) -> None:

@@ -13,6 +13,7 @@ import torch
 from cli import add_options, collect, print_plan, shown_command
 from model_run import (
     add_model_options,
+    begin_discriminators,
     begin_run,
     begin_with,
     check_run_folder,
@@ -185,6 +186,7 @@ def run(script: Script, argv: list[str] | None, defaults: dict[str, Any] | None 
     method.sides = data.input, data.output
     if args.init and not args.resume:
         begin_with(method, args.init)
+        begin_discriminators(method, args.init)
     check_training(method, args, how, accelerator)
     if how.batch % script.training["batch"]:
         raise ValueError(f"--batch must be a multiple of {script.training['batch']}, got {how.batch}")

@@ -77,6 +77,7 @@ def test_two_folders_to_a_model_that_translates_both_ways(script, horses, tmp_pa
     # The weights of one run start another.
     options = [*horses, "--out", str(tmp_path / "next"), "--init", str(run / "model"), "--steps", "1", *QUICK]
     assert script.main(options) == 0
+    assert "left them: discriminator_A, discriminator_B" in capsys.readouterr().err
     assert "DIR_A DIR_B --out RUN --init MODEL --size 32" in (tmp_path / "next" / "model" / "README.md").read_text()
     with pytest.raises(ValueError, match="another architecture"):
         script.main([*options, "--width", "16", "--out", str(tmp_path / "third")])

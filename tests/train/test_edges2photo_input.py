@@ -189,7 +189,7 @@ def run(edges2photo, photos, tmp_path):
     return tmp_path / "run"
 
 
-def test_resume_refuses_another_folder_and_changes_nothing(edges2photo, run, tmp_path):
+def test_resume_refuses_another_folder_and_changes_nothing(edges2photo, run, tmp_path, capsys):
     """As many names as before, all but one file another; then a file more, and one less."""
     before = contents(run)
     for seed in range(6):
@@ -207,6 +207,11 @@ def test_resume_refuses_another_folder_and_changes_nothing(edges2photo, run, tmp
     with pytest.raises(ValueError, match=r"1 added \(new.png\), 1 removed \(3.png\)\. .*--out NEW --init .*run/model"):
         edges2photo(*goes_on)
     assert contents(run) == before
+    # What it says instead: another run, from this one's model and discriminators.
+    again = ["--out", tmp_path / "new", "--init", run / "model", "--size", 64, "--features", "none", "--cpu"]
+    assert edges2photo(tmp_path / "other", *again, "--measure-features", "none", "--dry-run") == 0
+    assert f"discriminators go on as the run in {run} left them: patch\n" in capsys.readouterr().err
+    assert contents(run) == before and not (tmp_path / "new").exists()
 
 
 def test_resume_goes_on_with_a_copy_of_the_folder(edges2photo, run, photos, tmp_path):

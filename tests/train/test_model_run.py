@@ -5,17 +5,26 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
+from safetensors.torch import save_file
+from torch import nn
 
 from i2i import ModelFolderError, model_folder
 from i2i.methods.styled import StyledConfig, StyledPix2Pix, serving_nets
 from i2i.training.loop import TrainConfig
 from i2i.training.state import FORMAT
 from i2i.translator import Translator
+
+
+class Two(nn.Module):
+    """As much of a feature network as discriminators ask for."""
+
+    channels = [4, 6]
 
 
 @pytest.fixture
@@ -126,6 +135,38 @@ def test_a_model_starts_a_run_of_another_size(model_run, tiny_model_folder):
     found = method.nets.state_dict()
     assert all(torch.equal(found[k], v) for k, v in wanted.items())
     assert all(torch.equal(method.nets["patch"].state_dict()[k], v) for k, v in patch.items())
+
+
+def test_discriminators_go_on_where_the_model_s_run_is_still_there(model_run, tiny_model_folder, tmp_path, capsys):
+    """Those of the state in the run folder that the model lies in, as far as they fit."""
+    config = StyledConfig(size=64, style=8, latent=4, widths=(8, 8, 8))
+    run = tmp_path / "run"
+    shutil.copytree(tiny_model_folder, run / "model")
+    (run / "state").mkdir()
+    before = StyledPix2Pix(config, Two())
+    save_file({k: v.contiguous() for k, v in before.state_dict().items()}, run / "state" / "nets.safetensors")
+
+    def begun(source, config=config, features=Two):
+        method = StyledPix2Pix(config, features())
+        new = {k: v.clone() for k, v in method.state_dict().items()}
+        model_run.begin_discriminators(method, str(source))
+        found, old = method.state_dict(), before.state_dict()
+        changed = [k for k, v in found.items() if not torch.equal(v, new[k])]
+        taken = {k.split(".")[1] for k in changed}
+        of_taken = [k for k in found if k.startswith("nets.") and k.split(".")[1] in taken]
+        fits = all(torch.equal(found[k], old[k]) for k in of_taken)
+        return taken, fits, capsys.readouterr().err
+
+    line = f"discriminators go on as the run in {run} left them: "
+    assert begun(run / "model") == ({"patch", "projected"}, True, line + "patch, projected\n")
+    assert begun(run / "model", features=lambda: None) == ({"patch"}, True, line + "patch\n")
+    labels = dataclasses.replace(config, inputs=3)  # the PatchGAN sees the label map beside the photo
+    assert begun(run / "model", labels) == ({"projected"}, True, line + "projected\n")
+    for elsewhere in (tiny_model_folder, "edges2cats"):
+        assert begun(elsewhere) == (set(), True, "")
+    (run / "state" / "nets.safetensors").write_bytes(b"torn")
+    with pytest.raises(ValueError, match=r"nets.safetensors is damaged .*: delete .*state, and the discriminators"):
+        begun(run / "model")
 
 
 def test_a_model_brings_the_shape_of_its_nets_alone(model_run, tiny_model_folder, domain_model_folder):

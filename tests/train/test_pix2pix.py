@@ -183,7 +183,10 @@ def test_a_model_to_start_from(script, label_pairs, tmp_path, capsys):
     assert script.main([*begun, "--steps", "1", "--out", str(tmp_path / "second")]) == 0
     capsys.readouterr()
     assert script.main([*begun, "--dry-run"]) == 0
-    assert "  width: 4\n" in (said := capsys.readouterr().out) and "  norm: none\n" in said
+    said = capsys.readouterr()
+    assert "  width: 4\n" in said.out and "  norm: none\n" in said.out
+    judges = {"pix2pix": "discriminator", "bicyclegan": "encoded_discriminator, random_discriminator"}[script.__name__]
+    assert f"discriminators go on as the run in {tmp_path / 'first'} left them: {judges}\n" in said.err
     with pytest.raises(ValueError, match="another architecture"):
         script.main([*begun, "--width", "8", "--out", str(tmp_path / "third")])
 
