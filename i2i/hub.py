@@ -135,7 +135,7 @@ def push(
     with in_words("push to", repo_id):
         from huggingface_hub import CommitOperationAdd
 
-        paths = [folder / CONFIG, folder / WEIGHTS, *sorted(p for p in (folder / "examples").glob("*") if p.is_file())]
+        paths = [folder / CONFIG, folder / WEIGHTS, *sorted(p for p in (folder / "examples").rglob("*") if p.is_file())]
         additions = [CommitOperationAdd(p.relative_to(folder).as_posix(), p) for p in paths]
         card = hub_card(folder, repo_id)
         additions.append(CommitOperationAdd(CARD, card.encode()))

@@ -32,7 +32,8 @@ def folder(tiny_model_folder, tmp_path) -> Path:
     """A model folder of one's own, with an example and something that is nobody's business."""
     copy = tmp_path / "tiny"
     shutil.copytree(tiny_model_folder, copy)
-    (copy / "examples").mkdir()
+    (copy / "examples" / "A").mkdir(parents=True)  # where models of photos have theirs
+    (copy / "examples" / "A" / "cat.jpg").write_bytes(b"a cat")
     (copy / "examples" / "samples.jpg").write_bytes(b"a picture")
     (copy / "private.txt").write_text("secret")
     return copy
@@ -50,7 +51,8 @@ def front(text: str) -> dict:
 def test_a_model_goes_to_the_hub_in_one_commit_and_comes_back_whole(hub, folder, cat_drawing):
     assert push(folder, "someone/tiny") == f"{hub.url}/someone/tiny"
     there = hub.repos["model", "someone/tiny"]
-    assert sorted(there) == ["README.md", "config.json", "examples/samples.jpg", "model.safetensors"]
+    pictures = ["examples/A/cat.jpg", "examples/samples.jpg"]
+    assert sorted(there) == ["README.md", "config.json", *pictures, "model.safetensors"]
     assert hub.messages == [f"Upload tiny, weights {weights_digest(folder)[:8]}"]
     back = Translator.from_pretrained("someone/tiny", device="cpu")
     here = Translator.from_pretrained(folder, device="cpu")
@@ -73,6 +75,7 @@ def test_only_a_model_folders_own_files_are_fetched(hub, folder):
     found = resolve("someone/tiny")
     assert sorted(p.name for p in found.iterdir()) == ["README.md", "config.json", "examples", "model.safetensors"]
     assert (found / "examples" / "samples.jpg").read_bytes() == b"a picture"
+    assert (found / "examples" / "A" / "cat.jpg").read_bytes() == b"a cat"
 
 
 def test_pushing_leaves_the_folder_as_it_was(hub, folder):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 from model_run import features_or_none
@@ -35,6 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     data.add_argument("--folders", type=Path, nargs=2, metavar=("DIR_A", "DIR_B"), help="photos of either side")
     parser.add_argument("--select-a", default="", help="photos of DIR_A, COLUMN=VALUE of its index.csv")
     parser.add_argument("--select-b", default="", help="the same of DIR_B")
+    for name, kind, what in (("val-fraction", float, "share of DIR_A and DIR_B kept for validation"),
+                             ("fit", str, "how photos become square, crop or stretch")):  # fmt: skip
+        parser.add_argument(f"--{name}", type=kind, help=f"{what} (default: as in the first model's training)")
     parser.add_argument("--palette", default="", help="JSON file of the labels' names and colours")
     parser.add_argument("--a", default="auto", help="what left halves (or folder A) hold, where it is not found out")
     parser.add_argument("--b", default="auto", help="what right halves (or folder B) hold")
@@ -54,6 +58,8 @@ def run(args: argparse.Namespace) -> tuple[Columns, list]:
         raise ValueError(f"--pictures must be at least 2, got {args.pictures}")
     if args.folders is None and (args.select_a or args.select_b):
         raise ValueError("--select-a and --select-b choose from --folders")
+    if args.folders is None and (args.val_fraction is not None or args.fit):
+        raise ValueError("--val-fraction and --fit are for --folders: pairs are divided and fitted as in training")
     loaded = [Translator.from_pretrained(name, args.device, args.dtype) for name in args.models]
     called = [t.name for t in loaded]
     models = {t.name if called.count(t.name) == 1 else f"{t.name} {t.weights_id}": t for t in loaded}
@@ -110,12 +116,28 @@ def on_pairs(
     return columns, sections
 
 
+def training_split(args: argparse.Namespace, models: dict[str, Translator]) -> dict[str, Any]:
+    """`fit` and `val_fraction` as given, or as the first model was trained with, so that it saw none of the photos that
+    it is measured on. Models of older versions do not tell; those that were trained otherwise are named on stderr."""
+    found = {}
+    for name in ("fit", "val_fraction"):
+        told = {model: t.config["data"][name] for model, t in models.items() if name in t.config.get("data", {})}
+        found[name] = given = getattr(args, name)
+        if given is None:
+            found[name] = next(iter(told.values()), getattr(UnpairedConfig, name))
+        for model, value in told.items():
+            if value != found[name]:
+                option = f"--{name.replace('_', '-')}"
+                print(f"note: {model} was trained with {option} {value}, and not {found[name]}", file=sys.stderr)
+    return found
+
+
 def on_folders(
     args: argparse.Namespace, models: dict[str, Translator], features: nn.Module | None
 ) -> tuple[Columns, list]:
     """Both directions of every model: there and back, and how answers fit in among the other side's photos."""
     size = min(t.image_size for t in models.values())
-    config = UnpairedConfig(args.select_a, args.select_b, jitter=1.0, flip=0.0)
+    config = UnpairedConfig(args.select_a, args.select_b, 1.0, 0.0, **training_split(args, models))
     val = unpaired_folders(*args.folders, "val", size, config, cache=False)
     sides = {"A": val.a, "B": val.b}
     columns: Columns = {name: [] for name in models}

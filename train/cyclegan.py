@@ -41,6 +41,7 @@ from i2i.nets.cost import multiply_adds
 from i2i.training.loop import TrainConfig
 from i2i.training.state import StateFolder
 
+TRAINING = {"batch": 1, "warmup": 0}
 EPOCHS = 200.0  # the paper: 100 with a constant rate, 100 while it falls to zero
 # Kept with the run, so that --resume needs none of them again.
 KEPT = ("name", "name_a", "name_b", "data", "licence", "note")
@@ -73,7 +74,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add_options(parser, CycleGANConfig, skip=("inputs", "outputs"))
     add_options(parser, UnpairedConfig)
     add_options(parser, PairedConfig, skip=SHARED)
-    add_options(parser, TrainConfig)
+    add_options(parser, TrainConfig, defaults=TRAINING | {"steps": f"{EPOCHS:g} epochs"})
     args = parse_run_of_epochs(parser, argv, ("folders", "paired"))
     if (len(args.folders), args.paired is None) not in ((2, True), (0, False)):
         raise ValueError(f"give two folders, DIR_A and DIR_B, or --paired PAIRS alone; got {len(args.folders)} folders")
@@ -92,7 +93,7 @@ def resolve(args: argparse.Namespace) -> Plan:
     if previous and (kept["pairs"] is None) != (args.paired is None):
         raise ValueError(f"{args.out} was trained on {'two folders' if kept['pairs'] is None else '--paired PAIRS'}")
     net = dict(kept["config"])
-    how = previous["train"] | {"minutes": 0.0} if previous else {"batch": 1, "warmup": 0}
+    how = previous["train"] | {"minutes": 0.0} if previous else TRAINING
     size = args.size or net.get("size", CycleGANConfig.size)
     unpaired = collect(UnpairedConfig, args, **kept["unpaired"])
     if args.paired is None:
@@ -210,6 +211,7 @@ def main(argv: list[str] | None) -> int:
                 "name": args.data or name, "licence": args.licence,
                 "train_a": len(data.a), "train_b": len(data.b), "val_a": len(val.a), "val_b": len(val.b),
                 "direction": plan.pairs.direction if plan.pairs else "AtoB",
+                "fit": fit, "val_fraction": (plan.pairs or plan.unpaired).val_fraction,
             },
             "training": training_facts(accelerator, how, step, seconds, command),
             "metrics": {},

@@ -27,6 +27,8 @@ from i2i.metrics.segmentation import judge_photos, load_judge
 from i2i.training.loop import TrainConfig
 from i2i.training.state import StateFolder
 
+TRAINING = {"steps": 2000, "ema": 0.99, "warmup": 50}  # a judge is small and soon done
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("pairs", type=Path, help="folder of pairs of photos and labels with a palette.json")
@@ -35,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--palette", default="", help="JSON file of the labels' names and colours")
     add_run_options(parser)
     add_options(parser, SegmenterConfig, skip=("classes",))
-    add_options(parser, TrainConfig)
+    add_options(parser, TrainConfig, defaults=TRAINING)
 
 
 def card(config: dict) -> str:
@@ -63,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     check_run_folder(args, args.pairs)
     before = StateFolder(args.out).meta() if args.resume else None
     kept = before["recipe"] if before else {"config": {}, "palette": args.palette, "name": args.name}
-    defaults = before["train"] | {"minutes": 0.0} if before else {"steps": 2000, "ema": 0.99, "warmup": 50}
+    defaults = before["train"] | {"minutes": 0.0} if before else TRAINING
     how = collect(TrainConfig, args, **defaults)
     size = args.size or kept["config"].get("size", SegmenterConfig.size)
     # Photos are answered with labels, whatever the folder calls A and B.

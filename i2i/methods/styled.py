@@ -32,7 +32,8 @@ class StyledConfig:
     """Recipe of styled pix2pix.
 
     Attributes:
-        size: height and width of drawing and photo, pixels; a multiple of 32, at least 64.
+        size: height and width of drawing and photo, pixels; a multiple of 32, at least 64 (edges2photo.py: 64, 128 or
+            256).
         inputs: channels of the drawing (1) or classes of the label map.
         style, latent: dimensions of the style s and of the latent z.
         widths: channels of the generator at size/2, size/4, ...

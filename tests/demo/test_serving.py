@@ -31,8 +31,8 @@ CROSS = [{"tool": "pen", "points": [[20, 20], [200, 220]]}, {"tool": "pen", "poi
 def served():
     """(address, answers) of a page with two fake models of drawings and two of photos."""
     translators = {"edges2cats": FakeTranslator(), "other": FakeTranslator("other", {}, "89abcdef")}
-    translators["horse2zebra"] = FakeTranslator("horse2zebra", {}, kind="photo", has_styles=False)
-    translators["horse2zebra"].directions = {"AtoB": "horses to zebras", "BtoA": "zebras to horses"}
+    translators["orange2grey"] = FakeTranslator("orange2grey", {}, kind="photo", has_styles=False)
+    translators["orange2grey"].directions = {"AtoB": "orange to grey", "BtoA": "grey to orange"}
     translators["coats"] = FakeTranslator("coats", {}, kind="photo")
     translators["coats"].domains = ("grey", "orange")
     answers = Answers(translators, Worker())

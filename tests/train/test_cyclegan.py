@@ -183,16 +183,25 @@ def test_a_run_goes_on_with_the_data_it_began_with(script, horses, label_pairs, 
         script.main(words("--paired", label_pairs, "--out", run, "--resume", "--cpu"))
 
 
-def test_cycle_measures(script, load_script, horses, label_pairs, tmp_path, capsys):
+def test_cycle_measures(script, load_script, horses, label_pairs, tmp_path, capsys, monkeypatch):
     """evaluate.py cycle: on two folders, and on pairs beside a model that was trained with them."""
-    for place, data in (("folders", horses), ("pairs", words("--paired", label_pairs))):
+    apart = ["--val-fraction", "0.4", "--fit", "stretch"]
+    for place, data in (("folders", [*horses, *apart]), ("pairs", words("--paired", label_pairs))):
         assert script.main([*data, "--out", str(tmp_path / place), "--steps", "1", *QUICK]) == 0
     paired = words(label_pairs, "--out", tmp_path / "pix2pix", "--steps", 1, "--cpu", "--workers", 0, "--size", 32)
     assert load_script("pix2pix").main([*paired, "--width", "4", "--patch-width", "4", "--patch", "16"]) == 0
     evaluate = load_script("evaluate")
     common = ["--features", "none", "--device", "cpu", "--pictures", "2"]
     on_folders = words("cycle", tmp_path / "folders" / "model", "--folders", *horses, "--out", tmp_path / "a", *common)
-    assert evaluate.main(on_folders) == 0
+    task, seen = evaluate.cycle_task, []
+    whole = task.unpaired_folders
+    monkeypatch.setattr(task, "unpaired_folders", lambda *a, **k: seen.append(a[4]) or whole(*a, **k))
+    capsys.readouterr()
+    assert evaluate.main(on_folders) == 0  # on photos that training kept apart, fitted as there
+    assert (seen[0].val_fraction, seen[0].fit, seen[0].flip) == (0.4, "stretch", 0.0)
+    assert "note:" not in capsys.readouterr().err
+    assert evaluate.main([*on_folders, "--val-fraction", "0.3"]) == 0 and seen[1].val_fraction == 0.3
+    assert "note: horses2zebras was trained with --val-fraction 0.4, and not 0.3\n" in capsys.readouterr().err
     table = json.loads((tmp_path / "a" / "scores.json").read_text())["scores"]
     assert {"AtoB: cycle error", "BtoA: cycle error from the picture"} <= table["horses2zebras"].keys()
     on_pairs = words("cycle", tmp_path / "pairs" / "model", tmp_path / "pix2pix" / "model", "--paired", label_pairs)
@@ -204,6 +213,7 @@ def test_cycle_measures(script, load_script, horses, label_pairs, tmp_path, caps
     capsys.readouterr()
     refused = {
         "translates one way only: without pairs": ["--folders", *horses],
+        "--val-fraction and --fit are for --folders": ["--paired", str(label_pairs), "--fit", "crop"],
         "--select-a and --select-b choose from": ["--paired", str(label_pairs), "--select-a", "coat=grey"],
     }
     for message, data in refused.items():
