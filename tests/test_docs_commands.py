@@ -16,7 +16,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = {page.name: page.read_text(encoding="utf-8") for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]}
 SUBJECTS = {"TASK", "JOB", "COMMAND", "TABLE"}  # stand for a script's first word
-FOREIGN = {"--multi_gpu", "--num_processes"}  # options of accelerate
+FOREIGN = {"--multi_gpu", "--num_processes", "--nproc_per_node"}  # options of accelerate and torchrun
 
 
 class Refused(Exception):
