@@ -79,7 +79,9 @@ def run(args: argparse.Namespace) -> tuple[Columns, list]:
         if name in columns:
             raise ValueError(f"the same model is given twice: {' '.join(args.models)}")
         if measures is None:
-            measures = measures_for(translator, args.root, collect(DomainConfig, args), features, protocol)
+            # The photos that the first model's training kept apart; models of older versions do not tell.
+            told = {k: v for k, v in translator.config.get("data", {}).items() if k == "val_fraction"}
+            measures = measures_for(translator, args.root, collect(DomainConfig, args, **told), features, protocol)
         columns[name] = measure(measures, translator, name)
         with torch.inference_mode():
             picture = matrix(translator, measures.val)

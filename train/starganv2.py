@@ -227,6 +227,7 @@ def main(argv: list[str] | None) -> int:
             "data": {
                 "name": args.data or name, "licence": args.licence,
                 "labels": f"column {d.column} of {Path(d.index).name}" if d.index else "its subfolder",
+                "val_fraction": d.val_fraction,
             } | counts,
             "training": facts | {"features": features.name if features is not None else "none"},
             "metrics": {},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import shutil
 
 import pytest
 import torch
@@ -38,6 +39,7 @@ def test_photos_to_a_model_of_domains(script, domain_photos, tmp_path, capsys):
     assert (config["method"], config["input"]["kind"]) == ("starganv2", "photo")
     assert config["domains"] == ["blue", "green", "red"] and config["net"]["domains"] == 3
     assert config["data"]["train"] == {"blue": 4, "green": 3, "red": 7} and config["data"]["labels"] == "its subfolder"
+    assert 0 < config["data"]["val_fraction"] < 1  # which tells what it may be measured on
     assert config["training"]["steps"] == 2 and str(tmp_path) not in json.dumps(config)
     card = (run / "model" / "README.md").read_text()
     assert "python train/starganv2.py ROOT --out RUN --steps 2" not in card and "--steps 2" in card
@@ -258,6 +260,21 @@ def test_domains_are_measured(load_script, domain_photos, domain_model_folder, f
     assert "sources on the left" in (tmp_path / "report.html").read_text()
     with pytest.raises(ValueError, match="give a network with --features"):
         evaluate.main([*command, "--features", "none"])
+
+
+@pytest.mark.parametrize("given, expected", [([], 0.4), (["--val-fraction", "0.3"], 0.3)])
+def test_domains_are_measured_on_what_training_kept_apart(
+    load_script, domain_photos, domain_model_folder, features, tmp_path, monkeypatch, given, expected
+):
+    model = shutil.copytree(domain_model_folder, tmp_path / "model")
+    config = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps(config | {"data": config["data"] | {"val_fraction": 0.4}}))
+    evaluate, seen = load_script("evaluate"), []
+    whole = evaluate.domains_task.measures_for
+    monkeypatch.setattr(evaluate.domains_task, "measures_for", lambda *a: seen.append(a[2]) or whole(*a))
+    command = words("domains", model, "--root", domain_photos, "--out", tmp_path / "out", "--device", "cpu")
+    assert evaluate.main([*command, *words("--features", features, "--outputs", 2), *given]) == 0
+    assert seen[0].val_fraction == expected
 
 
 def test_the_ablation_of_a_recipe_with_a_high_pass_path(load_script, domain_photos, tmp_path, capsys):
