@@ -16,7 +16,19 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+try:  # not needed, but then photos of telephones can be read as they are
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+except ImportError:
+    pass
+
 FITS = ("crop", "pad", "stretch")
+_HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")  # brands of HEIF's first box
+NO_HEIC = (
+    "HEIC photo, as iPhones save them, which Pillow alone cannot read: export it as JPEG, or run "
+    "pip install pillow-heif"
+)
 _OF_PIXELS = ("transparency", "icc_profile")  # of Pillow's `info`, what pixels mean
 
 # What Pillow raises for broken, truncated or hostile files; EOFError and SyntaxError come from its PNG, GIF
@@ -36,6 +48,11 @@ _DECODE_ERRORS = (
     MemoryError,
     Image.DecompressionBombError,
 )
+
+
+def is_heif(content: bytes) -> bool:
+    """Whether a file that begins so is a photo as iPhones save them."""
+    return content[4:8] == b"ftyp" and content[8:12] in _HEIF
 
 
 def check_array(array: np.ndarray, name: str = "array") -> np.ndarray:
@@ -112,9 +129,9 @@ def load_image(source: Image.Image | np.ndarray | str | os.PathLike) -> Image.Im
         with Image.open(path) as image:
             return _to_rgb(image, str(path))
     except UnidentifiedImageError as error:
-        raise ValueError(
-            f"cannot read image {path}: not a picture in a known format (JPEG, PNG, WebP, BMP, TIFF)"
-        ) from error
+        with path.open("rb") as file:
+            what = NO_HEIC if is_heif(file.read(12)) else "not a picture in a known format, such as JPEG, PNG or WebP"
+        raise ValueError(f"cannot read image {path}: {what}") from error
     except Image.DecompressionBombError as error:
         raise ValueError(
             f"cannot read image {path}: it has more pixels than the limit of {2 * Image.MAX_IMAGE_PIXELS:,}, which "

@@ -151,10 +151,29 @@ def save(folder: Path, config: dict[str, Any], nets: nn.Module, card: str) -> No
         config: without `format` and `sha256`, which are added.
         nets: weights; stored in half precision.
         card: text of README.md.
+
+    Raises:
+        ModelFolderError: if it cannot be written, on a full disk for instance; what was there stays.
     """
-    fresh, old = folder.with_name(folder.name + ".new"), folder.with_name(folder.name + ".old")
+    folder = folder.resolve()  # a link keeps leading to where the model is
+    # Names that nobody gives a copy of their own: what lies under them is deleted.
+    fresh, old = (folder.with_name(f".{folder.name}.{name}") for name in ("new", "old"))
     if old.exists() and not folder.exists():
         old.rename(folder)  # a kill between the two renames below left it so
+    try:
+        _write(fresh, config, nets, card)
+        shutil.rmtree(old, ignore_errors=True)
+        if folder.exists():
+            if (folder / "examples").is_dir():
+                shutil.copytree(folder / "examples", fresh / "examples")
+            folder.rename(old)
+        fresh.rename(folder)
+    except (OSError, SafetensorError) as error:
+        raise ModelFolderError(f"{folder} cannot be written ({error}): free space, or allow writing there") from error
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _write(fresh: Path, config: dict[str, Any], nets: nn.Module, card: str) -> None:
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
     half = {}
@@ -166,10 +185,3 @@ def save(folder: Path, config: dict[str, Any], nets: nn.Module, card: str) -> No
     config = {"format": FORMAT} | config | {"sha256": weights_digest(fresh)}
     (fresh / CONFIG).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n")
     (fresh / CARD).write_text(card)
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        if (folder / "examples").is_dir():
-            shutil.copytree(folder / "examples", fresh / "examples")
-        folder.rename(old)
-    fresh.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)

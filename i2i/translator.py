@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from i2i import hub, model_folder
+from i2i.data.paired import channels_of
 from i2i.images import load_image
 from i2i.model_folder import ModelFolderError
 from i2i.serving import pictures
@@ -40,6 +41,22 @@ SERVERS = {
     "cyclegan": CycleGANServer,
     "starganv2": StarGANv2Server,
 }
+
+
+def _check(config: dict[str, Any], path: Path) -> None:
+    """ModelFolderError where a translator's config.json lacks what any of them has, after an edit for instance."""
+    size, given = config.get("size"), config.get("input")
+    wrong = ""
+    if not isinstance(size, int) or size < 1:
+        wrong = f"size must be a whole number of pixels, got {size!r}"
+    elif not isinstance(given, dict) or "kind" not in given:
+        wrong = f"input must say its kind, got {given!r}"
+    elif given["kind"] == "labels" and "palette" not in given:
+        wrong = "input must hold the palette of its label maps"
+    elif config.get("net", {}).get("size", size) != size:
+        wrong = f"size is {size}, and that of its net {config['net']['size']}"
+    if wrong:
+        raise ModelFolderError(f"{path}: {wrong}; undo the changes in it, or copy the model folder again")
 
 
 class Translator:
@@ -95,6 +112,7 @@ class Translator:
                 f"{folder} holds method {config['method']!r}, which does not translate drawings; "
                 f"bundled models that do: {', '.join(model_folder.bundled_models()) or 'none'}"
             )
+        _check(config, folder / model_folder.CONFIG)
         try:
             nets = SERVERS[config["method"]].build(config)
         except (TypeError, KeyError, ValueError) as error:
@@ -340,6 +358,9 @@ class Translator:
             raise ValueError(f"x must be a tensor (C, {size}, {size}), as Translator.see gives it, got {shape}")
         if x.shape[1] != size and (not stride or x.shape[1] % stride):
             raise ValueError(f"x must be {size} pixels high and wide, got {shape}: Translator.see makes it so")
+        channels = channels_of(self.sides(direction)[0])
+        if x.shape[0] != channels:
+            raise ValueError(f"x must have {channels} channels, got {shape}: Translator.see makes it so")
 
     def _checked_size(self, size: int | None) -> int:
         if size is None or size == self.image_size:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -79,7 +80,7 @@ def test_saving_again_replaces_all_but_the_examples(folder):
 def test_a_kill_between_the_renames_keeps_the_examples(folder):
     (folder / "examples").mkdir()
     (folder / "examples" / "samples.jpg").write_bytes(b"picture")
-    folder.rename(folder.with_name("model.old"))
+    folder.rename(folder.with_name(".model.old"))
     save(folder, CONFIG, make_nets(seed=2), "# second\n")
     assert (folder / "examples" / "samples.jpg").read_bytes() == b"picture"
     assert [p.name for p in folder.parent.iterdir()] == ["model"]
@@ -95,7 +96,7 @@ def test_a_save_that_fails_leaves_the_old_model(folder, monkeypatch, place):
         raise OSError("No space left on device")
 
     monkeypatch.setattr(f"i2i.model_folder.{place}", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(ModelFolderError, match="No space left on device.*: free space"):
         save(folder, CONFIG, make_nets(seed=2), "# second\n")
     assert {p.name: p.read_bytes() for p in folder.glob("*.*")} == before
     assert (folder / "examples" / "a.png").read_bytes() == b"a"
@@ -250,3 +251,34 @@ def test_what_comes_with_the_project_is_whole():
         assert config["sha256"] == model_folder.weights_digest(folder), f"{name}: weights are not the config's"
         card = (folder / "README.md").read_text()
         assert "icence" in card and json.dumps(config)
+
+
+def test_copies_beside_the_folder_stay(folder):
+    for name in ("model.old", "model.new"):
+        (folder.with_name(name) / "examples").mkdir(parents=True)
+        (folder.with_name(name) / "examples" / "mine.png").write_text(name)
+    save(folder, CONFIG, make_nets(), "# card\n")
+    for name in ("model.old", "model.new"):
+        assert (folder.with_name(name) / "examples" / "mine.png").read_text() == name
+    assert not (folder / "examples").exists()
+    assert sorted(path.name for path in folder.parent.iterdir()) == ["model", "model.new", "model.old"]
+
+
+def test_a_link_leads_to_the_model_however_often_it_is_saved(folder, tmp_path):
+    link = tmp_path / "run" / "model"
+    link.parent.mkdir()
+    link.symlink_to(folder)
+    for seed in (1, 2, 3):
+        save(link, CONFIG | {"seed": seed}, make_nets(seed), "# card\n")
+    assert link.is_symlink() and read_config(folder)["seed"] == 3
+
+
+def test_a_full_disk_leaves_the_model_before(folder, monkeypatch):
+    def full(*args):
+        raise SafetensorError("No space left on device")
+
+    before = read_config(folder)
+    monkeypatch.setattr(model_folder, "save_file", full)
+    with pytest.raises(ModelFolderError, match=r"cannot be written \(No space left on device\): free space"):
+        save(folder, CONFIG, make_nets(seed=1), "# card\n")
+    assert read_config(folder) == before

@@ -225,6 +225,10 @@ def test_foreign_and_damaged_folders(tiny_model_folder, tmp_path):
         "does not translate": broken("e", lambda f, c: c.update(method="hed")),
         "does not fit": broken("f", lambda f, c: c["net"].update(widths=[8, 8, 16])),
         "does not describe": broken("g", lambda f, c: c["net"].update(colour=3)),
+        "input must say its kind, got None": broken("h", lambda f, c: c.pop("input")),
+        "size must be a whole number of pixels, got '64'": broken("i", lambda f, c: c.update(size="64")),
+        "must hold the palette": broken("j", lambda f, c: c["input"].update(kind="labels")),
+        "size is 100, and that of its net 64": broken("k", lambda f, c: c.update(size=100)),
     }
     for message, folder in cases.items():
         with pytest.raises(ModelFolderError, match=message):
@@ -350,6 +354,9 @@ def test_the_networks_own_view_names_what_is_wrong(tiny_model_folder):
     for wrong, message in ((x[None], "x must be a tensor"), (x[:, :-4, :-4], "Translator.see makes it so"), (0, "int")):
         with pytest.raises(ValueError, match=message):
             translator.answer(wrong, [0])
+    for ask in (lambda: translator.answer(x.repeat(3, 1, 1), [0]), lambda: translator.render(x[:0], styles)):
+        with pytest.raises(ValueError, match="x must have 1 channels, got .*: Translator.see makes it so"):
+            ask()
     for jobs in ("x", {"x": x}, ["x"]):
         with pytest.raises(ValueError, match="give a list of dicts such as {'x': input}"):
             translator.sample_many(jobs)

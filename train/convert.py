@@ -16,6 +16,7 @@ from pathlib import Path
 from cli import print_plan, run_script
 
 from i2i import model_folder
+from i2i.data.out_folder import check_writable
 from i2i.importing import find_direction, import_generator, join_directions, read_checkpoint, read_options
 from i2i.palette import Palette
 
@@ -82,6 +83,7 @@ def main(argv: list[str] | None) -> int:
     args = parse(argv)
     if args.out.exists() and (not args.out.is_dir() or any(args.out.iterdir())):
         raise ValueError(f"{args.out} is there already: choose another --out, or delete it")
+    check_writable(args.out)
     state = read_checkpoint(args.checkpoint)
     options, origin = find_options(args)
     palette = Palette.load(args.palette) if args.palette else None

@@ -33,6 +33,7 @@ from model_run import (
     train_model,
     training_facts,
 )
+from same_data import digest_of, names_of, refuse_other_data
 
 from i2i.data.paired import PairedConfig, PairedDataset
 from i2i.data.unpaired import UnpairedConfig, UnpairedDataset, unpaired_folders, unpaired_pairs
@@ -60,6 +61,7 @@ class Plan:
     data: UnpairedDataset
     val: UnpairedDataset
     names: tuple[str, str]  # of A and B
+    digest: str  # tells the data, `same_data`
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -75,7 +77,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add_options(parser, UnpairedConfig)
     add_options(parser, PairedConfig, skip=SHARED)
     add_options(parser, TrainConfig, defaults=TRAINING | {"steps": f"{EPOCHS:g} epochs"})
-    args = parse_run_of_epochs(parser, argv, ("folders", "paired"))
+    args = parse_run_of_epochs(parser, argv, CycleGAN.method, ("folders", "paired"))
     if (len(args.folders), args.paired is None) not in ((2, True), (0, False)):
         raise ValueError(f"give two folders, DIR_A and DIR_B, or --paired PAIRS alone; got {len(args.folders)} folders")
     of_pairs = [field.name for field in dataclasses.fields(PairedConfig) if field.name not in SHARED]
@@ -106,6 +108,15 @@ def resolve(args: argparse.Namespace) -> Plan:
         pairs = whole.config
         data, val = map(unpaired_pairs, (whole, PairedDataset(args.paired, "val", size, pairs, cache=False)))
         names = [s.described["kind"] for s in (data.a, data.b)]
+    if pairs is None:
+        sides = {f"{split} {side}": names_of(getattr(found, side).files)
+                 for split, found in (("train", data), ("val", val)) for side in ("a", "b")}  # fmt: skip
+    else:
+        sides = {"train": data.a.pairs.ids, "val": val.a.pairs.ids}
+    digest = digest_of(sides)
+    refuse_other_data(
+        args, previous and kept, digest, "the pictures", "--select-a, --select-b, --direction and --val-fraction"
+    )
     if len(set(names)) == 1:
         names = ["A", "B"]
     if not previous:
@@ -121,7 +132,7 @@ def resolve(args: argparse.Namespace) -> Plan:
         seen = (args.batch or how["batch"]) * PartialState(cpu=args.cpu).num_processes
         how["steps"] = max(1, round(epochs * len(data) / seen))
     names = (args.name_a or names[0], args.name_b or names[1])
-    return Plan(config, collect(TrainConfig, args, **how), unpaired, pairs, data, val, names)
+    return Plan(config, collect(TrainConfig, args, **how), unpaired, pairs, data, val, names, digest)
 
 
 def side_name(folder: Path, select: str) -> str:
@@ -221,7 +232,7 @@ def main(argv: list[str] | None) -> int:
         method, data, held_out, args, how, accelerator=accelerator,
         recipe={
             "config": dataclasses.asdict(config), "unpaired": dataclasses.asdict(plan.unpaired),
-            "pairs": dataclasses.asdict(plan.pairs) if plan.pairs else None,
+            "pairs": dataclasses.asdict(plan.pairs) if plan.pairs else None, "data_digest": plan.digest,
             "options": {k: getattr(args, k) for k in KEPT} | {"name": name},
         },
         describe=describe, card=card, finish=show_grid(method, held_out),

@@ -183,7 +183,7 @@ def main(argv: list[str] | None) -> int:
     add_run_options(parser)
     add_options(parser, EdgeConfig)
     add_options(parser, TrainConfig, defaults=TRAINING)
-    args = parse_run(parser, argv, ("bsds",))
+    args = parse_run(parser, argv, EdgeTraining.method, ("bsds",))
     check_run_folder(args)
     before = StateFolder(args.out).meta() if args.resume else None
     saved, defaults = {}, TRAINING

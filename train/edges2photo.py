@@ -36,8 +36,9 @@ from model_run import (
     train_model,
     training_facts,
 )
-from pace import steps_within
-from pair_sources import DrawnPairs, LabelPairs, digest_of, refuse_other_pairs
+from pace import stages, steps_within
+from pair_sources import DrawnPairs, LabelPairs, refuse_other_pairs
+from same_data import digest_of
 from styled_start import (
     NONE,
     VARIED_AT,
@@ -121,7 +122,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add_options(parser, TrainConfig, defaults=TRAINING)
     argv = without_resume(parser, argv)
     # Runs of version 0.1 know one scale, and find out the layout.
-    return parse_run(parser, argv, ("photos",), missing={"scales": [1.0], "layout": "auto", "move": 0.0})
+    missing = {"scales": [1.0], "layout": "auto", "move": 0.0}
+    return parse_run(parser, argv, StyledPix2Pix.method, ("photos",), missing)
 
 
 def without_resume(parser: argparse.ArgumentParser, argv: list[str] | None) -> list[str]:
@@ -237,10 +239,10 @@ def main(argv: list[str] | None) -> int:
     advice_on_few(len(pairs) + len(val), args, say)
     advice_on_background(pairs, args, say)
     if args.hours is not None:
-        stages = {0.0: config.small_until, 1 - 1e-6: 1 - config.small_until}
+        at = stages(config.small_until, config.discriminators_first)
         items = [pairs[i % len(pairs)] for i in range(how.batch)]
         batch = {k: torch.stack([item[k] for item in items]) for k in ("x", "y")}
-        how = dataclasses.replace(how, steps=steps_within(args.hours, method, batch, stages, accelerator))
+        how = dataclasses.replace(how, steps=steps_within(args.hours, method, batch, at, accelerator))
         say(f"{how.steps} steps of {how.batch} pictures, about {args.hours:g} h on this machine")
         del args.given["hours"]  # another machine does others in that time
         args.given["steps"] = [str(how.steps)]
@@ -282,7 +284,8 @@ def main(argv: list[str] | None) -> int:
         method, pairs, first_batch(val), args, how, accelerator=accelerator,
         recipe={
             "config": dataclasses.asdict(config), "options": {k: getattr(args, k) for k in KEPT} | {"name": name},
-            "pairs_digest": digest_of(pairs.ids, val.ids), "taught": taught, "drawn_by": source.origin,
+            "pairs_digest": digest_of({"train": pairs.ids, "val": val.ids}),
+            "taught": taught, "drawn_by": source.origin,
         },
         describe=describe, card=card, finish=finish,
     )  # fmt: skip

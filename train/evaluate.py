@@ -23,6 +23,7 @@ from models_on_pairs import add_models, bar, by_colour, limit, load, shown, side
 from tqdm import tqdm
 
 from i2i.data.bsds import find_bsds, read_annotators
+from i2i.data.out_folder import check_writable
 from i2i.edges.detector import EdgeDetector
 from i2i.metrics import page
 from i2i.metrics.boundaries import MAX_DISTANCE, BoundaryScores, annotators_f, evaluate_detector
@@ -95,10 +96,13 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 
 
 def edges(args: argparse.Namespace) -> tuple[Columns, list]:
+    if args.limit < 0:
+        raise ValueError(f"--limit must be at least 0, which is all, got {args.limit}")
     device = choose_device(args.device)
     detector = EdgeDetector(args.model, device)
     pairs = find_bsds(args.bsds, (args.split,))
     pairs = pairs[: args.limit] if args.limit else pairs
+    references = find_drawings(args.drawings) if args.drawings else []
     name = f"{detector.config['name']} {detector.config['sha256'][:8]}"
     found = evaluate_detector(detector, tqdm(pairs, unit="img", file=sys.stderr), args.scales, args.workers)
     scales = " ".join(f"{s:g}" for s in args.scales)
@@ -114,9 +118,8 @@ def edges(args: argparse.Namespace) -> tuple[Columns, list]:
         alone = f"BSDS500 {args.split}, {found.images} photos; each annotator's boundaries against the others', "
         alone += f"partners within {MAX_DISTANCE} diagonals: how hard the photos are"
         scores.append(Score("F of single annotators", annotators_f(truths), alone))
-    if args.drawings:
-        pairs = find_drawings(args.drawings)
-        pairs = pairs[: args.limit] if args.limit else pairs
+    if references:
+        pairs = references[: args.limit] if args.limit else references
         scores += compare_drawings(detector, tqdm(pairs, unit="img", file=sys.stderr), args.scales)
     return {name: scores}, [("Precision and recall", precision_recall(name, found))]
 
@@ -260,8 +263,7 @@ def main(argv: list[str] | None) -> int:
     args = parse(argv)
     if args.task == "segmenter":
         return segmenter_run.run(args)
-    if args.out.exists() and not args.out.is_dir():
-        raise ValueError(f"--out {args.out} is a file: give a folder for the report")
+    check_writable(args.out)
     columns, sections = TASKS[args.task](args)
     table = make_table(columns)
     print(table_text(table))  # before anything is written: a measurement takes minutes and must not get lost

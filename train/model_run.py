@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import math
+import os
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,10 +23,11 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from i2i import model_folder
-from i2i.data.out_folder import check_writable, make_folder, refuse_inside
+from i2i.data.out_folder import check_writable, make_folder, refuse_around, refuse_inside
 from i2i.nets.features import UnfetchedFeatures, load_features
 from i2i.serving.base import plain_arguments
 from i2i.training.loop import Outcome, TrainConfig, train
+from i2i.training.monitor import Monitor
 from i2i.training.precision import resolve_precision
 from i2i.training.ready import make_ready
 from i2i.training.state import StateFolder
@@ -62,12 +65,14 @@ def add_model_options(parser: argparse.ArgumentParser, out: str, data: str, name
 def parse_run(
     parser: argparse.ArgumentParser,
     argv: list[str] | None,
+    method: str,
     data: Collection[str],
     missing: Mapping[str, Any] | None = None,
 ) -> argparse.Namespace:
     """Parse; with --resume, the options that are kept with the run in --out come from there.
 
     Args:
+        method: what the script trains.
         data: arguments that say where the data lie.
         missing: values of options that old runs did not keep.
 
@@ -78,6 +83,7 @@ def parse_run(
     given = given_options(parser, args, data)
     if args.resume:
         meta = StateFolder(args.out).meta()
+        refuse_other_method(args, method, meta["recipe"])
         kept = dict(missing or {}) | meta["recipe"]["options"]
         before = meta["recipe"].get("given")
         if before is None:  # a run of a version that did not keep them: what is known of it
@@ -93,7 +99,7 @@ def parse_run(
 
 
 def parse_run_of_epochs(
-    parser: argparse.ArgumentParser, argv: list[str] | None, data: Collection[str]
+    parser: argparse.ArgumentParser, argv: list[str] | None, method: str, data: Collection[str]
 ) -> argparse.Namespace:
     """`parse_run` where --epochs may say the length instead of --steps; it is this call's alone, not the run's."""
     now = parser.parse_args(argv)  # before --resume adds what the run has kept
@@ -101,11 +107,28 @@ def parse_run_of_epochs(
         raise ValueError("--epochs and --steps both say how long the run is: give one of them")
     if now.epochs is not None and not 0 < now.epochs < math.inf:
         raise ValueError(f"--epochs must be above 0, got {now.epochs:g}")
-    args = parse_run(parser, argv, data)
+    args = parse_run(parser, argv, method, data)
     args.epochs = now.epochs  # runs of old versions kept theirs
     # The command in the card tells the length that holds: the later call's.
     args.given.pop("steps" if now.epochs is not None else "epochs" if "steps" in args.given else "", None)
     return args
+
+
+# The scripts by the methods that they train.
+SCRIPTS = {
+    "styled": "edges2photo.py", "pix2pix": "pix2pix.py", "bicyclegan": "bicyclegan.py", "cyclegan": "cyclegan.py",
+    "starganv2": "starganv2.py", "hed": "edge_detector.py", "segmenter": "evaluate.py segmenter",
+}  # fmt: skip
+
+
+def refuse_other_method(args: argparse.Namespace, method: str, recipe: Mapping[str, Any]) -> None:
+    """ValueError where another script began the run in --out; runs of old versions do not tell."""
+    began = recipe.get("method", method)
+    if began != method:
+        raise ValueError(
+            f"{args.out} is a run of {began}: go on with train/{SCRIPTS.get(began, began)}, or begin another run with "
+            "another --out"
+        )
 
 
 # Before the run
@@ -225,13 +248,29 @@ def begin_discriminators(method: Any, source: str, say: Callable[[str], None] = 
 
 
 def check_run_folder(args: argparse.Namespace, *sources: Path) -> None:
-    """ValueError where --out lies among the data, cannot be written to, or holds a run that was not asked to go on;
-    nothing is written."""
+    """ValueError where --out lies among the data or the data where the run writes, where it cannot be written to, or
+    holds a run that was not asked to go on, or a model or a log that no such run made; nothing is written."""
     refuse_inside(sources, args.out)
+    for name in MADE:
+        refuse_around(sources, args.out / name)
     check_writable(args.out)
+    if args.resume:
+        return
     folder = StateFolder(args.out)
-    if not args.resume and (folder.exists() or folder.path.exists()):
+    if folder.exists() or folder.path.exists():
         raise ValueError(f"{args.out} already holds a run: add --resume to go on with it, or choose another --out")
+    # A run saves its state first, so that a model without one is nobody's to write over; nor is another's log.
+    others = [args.out / "model"] * os.path.lexists(args.out / "model")
+    others += [args.out / "log.jsonl"] * (not Monitor.made(args.out / "log.jsonl"))
+    if others:
+        raise ValueError(
+            f"{others[0]} is there, which this run would write over, and no state to go on from: choose another --out, "
+            f"or move it away"
+        )
+
+
+# Folders that a run fills, each within --out.
+MADE = ("model", "state", "grids", "tensorboard")
 
 
 def begin_run(accelerator: Accelerator, args: argparse.Namespace) -> None:
@@ -268,6 +307,30 @@ def first_batch(data: Dataset, count: int = 6) -> dict[str, Tensor]:
 STOPPING = "\nstopping after this step; once more stops at once, without saving it"
 
 
+@contextlib.contextmanager
+def alone(run: Path) -> Iterator[None]:
+    """Hold the run folder for this process; it is free again when the process ends, however it ends.
+
+    Raises:
+        ValueError: where another process holds it.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    with (run / ".lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ValueError(
+                f"another process trains in {run}: wait until it ends, or stop it (Ctrl-C there), and --resume"
+            ) from error
+        except OSError:  # some network file systems have no locks
+            pass
+        yield
+
+
 def train_with_bar(
     method: Any,
     data: Dataset,
@@ -279,7 +342,12 @@ def train_with_bar(
     recipe: dict[str, Any],
     on_save: Callable[[int, nn.ModuleDict, float], None],
 ) -> Outcome:
-    """`train` into args.out, with a bar on stderr."""
+    """`train` into args.out, with a bar on stderr.
+
+    Raises:
+        ValueError: where another process trains there.
+    """
+    recipe = recipe | {"method": method.method}
     before = StateFolder(args.out).meta() if args.resume else {"step": 0, "processes": accelerator.num_processes}
     bar = None
     if accelerator.is_main_process:
@@ -289,11 +357,12 @@ def train_with_bar(
                 "another order of the data and other noise than without the stop"
             )
         bar = Progress(how.steps, before["step"], how.batch * accelerator.num_processes)
-    outcome = train(
-        method, data, held_out, args.out, how, accelerator=accelerator, resume=args.resume, recipe=recipe,
-        on_step=bar or (lambda step, logs: None), on_save=on_save,
-        on_stop=lambda: tell(STOPPING) if bar else None,
-    )  # fmt: skip
+    with alone(args.out) if accelerator.is_main_process else contextlib.nullcontext():
+        outcome = train(
+            method, data, held_out, args.out, how, accelerator=accelerator, resume=args.resume, recipe=recipe,
+            on_step=bar or (lambda step, logs: None), on_save=on_save,
+            on_stop=lambda: tell(STOPPING) if bar else None,
+        )  # fmt: skip
     if bar:
         bar.close()
     return outcome

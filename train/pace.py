@@ -41,6 +41,16 @@ def seconds_a_step(method: nn.Module, batch: Mapping[str, Tensor], progress: flo
     return sorted(times[1:])[TIMED // 2]
 
 
+def stages(small_until: float, discriminators_first: float) -> dict[float, float]:
+    """Progress at which a stage of a `StyledPix2Pix` run begins -> its share of the run.
+
+    A step costs the same within a stage, and little where discriminators learn alone. That ends before the pictures
+    become larger, or after.
+    """
+    bounds = sorted({0.0, small_until, discriminators_first, 1.0})
+    return {start: end - start for start, end in zip(bounds, bounds[1:], strict=False)}
+
+
 def steps_within(
     hours: float,
     method: Any,

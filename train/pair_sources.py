@@ -7,11 +7,11 @@ import re
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator
+from same_data import digest_of, how_to_go_on
 from tqdm import tqdm
 
 from i2i.data.folder_jobs import status_lines
@@ -73,6 +73,8 @@ class DrawnPairs:
             self._refuse_other_files(items)
         if args.resume and self.layout == "photos":
             self._keep_to_recipe(settings_of(args.out / "data")["recipe"] if made else "")
+        if made:
+            self._keep_to_division(settings_of(args.out / "data"))
         self._plan = plan_pairs(args.photos, args.out / "data", **self._how())
         self._plan.check()
         if self._draw is _refuse_to_draw and self._plan.todo:
@@ -112,6 +114,16 @@ class DrawnPairs:
             )
         self.say(f"the drawings of {run} were made by {began!r} and are kept; drawings made now would be {now!r}")
         self._recipe, self._draw = began, _refuse_to_draw
+
+    def _keep_to_division(self, settings: Mapping[str, Any]) -> None:
+        """ValueError where the pairs that are there were made square, or divided, otherwise than the options ask."""
+        for name in ("fit", "val_fraction"):
+            began, now = settings.get(name), getattr(self.args, name)
+            if began not in (None, now):
+                raise ValueError(
+                    f"{self.args.out} began with --{name.replace('_', '-')} {began}, and {now} would make other pairs: "
+                    f"leave it out. {how_to_go_on(self.args.out)}"
+                )
 
     def _refuse_other_files(self, items: list[Item]) -> None:
         """A run goes on with the pairs that it began with: to make others would remove those."""
@@ -228,14 +240,6 @@ def recipe_of(folder: Path) -> str:
     return settings_of(pairs.parent).get("recipe", "") if pairs is not None else ""
 
 
-def digest_of(train: Iterable[str], val: Iterable[str]) -> str:
-    """A run's pairs in 16 digits: the ids of both splits. Ids of drawn pairs hold a hash of the content, those of label
-    maps are names.
-    """
-    lines = [f"{split} {name}" for split, names in (("train", train), ("val", val)) for name in sorted(names)]
-    return sha256("\n".join(lines).encode()).hexdigest()[:16]
-
-
 def refuse_other_pairs(
     args: argparse.Namespace, recipe: Mapping[str, Any], train: Iterable[str], val: Iterable[str]
 ) -> None:
@@ -246,7 +250,7 @@ def refuse_other_pairs(
         train, val: ids of both splits.
     """
     train, val = list(train), list(val)
-    if recipe.get("pairs_digest") in (None, digest_of(train, val)):
+    if recipe.get("pairs_digest") in (None, digest_of({"train": train, "val": val})):
         return
     share = recipe["options"]["val_fraction"]
     if args.val_fraction != share:
@@ -259,14 +263,6 @@ def refuse_other_pairs(
     raise ValueError(
         f"the {len(train)} training and {len(val)} validation pairs of {args.photos} are not those that {args.out} "
         f"began with{made}. {how_to_go_on(args.out)}"
-    )
-
-
-def how_to_go_on(run: Path) -> str:
-    """What to do where the pairs are not those that a run began with."""
-    return (
-        "--resume goes on with the same pairs only: bring them back; or train on these in a new folder, with "
-        f"--out NEW --init {run / 'model'} from where the run is, or with --out NEW from the start"
     )
 
 

@@ -28,6 +28,7 @@ from model_run import (
     training_facts,
 )
 from recipes import RECIPES, find_recipe
+from same_data import digest_of, refuse_other_data
 
 from i2i.data.paired import PairedConfig, PairedDataset
 from i2i.grids import tile
@@ -72,7 +73,7 @@ def parse(script: Script, argv: list[str] | None) -> argparse.Namespace:
     add_options(parser, script.config, skip=("inputs", "outputs"))
     add_options(parser, PairedConfig)
     add_options(parser, TrainConfig)
-    return parse_run_of_epochs(parser, argv, ("pairs",))
+    return parse_run_of_epochs(parser, argv, script.method.method, ("pairs",))
 
 
 def fitting_unet(size: int, resnet: bool) -> str:
@@ -123,6 +124,8 @@ def resolve(
     pairs = collect(PairedConfig, args, **pairs)
     data = PairedDataset(args.pairs, "train", size, pairs)
     val = PairedDataset(args.pairs, "val", size, data.config, cache=False)
+    digest = digest_of({"train": data.ids, "val": val.ids})
+    refuse_other_data(args, previous and previous["recipe"], digest, f"the pairs of {args.pairs}", "--val-fraction")
     config = collect(script.config, args, **net | {"size": size, "inputs": data.inputs, "outputs": data.outputs})
     if args.palette and data.palette is None:
         raise ValueError(
@@ -226,6 +229,7 @@ def run(script: Script, argv: list[str] | None, defaults: dict[str, Any] | None 
         method, data, held_out, args, how, accelerator=accelerator,
         recipe={
             "config": dataclasses.asdict(config), "pairs": dataclasses.asdict(data.config),
+            "data_digest": digest_of({"train": data.ids, "val": val.ids}),
             "options": {k: getattr(args, k) for k in KEPT} | {"name": name},
         },
         describe=describe, card=lambda config: card(script, config), finish=finish,

@@ -265,8 +265,12 @@ def labels(args: argparse.Namespace) -> int:
     unknown = unknown_colours(report.files)
     if unknown:
         say(["unknown colours:", *(f"  {colour}: {n} pixels in {maps} maps" for colour, n, maps in unknown)])
-        if not options.border:
-            say(["if these are the blurred borders of JPEGs or of antialiasing, --border 8 mends them"])
+        if options.border:
+            what = f"whole areas, or borders blurred further than {options.border} pixels"
+            say([f"these are {what}: add the colours to the palette, or raise --border"])
+        else:
+            say(["if these are the blurred borders of JPEGs or of antialiasing, --border 8 mends them; the colours of "
+                 "whole areas belong into the palette"])  # fmt: skip
     absent = [name for name, share in class_shares(report.files, task.palette) if share == 0]
     return finish(report, args.out, f"; classes that never occur: {', '.join(absent) or 'none'}")
 

@@ -16,6 +16,7 @@ from model_run import (
     check_training,
     find_accelerator,
     first_batch,
+    refuse_other_method,
     train_with_bar,
 )
 
@@ -64,6 +65,8 @@ def run(args: argparse.Namespace) -> int:
     """Train, measure on the real validation photos, and leave the network in RUN/model."""
     check_run_folder(args, args.pairs)
     before = StateFolder(args.out).meta() if args.resume else None
+    if before:
+        refuse_other_method(args, SegmenterTraining.method, before["recipe"])
     kept = before["recipe"] if before else {"config": {}, "palette": args.palette, "name": args.name}
     defaults = before["train"] | {"minutes": 0.0} if before else TRAINING
     how = collect(TrainConfig, args, **defaults)

@@ -32,6 +32,7 @@ from model_run import (
     train_model,
     training_facts,
 )
+from same_data import digest_of, names_of, refuse_other_data
 from torch import Tensor, nn
 
 from i2i.data.domains import DomainConfig, DomainDataset
@@ -67,7 +68,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add_options(parser, StarGANv2Config, skip=("domains",))
     add_options(parser, DomainConfig)
     add_options(parser, TrainConfig)
-    return parse_run(parser, argv, ("root",))
+    return parse_run(parser, argv, StarGANv2.method, ("root",))
 
 
 def resolve(args: argparse.Namespace) -> tuple[StarGANv2Config, TrainConfig, DomainDataset, DomainDataset]:
@@ -97,10 +98,19 @@ def resolve(args: argparse.Namespace) -> tuple[StarGANv2Config, TrainConfig, Dom
             f"{' '.join(data.domains)}: leave --domains out"
         )
     val = DomainDataset(args.root, "val", size, data.config, cache=False)
+    if args.resume:
+        what = f"the photos of {args.root}"
+        digest = digest_of_domains(data, val)
+        refuse_other_data(args, previous["recipe"], digest, what, "--index, --column and --val-fraction")
     # The nets count the domains that the data name.
     given = argparse.Namespace(**vars(args) | {"domains": None})
     config = collect(StarGANv2Config, given, **net | {"domains": len(data.domains)})
     return config, collect(TrainConfig, args, **how), data, val
+
+
+def digest_of_domains(data: DomainDataset, val: DomainDataset) -> str:
+    splits = (("train", data), ("val", val))
+    return digest_of({f"{s} {k}": names_of(f) for s, d in splits for k, f in zip(d.domains, d.files, strict=True)})
 
 
 def weights_by_name(start: Translator, config: StarGANv2Config, domains: Sequence[str]) -> dict[str, Tensor]:
@@ -245,6 +255,7 @@ def main(argv: list[str] | None) -> int:
         method, data, held_out, args, how, accelerator=accelerator,
         recipe={
             "config": dataclasses.asdict(config), "domains": dataclasses.asdict(data.config),
+            "data_digest": digest_of_domains(data, val),
             "options": {k: getattr(args, k) for k in KEPT} | {"name": name},
         },
         describe=describe, card=card, finish=finish,

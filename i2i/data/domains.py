@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +14,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from i2i.data.index_csv import read_index
 from i2i.data.layout import SUFFIXES, PrepareError, find_photos
+from i2i.data.unreadable import read_all
 from i2i.images import levels_to_tensor, load_image
 
 CACHE_LIMIT = 4 << 30  # bytes of decoded photos held in memory; larger sets are read from disk
@@ -118,10 +118,7 @@ def _from_index(root: Path, config: DomainConfig) -> dict[str, list[Path]]:
     path = next((p for p in (Path(config.index), root / config.index) if p.is_file()), None)
     if path is None:
         raise PrepareError(f"there is no file {config.index}, neither here nor in {root}")
-    with path.open(newline="", encoding="utf-8-sig") as lines:
-        reader = csv.DictReader(lines)
-        rows = list(reader)
-        columns = reader.fieldnames or []
+    columns, rows = read_index(path)
     missing = [name for name in ("file", config.column) if name not in columns]
     if missing:
         raise PrepareError(f"{path} has no column {missing[0]!r}, only {', '.join(columns) or 'none'}")
@@ -141,7 +138,10 @@ def _from_index(root: Path, config: DomainConfig) -> dict[str, list[Path]]:
 
 
 def _held_out(files: list[Path], root: Path, split: str, fraction: float) -> list[Path]:
-    """One part of a domain's photos, by a hash of each one's name: adding photos never moves one to the other split."""
+    """One part of a domain's photos, by a hash of each one's name: adding photos never moves one to the other split.
+
+    Where so few photos leave less than two to validate with, the nearest ones are; nearer ones may take their place.
+    """
 
     def place(path: Path) -> float:
         return int.from_bytes(hashlib.sha256(path.stem.encode()).digest()[:8], "big") / 2**64
@@ -196,8 +196,7 @@ class DomainDataset(Dataset):
         self._cached: dict[Path, np.ndarray] | None = None
         if cache:
             every = [path for files in self.files for path in files]
-            with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-                self._cached = dict(zip(every, pool.map(self._load, every), strict=True))
+            self._cached = dict(zip(every, read_all(self._load, every, every), strict=True))
 
     @property
     def photos(self) -> int:

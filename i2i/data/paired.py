@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from torch.utils.data import Dataset
 
 from i2i.colour import photo_to_lab
 from i2i.data.paired_files import PairedConfig, find_examples
+from i2i.data.unreadable import read_all
 from i2i.images import levels_to_tensor, load_image
 from i2i.palette import Palette
 
@@ -74,8 +74,8 @@ class PairedDataset(Dataset):
             cache = len(self) * self.loaded**2 * 4 < CACHE_LIMIT
         self._cached: list[tuple[np.ndarray, np.ndarray]] | None = None
         if cache:
-            with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-                self._cached = list(pool.map(self._load, range(len(self))))
+            files = [path for example in self._examples for path in (example.a, example.b) if path is not None]
+            self._cached = read_all(self._load, range(len(self)), files)
 
     def _describe(self, kind: str) -> dict[str, Any]:
         return {"kind": kind} | ({"palette": self.palette.to_json()} if kind == "labels" else {})
@@ -151,7 +151,10 @@ class PairedDataset(Dataset):
             try:
                 return self.palette.classes(picture)
             except ValueError as error:
-                raise ValueError(f"label map {key}: {error}") from error
+                raise ValueError(
+                    f"label map {key}: {error}. To list the unknown colours of all maps, and mend borders that are "
+                    "blurred: python train/prepare.py labels MAPS --palette PALETTE.json --border 2 --out MENDED"
+                ) from error
         return np.asarray(picture.convert("L") if kind == "edges" else picture)
 
     def _fit(self, pixels: np.ndarray, kind: str) -> np.ndarray:

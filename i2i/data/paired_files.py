@@ -122,7 +122,10 @@ def find_examples(root: str | os.PathLike, split: str, config: PairedConfig) -> 
 
 
 def _held_out(examples: list[Example], split: str, fraction: float) -> list[Example]:
-    """One part of the pairs, by a hash of each key: adding pairs never moves one from one split to the other."""
+    """One part of the pairs, by a hash of each key: adding pairs never moves one from one split to the other.
+
+    Where so few pairs leave none to validate with, the nearest one is; one that is nearer may take its place.
+    """
 
     def place(example: Example) -> float:
         return int.from_bytes(hashlib.sha256(example.key.encode()).digest()[:8], "big") / 2**64

@@ -127,10 +127,10 @@ class PairDataset(Dataset):
         self._drawings[index] = np.packbits(self._read_drawing(index) > 127, axis=1)
 
     def _read_drawing(self, index: int) -> np.ndarray:
-        return np.where(np.asarray(load_image(self._files[index][1]))[:, :, 0] > 127, np.uint8(255), np.uint8(0))
+        return np.where(_load(self._files[index][1])[:, :, 0] > 127, np.uint8(255), np.uint8(0))
 
     def _read_photo(self, index: int) -> np.ndarray:
-        pixels = np.asarray(load_image(self._files[index][0]))
+        pixels = _load(self._files[index][0])
         if pixels.shape[:2] != (self.native, self.native):
             raise ValueError(
                 f"{self._files[index][0]}: got {pixels.shape[1]}x{pixels.shape[0]}, expected "
@@ -139,3 +139,11 @@ class PairDataset(Dataset):
         if self.size != self.native:
             pixels = cv2.resize(pixels, (self.size, self.size), interpolation=cv2.INTER_AREA)
         return pixels.transpose(2, 0, 1)
+
+
+def _load(path: Path) -> np.ndarray:
+    """uint8 (H, W, 3) of a picture that was prepared."""
+    try:
+        return np.asarray(load_image(path))
+    except ValueError as error:
+        raise ValueError(f"{error}: delete it and give the command again, which makes it anew") from error

@@ -9,18 +9,10 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from i2i.images import load_image, upright
+from i2i.images import NO_HEIC, is_heif, load_image, upright
 
 _TURNED = {3: "turned 180°", 6: "turned 90°", 8: "turned 90°"} | dict.fromkeys((2, 4, 5, 7), "mirrored")
 _PLAIN = ("RGB", "L")
-_HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")  # brands of HEIF's first box
-
-try:  # not needed, but then photos of telephones can be read as they are
-    import pillow_heif
-
-    pillow_heif.register_heif_opener()
-except ImportError:
-    pass
 
 
 @dataclass(frozen=True)
@@ -82,11 +74,8 @@ def _open(content: bytes, name: str | os.PathLike) -> Image.Image:
             "the memory; shrink it first"
         ) from error
     except UnidentifiedImageError as error:
-        if content[4:8] == b"ftyp" and content[8:12] in _HEIF:
-            raise ValueError(
-                "HEIC photo, as iPhones save them, which Pillow alone cannot read: export it as JPEG, or run "
-                "pip install pillow-heif"
-            ) from error
+        if is_heif(content):
+            raise ValueError(NO_HEIC) from error
         suffix = Path(name).suffix or "nameless"
         if suffix.lower() in (".heic", ".heif"):
             raise ValueError(f"no HEIC photo that can be read ({len(content)} bytes): export it as JPEG") from error

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import os
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +15,10 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from i2i.data.index_csv import read_index
 from i2i.data.layout import SUFFIXES, PrepareError, find_photos
 from i2i.data.paired import CACHE_LIMIT, PairedDataset
+from i2i.data.unreadable import read_all
 from i2i.images import fit_square, levels_to_tensor, load_image
 
 SPLITS = ("train", "val")
@@ -60,7 +60,7 @@ def find_side(folder: str | os.PathLike, split: str, select: str = "", val_fract
 
     A folder may be nested. If it holds `train` and `val` (or `test`), or is called trainA, say, with valA (or testA)
     beside it, these are the splits. Otherwise a hash of each path decides, so that adding photos never moves one from
-    one split to the other.
+    one split to the other, but where so few leave a split empty: it then gets the one that is nearest to it.
 
     Args:
         folder: one side. split: "train" or "val". select: as in `UnpairedConfig`.
@@ -118,9 +118,7 @@ def _selected(folder: Path, select: str) -> list[Path]:
     if not index.is_file():
         raise PrepareError(f"{folder} has no {_INDEX} to select {select} from: add one with the column file, or leave "
                            "the selection out")  # fmt: skip
-    with index.open(newline="", encoding="utf-8") as lines:
-        rows = list(csv.DictReader(lines))
-    columns = list(rows[0]) if rows else []
+    columns, rows = read_index(index)
     if "file" not in columns or column not in columns:
         raise PrepareError(f"{index} has the columns {', '.join(columns) or 'none'}: file and {column} are needed")
     counts = Counter(row[column] for row in rows)
@@ -149,7 +147,7 @@ class PhotoSide(Dataset):
         cache: hold the photos in memory, decoded; None: where they take less than 2 GB.
 
     Raises:
-        ValueError: that names a photo which cannot be read; without a cache, one that is no picture at all.
+        PrepareError: that names the photos which cannot be read; without a cache, only if one is no picture at all.
     """
 
     described: dict[str, Any] = {"kind": "photo"}
@@ -163,12 +161,11 @@ class PhotoSide(Dataset):
         if cache is None:
             cache = len(files) * self.loaded**2 * 3 < CACHE_LIMIT // 2
         self._cached: list[np.ndarray] | None = None
-        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-            if cache:
-                self._cached = list(pool.map(self._load, files))
-            else:
-                # A run must not find out after hours that a file is no picture.
-                list(pool.map(_look, files))
+        if cache:
+            self._cached = read_all(self._load, files, files)
+        else:
+            # A run must not find out after hours that a file is no picture.
+            read_all(_look, files, files)
 
     def __len__(self) -> int:
         return len(self.files)

@@ -57,6 +57,8 @@ class EdgeDetector:
         Returns:
             float32 arrays (H, W) in [0, 1], 1 = edge.
         """
+        if not scales or not all(0.1 <= scale <= 4 for scale in scales):
+            raise ValueError(f"scales must be from 0.1 to 4, got {' '.join(f'{s:g}' for s in scales) or 'none'}")
         height, width = photos[0].shape[:2]
         total = 0.0
         for scale in scales:

@@ -89,6 +89,8 @@ class StyledConfig:
 
     def __post_init__(self) -> None:
         check_positive(self, ("lr", "mapping_rate"))
+        if min(self.widths, default=0) < 1:
+            raise ValueError(f"widths must be at least 1 each, got {' '.join(map(str, self.widths)) or 'none'}")
         check_shares(self, ("style_views", "augment", "small_until", "discriminators_first"))
         check_least(self, {"style": 1, "latent": 1, "noise": 0, "fit_mapping": 0, "style_noise": 0})
         check_least(self, {name: 0 for name in vars(self) if name.startswith("lambda_")})

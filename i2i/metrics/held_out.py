@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import os
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from i2i.data.index_csv import read_index
 from i2i.data.layout import find_photos
 from i2i.data.paired import PairedConfig, PairedDataset
 from i2i.data.paired_files import KINDS, find_examples
@@ -283,9 +283,8 @@ def find_sketches(folder: str | os.PathLike, classes: tuple[str, ...] = ()) -> d
     folder = Path(folder)
     index = folder / "index.csv"
     if index.is_file():
-        with index.open(newline="", encoding="utf-8") as lines:
-            rows = list(csv.DictReader(lines))
-        if not rows or not {"file", "class"} <= rows[0].keys():
+        columns, rows = read_index(index)
+        if not rows or not {"file", "class"} <= set(columns):
             raise ValueError(f"{index} has no columns file and class: remove it, or add them")
         known = {row["class"] for row in rows}
         unknown = [c for c in classes if c not in known]

@@ -77,6 +77,8 @@ class TrainConfig:
         check_least(self, dict.fromkeys(("warmup", "minutes", "save_minutes", "workers"), 0))
         if math.inf in (self.minutes, self.save_minutes):
             raise ValueError("minutes and save_minutes must be finite; for no time limit set minutes to 0")
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed must be from 0 to {2**32 - 1}, got {self.seed}")
         if not 0 <= self.ema < 1:
             raise ValueError(f"ema must lie in [0, 1), got {self.ema}")
         check_choice("mixed_precision", self.mixed_precision, PRECISIONS)
@@ -308,9 +310,10 @@ def train(
             if clock[1] > config.save_minutes * 60:
                 save()
                 saved = time.monotonic()
-        if asked.is_set() and step < config.steps:
+        # Still within: one Ctrl-C while it is written does not lose what was trained since the last saved state.
+        save()
+        if asked.is_set():
             reason = "interrupted"
-    save()
     if main:
         monitor.close()
     return Outcome(step, reason, seconds_before + time.monotonic() - begin)

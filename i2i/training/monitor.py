@@ -32,17 +32,15 @@ class Monitor:
             fresh.write_text("".join(f"{line}\n" for line in kept))
             fresh.replace(self.log)
 
+    @staticmethod
+    def made(log: Path) -> bool:
+        """Whether a file may be written over as a log: a run's, an empty one, or none."""
+        lines = log.read_text(errors="replace").splitlines() if log.is_file() else []
+        return not lines or bool(_read(lines))
+
     def _rows(self) -> list[dict[str, float]]:
         """What was logged. A full disk or a power cut leaves half a line, which is no reason to stop the run."""
-        rows = []
-        for line in self.log.read_text(errors="replace").splitlines() if self.log.exists() else []:
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError:
-                continue
-            if isinstance(row, dict) and "step" in row:
-                rows.append(row)
-        return rows
+        return _read(self.log.read_text(errors="replace").splitlines() if self.log.exists() else [])
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
         with self.log.open("a") as file:
@@ -66,6 +64,18 @@ class Monitor:
         self.curves()
         if self.board is not None:
             self.board.close()
+
+
+def _read(lines: list[str]) -> list[dict[str, float]]:
+    rows = []
+    for line in lines:
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if isinstance(row, dict) and "step" in row:
+            rows.append(row)
+    return rows
 
 
 def draw_curves(rows: list[dict[str, float]], width: int = 360, height: int = 180) -> Image.Image:

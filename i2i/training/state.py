@@ -7,13 +7,16 @@ with `weights_only=True`. Nothing is unpickled.
 
 from __future__ import annotations
 
+import contextlib
 import random
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from i2i.model_folder import difference
@@ -82,8 +85,9 @@ class StateFolder:
 
     def __init__(self, run: Path):
         self.path = run / "state"
-        self.fresh = run / "state.new"
-        self.old = run / "state.old"
+        # Names that nobody gives a copy of their own: what lies under them is deleted.
+        self.fresh = run / ".state.new"
+        self.old = run / ".state.old"
 
     @property
     def whole(self) -> Path:
@@ -95,27 +99,54 @@ class StateFolder:
         return (self.whole / "meta.pt").exists()
 
     def save(self, accelerator, method, ema, optimizers, meta: dict[str, Any]) -> None:
-        if accelerator.is_main_process:
-            shutil.rmtree(self.fresh, ignore_errors=True)
-            self.fresh.mkdir(parents=True)
-        accelerator.wait_for_everyone()
-        torch.save(random_state(), self.fresh / f"random_{accelerator.process_index}.pt")
-        if accelerator.is_main_process:
-            save_file(_contiguous(method.state_dict()), self.fresh / "nets.safetensors")
-            save_file(_contiguous(ema.nets.state_dict()), self.fresh / "ema.safetensors")
-            torch.save({k: o.state_dict() for k, o in optimizers.items()}, self.fresh / "optimizers.pt")
-            torch.save(meta | {"format": FORMAT, "processes": accelerator.num_processes}, self.fresh / "meta.pt")
-        else:
-            own = self.fresh / f"process_{accelerator.process_index}.safetensors"
-            save_file(_contiguous(_beside_nets(method)), own)
-        accelerator.wait_for_everyone()
-        if accelerator.is_main_process:
-            if self.path.exists():
+        """Write the state; the one before is whole until the new one is.
+
+        Raises:
+            StateError: if it cannot be written, on a full disk for instance.
+        """
+        with self._writing():
+            if accelerator.is_main_process:
+                shutil.rmtree(self.fresh, ignore_errors=True)
+                self.fresh.mkdir(parents=True)
+            accelerator.wait_for_everyone()
+            torch.save(random_state(), self.fresh / f"random_{accelerator.process_index}.pt")
+            if accelerator.is_main_process:
+                save_file(_contiguous(method.state_dict()), self.fresh / "nets.safetensors")
+                save_file(_contiguous(ema.nets.state_dict()), self.fresh / "ema.safetensors")
+                torch.save({k: o.state_dict() for k, o in optimizers.items()}, self.fresh / "optimizers.pt")
+                torch.save(meta | {"format": FORMAT, "processes": accelerator.num_processes}, self.fresh / "meta.pt")
+            else:
+                own = self.fresh / f"process_{accelerator.process_index}.safetensors"
+                save_file(_contiguous(_beside_nets(method)), own)
+            accelerator.wait_for_everyone()
+            if accelerator.is_main_process:
+                if self.path.exists():
+                    shutil.rmtree(self.old, ignore_errors=True)
+                    self.path.rename(self.old)
+                self.fresh.rename(self.path)
                 shutil.rmtree(self.old, ignore_errors=True)
-                self.path.rename(self.old)
-            self.fresh.rename(self.path)
-            shutil.rmtree(self.old, ignore_errors=True)
         accelerator.wait_for_everyone()
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        # safetensors and torch wrap what the system says in errors of their own.
+        try:
+            yield
+        except (OSError, SafetensorError, RuntimeError) as error:
+            kept = "the last saved state is whole: --resume goes on with it" if self.exists() else "none was saved"
+            message = f"{self.path} cannot be written ({error}): free space, or allow writing; {kept}"
+            raise StateError(message) from error
+
+    @contextlib.contextmanager
+    def _reading(self, file: Path) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # whatever reads a damaged file may raise
+            model = self.path.with_name("model")
+            raise StateError(
+                f"{file} is missing or damaged ({error}): bring {self.path} back from a copy, or start a new run with "
+                f"--out NEW --init {model}"
+            ) from error
 
     def meta(self) -> dict[str, Any]:
         """Position and configuration of the saved run."""
@@ -146,21 +177,31 @@ class StateFolder:
         meta = self.meta()
         as_before = meta["processes"] == accelerator.num_processes
         place = self.whole
+        files = [place / "nets.safetensors", place / "ema.safetensors"]
         own = place / f"process_{accelerator.process_index}.safetensors"
-        tensors, averages = (load_file(place / f"{name}.safetensors") for name in ("nets", "ema"))
         if as_before and own.exists():  # the main process has none, nor have states of earlier versions
-            tensors |= load_file(own)
+            files.append(own)
+        found = []
+        for file in files:
+            with self._reading(file):
+                found.append(load_file(file))
+        tensors, averages, *beside = found
+        for more in beside:
+            tensors |= more
         for saved, wanted in ((tensors, method), (averages, ema.nets)):
             if differs := difference(saved, wanted.state_dict()):
                 raise StateError(self._misfit(differs))
             wanted.load_state_dict(saved)
+        file = place / "optimizers.pt"
+        with self._reading(file):
+            saved = torch.load(file, map_location="cpu", weights_only=True)
         try:
-            saved = torch.load(place / "optimizers.pt", map_location="cpu", weights_only=True)
             for name, optimizer in optimizers.items():
                 _load_optimizer(optimizer, saved[name])
         except (RuntimeError, KeyError, ValueError) as error:
             raise StateError(self._misfit(f"its optimizers are of other nets ({error})")) from error
-        generators = place / f"random_{accelerator.process_index}.pt"
-        if as_before and generators.exists():
-            set_random_state(torch.load(generators, map_location="cpu", weights_only=True))
+        file = place / f"random_{accelerator.process_index}.pt"
+        if as_before and file.exists():
+            with self._reading(file):
+                set_random_state(torch.load(file, map_location="cpu", weights_only=True))
         return meta

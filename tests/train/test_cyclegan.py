@@ -181,6 +181,15 @@ def test_a_run_goes_on_with_the_data_it_began_with(script, horses, label_pairs, 
     assert script.main([*horses, "--out", str(run), "--steps", "1", *QUICK]) == 0
     with pytest.raises(ValueError, match="was trained on two folders"):
         script.main(words("--paired", label_pairs, "--out", run, "--resume", "--cpu"))
+    goes_on = ["--out", str(run), "--resume", "--cpu"]
+    says = "are not those that .*run began with, or are divided otherwise: give the same folders, in the same order"
+    for others in ([*reversed(horses), *goes_on], [*horses, *goes_on, "--val-fraction", "0.6"]):
+        with pytest.raises(ValueError, match=says):
+            script.main(others)
+    assert script.main([*horses, *goes_on, "--steps", "2"]) == 0
+    next(Path(horses[0]).glob("*.*")).unlink()
+    with pytest.raises(ValueError, match=says):
+        script.main([*horses, *goes_on])
 
 
 def test_cycle_measures(script, load_script, horses, label_pairs, tmp_path, capsys, monkeypatch):

@@ -92,7 +92,7 @@ def test_photos_of_two_models_side_by_side(evaluate, tiny_model_folder, outlines
     # An empty page among the drawings is found before anything is measured.
     Image.fromarray(np.full_like(page, 255)).save(sketches / "2.png")
     monkeypatch.setattr(PhotoMeasures, "model", lambda *a: pytest.fail("measured"))
-    with pytest.raises(ValueError, match="0.png is a file: give a folder"):
+    with pytest.raises(ValueError, match="0.png is a file, not a folder: choose another --out"):
         evaluate.main(words("photos", other, outlines, *options, "--out", sketches / "0.png"))
     with pytest.raises(ValueError, match="2.png: empty drawing"):
         evaluate.main(words("photos", other, outlines, *options))

@@ -39,7 +39,7 @@ def parse(model_run, *words: object, missing: dict | None = None) -> argparse.Na
     parser.add_argument("--steps", type=int, default=None)
     parser.add_argument("--lr", type=float, default=None)
     model_run.add_model_options(parser, "runs/here", "photos", "the folder's")
-    return model_run.parse_run(parser, list(map(str, words)), ("photos",), missing)
+    return model_run.parse_run(parser, list(map(str, words)), "styled", ("photos",), missing)
 
 
 def save(run: Path, **recipe) -> Path:
@@ -81,7 +81,7 @@ def test_a_run_folder_is_claimed_once(model_run, tmp_path):
         model_run.check_run_folder(args)
         model_run.begin_run(accelerator, args)
         assert args.out.is_dir()
-    for name in ("state", "state.old"):
+    for name in ("state", ".state.old"):
         save(tmp_path / name)
         (tmp_path / name / "state").rename(tmp_path / name / name)
         args.out = tmp_path / name
@@ -104,9 +104,10 @@ def test_another_number_of_processes_is_said(model_run, tmp_path, monkeypatch, c
     torch.save({"format": FORMAT, "step": 7, "processes": 2}, run / "state" / "meta.pt")
     args, how = argparse.Namespace(out=run, resume=True), SimpleNamespace(steps=20, batch=4)
     found = model_run.train_with_bar(
-        None, [], {}, args, how, accelerator=accelerator, recipe={"a": 1}, on_save=lambda *saved: None
-    )
-    assert found == {"a": 1}
+        SimpleNamespace(method="styled"), [], {}, args, how,
+        accelerator=accelerator, recipe={"a": 1}, on_save=lambda *saved: None,
+    )  # fmt: skip
+    assert found == {"a": 1, "method": "styled"}
     assert "saved by 2 processes and goes on with 1" in capsys.readouterr().err
 
 
@@ -251,3 +252,45 @@ def test_the_main_process_decides_the_precision_of_all(model_run, monkeypatch):
     assert accelerator == {"cpu": True, "mixed_precision": "no"} and decided.mixed_precision == "no"
     monkeypatch.setattr(model_run, "PartialState", lambda cpu: SimpleNamespace(num_processes=1))
     assert model_run.find_accelerator(argparse.Namespace(cpu=True), how, 256)[1].mixed_precision == "bf16"
+
+
+@pytest.mark.parametrize("name", ["model/thesis.txt", "log.jsonl"])
+def test_what_no_run_made_is_not_written_over(model_run, tmp_path, name):
+    args = argparse.Namespace(out=tmp_path / "project", resume=False)
+    mine = args.out / name
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    with pytest.raises(ValueError, match="is there, which this run would write over.*choose another --out"):
+        model_run.check_run_folder(args)
+    assert mine.read_text() == "mine"
+
+
+def test_the_log_of_a_run_that_saved_nothing_is_no_obstacle(model_run, tmp_path):
+    (tmp_path / "log.jsonl").write_text('{"step": 20, "l1": 0.5}\n{"ste')
+    model_run.check_run_folder(argparse.Namespace(out=tmp_path, resume=False))
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_photos_do_not_lie_where_the_run_writes(model_run, tmp_path, resume):
+    args = argparse.Namespace(out=tmp_path / "project", resume=resume)
+    for name in ("model", "grids"):
+        with pytest.raises(ValueError, match=f"lies inside --out .*{name}, where results could overwrite it"):
+            model_run.check_run_folder(args, args.out / name / "photos")
+    model_run.check_run_folder(args, args.out / "photos")
+
+
+def test_a_run_folder_is_for_one_process(model_run, tmp_path):
+    with model_run.alone(tmp_path):
+        with pytest.raises(ValueError, match="another process trains in .*: wait until it ends, or stop it"):
+            with model_run.alone(tmp_path):
+                pass
+    with model_run.alone(tmp_path):  # free again
+        pass
+
+
+def test_a_run_goes_on_with_the_script_that_began_it(model_run, tmp_path):
+    run = save(tmp_path / "run", options={}, given={}, method="pix2pix")
+    with pytest.raises(ValueError, match=r"is a run of pix2pix: go on with train/pix2pix.py, or begin another run"):
+        parse(model_run, "photos", "--out", run, "--resume")
+    again = save(tmp_path / "again", options={}, given={}, method="styled")
+    assert parse(model_run, "photos", "--out", again, "--resume").resume

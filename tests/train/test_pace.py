@@ -56,6 +56,22 @@ def test_the_steps_of_each_stage_are_timed_by_a_copy(pace, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    "small_until, first, shares",
+    [
+        (0.65, 0.0, {0.0: 0.65, 0.65: 0.35}),
+        (0.65, 0.25, {0.0: 0.25, 0.25: 0.4, 0.65: 0.35}),
+        (0.25, 0.75, {0.0: 0.25, 0.25: 0.5, 0.75: 0.25}),
+        (0.5, 0.5, {0.0: 0.5, 0.5: 0.5}),
+        (0.0, 0.0, {0.0: 1.0}),
+        (1.0, 0.1, {0.0: 0.1, 0.1: 0.9}),
+        (0.0, 1.0, {0.0: 1.0}),
+    ],
+)
+def test_discriminators_alone_are_a_stage_of_their_own(pace, small_until, first, shares):
+    assert pace.stages(small_until, first) == pytest.approx(shares)
+
+
+@pytest.mark.parametrize(
     "hours, steps, resume, message",
     [
         (0, None, False, "--hours must be above 0, got 0"),

@@ -163,6 +163,12 @@ def test_what_a_resumed_run_keeps_and_what_it_takes(pix2pix, tmp_path):
     assert longest["steps"] == pairs + 1 and f"--steps {pairs + 1}" in longest["command"]
     assert "--epochs" not in longest["command"]
     assert resume()["of_steps"] == pairs + 1  # the epochs of old say nothing any more
+    says = "the pairs of .* are not those that .*run began with, or are divided otherwise: .*leave --val-fraction out"
+    with pytest.raises(ValueError, match=says):
+        resume("--val-fraction", 0.6)
+    labelled(tmp_path / "others", 3, count=7)
+    with pytest.raises(ValueError, match=says):
+        pix2pix.main(words(tmp_path / "others", *out, "--resume", "--cpu"))
 
 
 def test_a_run_without_a_recipe_takes_none_later(pix2pix, tmp_path):

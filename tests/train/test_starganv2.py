@@ -111,6 +111,8 @@ def test_a_run_keeps_its_domains(script, domain_photos, tmp_path):
         says = f"learns the domains blue green red, in this order, and --resume got {' '.join(others)}: leave"
         with pytest.raises(ValueError, match=says):
             script.main([*run, "--resume", "--cpu", "--domains", *others])
+    with pytest.raises(ValueError, match="the photos of .* are not those that .* or are divided otherwise"):
+        script.main([*run, "--resume", "--cpu", "--val-fraction", "0.5"])
     assert script.main([*run, "--resume", "--cpu", *chosen]) == 0
 
 

@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,10 +15,12 @@ from pathlib import Path
 import pytest
 import torch
 from accelerate import Accelerator
+from safetensors import SafetensorError
 from torch.utils.data import Dataset
 
 from i2i.methods.pix2pix import Pix2Pix, Pix2PixConfig
 from i2i.methods.styled import StyledConfig, StyledPix2Pix
+from i2i.training import state
 from i2i.training.loop import EpochSampler, TrainConfig, _memory_format, _stop_request, train
 from i2i.training.state import StateError, StateFolder, _load_optimizer
 
@@ -125,13 +128,13 @@ def test_the_time_limit_stops_with_a_resumable_state(tmp_path):
 
 def test_a_kill_between_the_renames_loses_nothing(tmp_path):
     run(tmp_path / "run")
-    (tmp_path / "run" / "state").rename(tmp_path / "run" / "state.old")
+    (tmp_path / "run" / "state").rename(tmp_path / "run" / ".state.old")
     folder = StateFolder(tmp_path / "run")
     assert folder.exists() and folder.meta()["step"] == 6
     # Somebody may look while the run that renames is alive.
-    assert (tmp_path / "run" / "state.old").exists() and not (tmp_path / "run" / "state").exists()
+    assert (tmp_path / "run" / ".state.old").exists() and not (tmp_path / "run" / "state").exists()
     run(tmp_path / "run", dataclasses.replace(HOW, steps=7), resume=True)
-    assert folder.meta()["step"] == 7 and not (tmp_path / "run" / "state.old").exists()
+    assert folder.meta()["step"] == 7 and not (tmp_path / "run" / ".state.old").exists()
 
 
 def test_states_of_another_version_or_shape_are_refused(tmp_path):
@@ -263,3 +266,59 @@ def test_the_first_signal_is_answered_and_the_second_obeyed():
 def test_numbers_that_would_train_nothing_are_refused(wrong, field):
     with pytest.raises(ValueError, match=rf"\b{field}\b"):
         TrainConfig(**wrong)
+
+
+@pytest.mark.parametrize("name", ["nets.safetensors", "ema.safetensors", "optimizers.pt", "random_0.pt"])
+def test_a_damaged_state_says_what_to_do(tmp_path, name):
+    run(tmp_path / "run", dataclasses.replace(HOW, steps=1))
+    file = tmp_path / "run" / "state" / name
+    file.write_bytes(file.read_bytes()[:40])
+    says = f"{name} is missing or damaged .*: bring .*state back from a copy, or start a new run with --out NEW --init"
+    with pytest.raises(StateError, match=says):
+        run(tmp_path / "run", resume=True)
+
+
+def test_a_state_with_a_file_missing_says_what_to_do(tmp_path):
+    run(tmp_path / "run", dataclasses.replace(HOW, steps=1))
+    (tmp_path / "run" / "state" / "ema.safetensors").unlink()
+    with pytest.raises(StateError, match="ema.safetensors is missing or damaged .*bring .* back from a copy"):
+        run(tmp_path / "run", resume=True)
+
+
+@pytest.mark.parametrize("kind", [SafetensorError, OSError, RuntimeError])
+def test_a_full_disk_leaves_the_state_before(tmp_path, monkeypatch, kind):
+    run(tmp_path / "run", dataclasses.replace(HOW, steps=2))
+
+    def full(*args):
+        raise kind("No space left on device")
+
+    monkeypatch.setattr(state, "save_file", full)
+    says = r"state cannot be written \(No space left on device\): free space, .*the last saved state is whole: --res"
+    with pytest.raises(StateError, match=says):
+        run(tmp_path / "run", dataclasses.replace(HOW, steps=3), resume=True)
+    monkeypatch.undo()
+    assert run(tmp_path / "run", dataclasses.replace(HOW, steps=3), resume=True)[1].step == 3
+
+
+def test_a_copy_beside_the_state_stays(tmp_path):
+    run(tmp_path / "run", dataclasses.replace(HOW, steps=1))
+    for name in ("state.old", "state.new"):
+        shutil.copytree(tmp_path / "run" / "state", tmp_path / "run" / name)
+    run(tmp_path / "run", dataclasses.replace(HOW, steps=2), resume=True)
+    for name in ("state.old", "state.new"):
+        assert torch.load(tmp_path / "run" / name / "meta.pt", weights_only=True)["step"] == 1
+    assert StateFolder(tmp_path / "run").meta()["step"] == 2
+    assert not [path.name for path in (tmp_path / "run").glob(".state*")]
+
+
+def test_ctrl_c_while_the_last_state_is_written_loses_nothing(tmp_path, monkeypatch):
+    whole, asked = StateFolder.save, []
+
+    def interrupted(self, *args):
+        os.kill(os.getpid(), signal.SIGINT)
+        whole(self, *args)
+
+    monkeypatch.setattr(StateFolder, "save", interrupted)
+    _, outcome = run(tmp_path / "run", on_stop=lambda: asked.append(True))
+    assert (outcome.step, outcome.reason, asked) == (6, "interrupted", [True])
+    assert StateFolder(tmp_path / "run").meta()["step"] == 6
