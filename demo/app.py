@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import functools
 import html
+import io
 import os
 import socket
 import sys
@@ -33,7 +34,6 @@ from demo.batching import Worker  # noqa: E402
 from demo.canvas import drawing_surface, load_examples  # noqa: E402
 from demo.examples import examples_for, fitting_examples, keep_examples, showcase  # noqa: E402
 from demo.handlers import PICTURES, Endpoints, check_servable, facts, model_facts  # noqa: E402
-from demo.imports import answer_upload  # noqa: E402
 from demo.routes import routes  # noqa: E402
 from demo.tiles import below_tiles, photo_tiles  # noqa: E402
 from demo.tools import Tools  # noqa: E402
@@ -67,7 +67,7 @@ def build_page(answers: Answers, address: str = "") -> gr.Blocks:
         gr.HTML(f"<h1>{title}</h1><p>{invitation}</p>", elem_id="title")
         with gr.Row(elem_id="halves"):
             with gr.Column(min_width=300):
-                canvas = drawing_surface(
+                drawing_surface(
                     examples,
                     size=DRAWING_SIZE,
                     hint=first["hint"],
@@ -85,23 +85,18 @@ def build_page(answers: Answers, address: str = "") -> gr.Blocks:
                     elem_id="tiles",
                 )
         below_tiles(facts(first["name"], translators[first["name"]]), elem_id="below")
-        _listen(answers, canvas, tiles)
+        if not LIVE:
+            _answer_in_queue(answers, tiles)
         _endpoints(Endpoints(answers), first["name"])
     page.queue(max_size=CALLS_WAITING, default_concurrency_limit=CALLS)
     return page
 
 
-def _listen(answers: Answers, canvas: gr.HTML, tiles: gr.HTML) -> None:
-    """The page's few events; its answers go by plain routes (routes.py)."""
+def _answer_in_queue(answers: Answers, tiles: gr.HTML) -> None:
+    """On ZeroGPU answers go through Gradio's queue; everywhere else, and all else that the page asks, by plain routes
+    (routes.py), so that a lost connection is the page's own matter: Gradio's would load the page anew."""
     own = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": CALLS}
-
-    def upload(event: gr.EventData):
-        asked = {name: getattr(event, name, None) for name in ("id", "kind", "data_url", "palette")}
-        return answer_upload(lambda job: answers.worker.run(("upload", str(asked["id"])), job), asked)
-
-    canvas.upload(upload, None, canvas, trigger_mode="multiple", **own)
-    if not LIVE:
-        tiles.input(answers.answer_now, tiles, tiles, trigger_mode="multiple", **own)
+    tiles.input(answers.answer_now, tiles, tiles, trigger_mode="multiple", **own)
 
 
 def _endpoints(endpoints: Endpoints, model: str) -> None:
@@ -111,7 +106,7 @@ def _endpoints(endpoints: Endpoints, model: str) -> None:
         @functools.wraps(function)  # Gradio reads the names of the parameters
         def call(*values):
             try:
-                return function(*values)
+                return function(*(io.BytesIO(value) if isinstance(value, bytes) else value for value in values))
             except ValueError as problem:
                 raise gr.Error(str(problem), print_exception=False) from problem
 
@@ -124,7 +119,8 @@ def _endpoints(endpoints: Endpoints, model: str) -> None:
         )
 
     def file(label: str):
-        return gr.File(label=label, type="filepath", visible=False)
+        # As bytes: of a path Gradio leaves an empty file behind.
+        return gr.File(label=label, type="binary", visible=False)
 
     def name(label: str):
         return gr.Textbox(None, label=label, visible=False)

@@ -266,7 +266,13 @@ const actions = {
   help: () => { if (help.open) help.close(); else help.showModal(); },
 };
 for (const [name, action] of Object.entries(actions)) {
-  buttons[name].addEventListener('click', () => { if (!gesture) action(); });
+  buttons[name].addEventListener('click', (event) => {
+    if (gesture) return;
+    action();
+    if (!event.detail) return;       // by the keyboard, which stays where it is
+    pad.classList.add('pointed');
+    canvas.focus({ preventScroll: true });      // or the space bar would press the button again
+  });
 }
 help.querySelector('.close').addEventListener('click', () => help.close());
 help.addEventListener('click', (event) => { if (event.target === help) help.close(); });      // beside the list
@@ -303,6 +309,7 @@ pad.drawing = {
   undo: () => go(doc.now - 1),
   redo: () => go(doc.now + 1),
   onfile: null,
+  onpicture: null,      // reads a picture: request → promise of {id, strokes} or {id, error}; none: `.upload` does
   get id() { return newest; },
   get mode() { return mode; },
 };

@@ -8,9 +8,10 @@ while the pen moves (`final` false) as often as the page says `drawing-answered`
 picture over the paper. `document.querySelector(".pad").drawing` reads and sets the drawing. stroke_format.py describes
 strokes; a photo is a data URL.
 
-`.upload` fires for a photo, sketch or label map from outside, with the event data `id`, `kind`, `data_url`, `mode`,
-`palette`. Its handler answers with the component's value `{"load": {"id", "strokes"}}` or `{"load": {"id", "error"}}`;
-a value of that form puts strokes on the paper at any time.
+A photo, sketch or label map from outside is `{"id", "kind", "data_url", "mode", "palette"}`. `drawing.onpicture`, if
+the page has set it, is called with that and promises `{"id", "strokes"}` or `{"id", "error"}`. Else `.upload` fires
+with it as event data, and the handler answers with the component's value `{"load": {"id", "strokes"}}` or `{"load":
+{"id", "error"}}`; a value of that form puts strokes on the paper at any time.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@ const LARGEST = 1024;    // side in pixels of what is sent
 const HEAVIEST = 40e6;   // bytes of a file
 const PATIENCE = 30000;  // ms
 const NAMES = { photo: 'photo', sketch: 'sketch', labels: 'label map' };
-let asked = null;        // the picture that the server is reading: {id, kind, bitmap, again}
+const CLEAR = 0.05, BRIGHT = 200;      // share of clear pixels, and mean level of the others: white ink without paper
+let asked = null;        // the picture that the server is reading: {id, kind, bitmap, again, target, inks}
 let asks = 0;
 let patience = 0;
 
@@ -19,13 +20,30 @@ function note(words, { alarm = false, action = null, onAction = null } = {}) {
   if (alarm) place.scrollIntoView({ block: 'nearest' });
 }
 
+// What lies under clear pixels: paper, or a blackboard where all the rest is nearly white.
+function groundOf(bitmap) {
+  const side = 96;
+  const small = document.createElement('canvas');
+  small.width = small.height = side;
+  const target = small.getContext('2d');
+  target.drawImage(bitmap, 0, 0, side, side);
+  const { data } = target.getImageData(0, 0, side, side);
+  let clear = 0, seen = 0, levels = 0;
+  for (let i = 0; i < data.length; i += 4) {
+    if (data[i + 3] < 128) { clear++; continue; }
+    seen++;
+    levels += (data[i] + data[i + 1] + data[i + 2]) / 3;
+  }
+  return clear > CLEAR * side * side && levels > BRIGHT * seen && seen ? '#000' : '#fff';
+}
+
 // Is it lines on paper? Most of a sketch has one shade and hardly any colour.
 function looksDrawn(bitmap) {
   const side = 96;
   const small = document.createElement('canvas');
   small.width = small.height = side;
   const target = small.getContext('2d');
-  target.fillStyle = '#fff';
+  target.fillStyle = groundOf(bitmap);
   target.fillRect(0, 0, side, side);
   target.drawImage(bitmap, 0, 0, side, side);
   const { data } = target.getImageData(0, 0, side, side);
@@ -46,7 +64,7 @@ function shrunk(bitmap, kind) {
   copy.width = Math.max(1, Math.round(bitmap.width * factor));
   copy.height = Math.max(1, Math.round(bitmap.height * factor));
   const target = copy.getContext('2d');
-  target.fillStyle = '#fff';
+  target.fillStyle = kind === 'sketch' ? groundOf(bitmap) : '#fff';
   target.fillRect(0, 0, copy.width, copy.height);
   target.imageSmoothingEnabled = kind !== 'labels';      // no third class between two
   target.imageSmoothingQuality = 'high';
@@ -55,13 +73,25 @@ function shrunk(bitmap, kind) {
 }
 
 function ask(bitmap, kind, again) {
-  asked = { id: `${Date.now()}-${++asks}`, kind, bitmap, again };
+  asked = { id: `${Date.now()}-${++asks}`, kind, bitmap, again, target: doc, inks: colours };
   note(`Reading the ${NAMES[kind]} …`);
   pad.classList.add('reading');
   clearTimeout(patience);
   const { id } = asked;
   patience = setTimeout(() => arrived({ id, error: 'The server did not answer. Try the picture again.' }), PATIENCE);
-  trigger('upload', { id, kind, data_url: shrunk(bitmap, kind), mode, palette: colours });
+  const request = { id, kind, data_url: shrunk(bitmap, kind), mode, palette: colours };
+  if (!pad.drawing.onpicture) return trigger('upload', request);
+  pad.drawing.onpicture(request).then(arrived, (problem) => arrived({ id, error: problem.message }));
+}
+
+// Another model was chosen meanwhile: the strokes wait on the paper that they were meant for.
+function layAside({ kind, target, inks }, strokes) {
+  const problem = problemWith(strokes, inks);
+  if (problem) return note(`This cannot be put on the paper: ${problem}.`, { alarm: true });
+  const state = { strokes: settle(strokes), photo: null, example: null };
+  target.states = [...target.states.slice(0, target.now + 1), state];
+  target.now = target.states.length - 1;
+  note(`The ${NAMES[kind]} lies on the paper that it was meant for: choose that model again.`);
 }
 
 // What came back: strokes, or words about why there are none.
@@ -74,6 +104,7 @@ function arrived({ id, strokes, error, note: words }) {
     asked = null;
   }
   if (error) return note(error, { alarm: true });
+  if (mine && mine.target !== doc) return layAside(mine, strokes);
   try {
     if (gesture) leave(true);
     load(strokes);
@@ -102,7 +133,8 @@ async function take(file, kind, from) {
   } catch (problem) {
     return refuse(problem.message);
   }
-  if (!file.type.startsWith('image/')) return refuse(`${name} is not a picture. Use a PNG, JPEG or WebP file.`);
+  // Some systems do not know the type of a picture from elsewhere: then it is tried.
+  if (file.type && !file.type.startsWith('image/')) return refuse(`${name} is not a picture. Use a PNG, JPEG or WebP file.`);
   if (file.size > HEAVIEST) return refuse(`${name} has ${Math.round(file.size / 1e6)} MB; at most 40 are read.`);
   let bitmap;
   try {

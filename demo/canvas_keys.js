@@ -6,6 +6,7 @@ const LETTERS = {
 
 const FIELDS = 'input:not([type="range"]):not([type="checkbox"]):not([type="radio"]), textarea, select, ' +
   '[contenteditable], [role="combobox"], [role="listbox"]';
+const STEPS = new Set(['[', ']', '+', '=', '-', ',', '.']);      // keys that may be held down
 
 function onLetter(event) {
   const key = event.key.toLowerCase();
@@ -32,7 +33,8 @@ function onKey(event) {
   if (!element.isConnected) return document.removeEventListener('keydown', onKey);
   const open = document.querySelector('dialog[open]');
   if (event.defaultPrevented || (open && open !== help)) return;
-  if (event.target.closest?.(FIELDS)) return;       // typing has its own undo
+  const field = event.target.closest?.(FIELDS);
+  if (field && field.tagName !== 'SELECT') return;       // typing has its own undo
   const key = event.key.toLowerCase();
   if (event.key === 'Escape' && gesture) return leave(false);
   if ((event.ctrlKey || event.metaKey) && !event.altKey) {
@@ -41,12 +43,14 @@ function onKey(event) {
     return go(key === 'y' || event.shiftKey ? doc.now + 1 : doc.now - 1);
   }
   if (event.altKey || event.ctrlKey || event.metaKey || !settings.letters || gesture) return;
-  if (help.open && key !== '?') return;
+  if (field || (help.open && key !== '?')) return;       // letters choose from a menu
+  if ((key === 'delete' || key === 'backspace') && event.target.tagName === 'INPUT') return;       // of a slider
   if (key === ' ' && event.target.tagName !== 'BUTTON') {
     event.preventDefault();
     space = true;
     return showRing();
   }
+  if (event.repeat && !STEPS.has(key)) return;
   if (onLetter(event) !== false) event.preventDefault();
 }
 document.addEventListener('keydown', onKey);

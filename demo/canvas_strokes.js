@@ -3,7 +3,7 @@
 // every screen and is sent at the model's size whatever the size on screen.
 const UNITS = 256;
 const GRID = 4;          // steps in a unit: finished strokes lie on this grid, and a link holds them exactly
-const MARGIN = 16;       // how far a stroke may run off the paper, in units
+const MARGIN = 64;       // how far a stroke may run off the paper, in units: half of the widest one
 const PEN = 1.25;        // the models know lines of one pixel at 256
 const ERASER = 14;
 const WIDEST = 128;

@@ -22,7 +22,11 @@ function newStroke(tool, points) {
 }
 
 function add(strokes) {
-  put([...strokesNow(), ...withTwins(settle(strokes.map((stroke) => simplify(stroke, FINE / view.scale))))]);
+  const all = [...strokesNow(), ...withTwins(settle(strokes.map((stroke) => simplify(stroke, FINE / view.scale))))];
+  if (all.length > MAX_STROKES || all.reduce((sum, { points }) => sum + points.length, 0) > MAX_POINTS) {
+    return note('The paper is full. Erase some strokes, or undo, and draw on.', { alarm: true });
+  }
+  put(all);
 }
 
 function pressedWidth(event, width) {
@@ -230,6 +234,10 @@ canvas.addEventListener('pointerdown', (event) => {
     }
     if (fingers.size > 2) return;
   }
+  if (event.pointerType === 'pen' && gesture?.kind === 'touch') {      // the palm came first
+    leave(false);
+    fingers.clear();
+  }
   if (gesture || ![0, 1, 5].includes(event.button)) return;
   event.preventDefault();
   pad.classList.add('pointed');      // no ring around the paper, which is for people who came by keyboard
@@ -257,7 +265,7 @@ function lift(event) {
   if (pinched) {
     if (!fingers.size) gesture = null;       // the finger that stays longer does not draw
   } else if (gesture && !gesture.pinches && event.pointerId === gesture.pointer) {
-    leave(true);
+    leave(event.type !== 'pointercancel' || gesture.far > YOUNG);      // the system takes a palm's touch back
   }
 }
 for (const name of ['pointerup', 'pointercancel', 'lostpointercapture']) canvas.addEventListener(name, lift);

@@ -65,6 +65,8 @@ class Endpoints:
         n = whole_number(n, "number of pictures", 1, MAX_PICTURES)
         seed = whole_number(seed, "seed", 0, MAX_SEED)
         vectors = None if styles is None else _vectors(styles)
+        if vectors is None:
+            whole_number(seed + n - 1, "last seed", 0, MAX_SEED)
         direction, domain = check_direction(translator, direction), domain or None
         if vectors is None or domain is not None:
             check_domain(translator, domain)

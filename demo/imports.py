@@ -20,6 +20,8 @@ from i2i.palette import Palette
 KINDS = ("photo", "sketch", "labels")
 SIDE = 256  # of a drawing
 FOREIGN = 0.5  # share of a label map with unknown colours, from which on it is none
+LONG = 1.05  # sides of a picture: longer ones lose something, and are told so
+MIDDLE = "The middle of it is used: the model sees squares."
 NOTHING = "No lines were found in this {}. Try one with clearer outlines."
 TROUBLE = "This picture could not be turned into a drawing. The reason is in the log of the server; try another one."
 
@@ -62,7 +64,11 @@ def picture_to_strokes(picture: Image.Image, kind: str, palette: list | None = N
     strokes = strokes_.from_drawing(drawing)
     if not strokes:
         raise ValueError(NOTHING.format(kind))
-    return strokes, ""
+    return strokes, MIDDLE if kind == "photo" and _is_long(picture) else ""
+
+
+def _is_long(picture: Image.Image) -> bool:
+    return max(picture.size) > LONG * min(picture.size)
 
 
 def _labels(picture: Image.Image, colours: list | None) -> tuple[list[dict], str]:
@@ -76,7 +82,7 @@ def _labels(picture: Image.Image, colours: list | None) -> tuple[list[dict], str
     square = load_image(picture).crop((left, top, left + side, top + side))
     square = square.resize((SIDE, SIDE), Image.Resampling.NEAREST)  # no third class between two
     unknown = palette.unknown(square)
-    words = ""
+    words = MIDDLE if _is_long(picture) else ""
     if unknown:
         share = sum(count for _, count in unknown) / SIDE**2
         named = ", ".join("#" + bytes(colour).hex() for colour, _ in unknown[:4]) + (", …" if len(unknown) > 4 else "")
@@ -85,7 +91,7 @@ def _labels(picture: Image.Image, colours: list | None) -> tuple[list[dict], str
                 f"This is no label map of this model: {100 * share:.0f} % of it has colours that are not in the "
                 f"palette ({named})."
             )
-        words = f"Colours that are not in the palette became the nearest ones: {named}."
+        words = f"Colours that are not in the palette became the nearest ones: {named}. {words}".strip()
     return strokes_.from_labels(palette.nearest(square)[0], colours), words
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 UNITS = 256
 GRID = 4  # steps in a unit
-MARGIN = 16  # units that points may lie off the paper
+MARGIN = 64  # units that points may lie off the paper: half of the widest stroke
 PEN, ERASER = 1.25, 14.0  # widths that are not written down
 NARROWEST, WIDEST = 0.25, 128.0
 FINE = 0.25  # units that a finished stroke may be off when points are left out

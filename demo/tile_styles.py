@@ -64,10 +64,12 @@ def check_tile(tile, depth: int = DEEPEST) -> dict:
             style_vector(tile["style"])
             return {"style": tile["style"]}
         parts = tile.get("mix")
-        if isinstance(parts, list) and len(parts) == 3 and depth > 0 and {"back": True} not in parts:
-            first, second, share = parts
-            if isinstance(share, (int, float)) and not isinstance(share, bool) and 0 <= share <= 1:
-                return {"mix": [check_tile(first, depth - 1), check_tile(second, depth - 1), float(share)]}
+        if isinstance(parts, list) and len(parts) == 3 and depth > 0:
+            *tiles, share = parts
+            tiles = [check_tile(part, depth - 1) for part in tiles]
+            number = isinstance(share, (int, float)) and not isinstance(share, bool)
+            if number and 0 <= share <= 1 and {"back": True} not in tiles:
+                return {"mix": [*tiles, float(share)]}
     raise ValueError('A tile is {"seed": number}, {"style": text} or {"mix": [tile, tile, share from 0 to 1]}.')
 
 

@@ -218,8 +218,12 @@ async function show(answer, { number, began, strokes, photo, way, final, wanted,
     const model = answer.ms ? `model ${duration(answer.ms)} · ` : '';
     const line = answer.waited > 100 ? `${duration(answer.waited)} in line · ` : '';
     status(`${photos(answer.tiles.length)} · ${model}${line}${duration(total)} in all`);
+    if (final) find('.spoken').textContent = `${photos(answer.tiles.length)} of ${answer.model}`;
     if (answer.network) window.dispatchEvent(new CustomEvent('network-sees', { detail: { id: drawing, url: answer.network } }));
-    if (final && page.drawing === drawing) remember(answer.tiles[0].image);
+    if (final && page.drawing === drawing) {
+      remember(answer.tiles[0].image);
+      keepTab();
+    }
   }
   if (answer.state === 'empty') return showEmpty(answer.message);
   const trouble = answer.state === 'error' || answer.state === 'lost';
@@ -266,9 +270,7 @@ function showShowcase() {
 
 // --- on a small screen: the photos in a row at the bottom while the grid is out of sight ---------------------------------
 
-const narrow = matchMedia('(max-width: 700px)');
 function showSmall() {
-  if (!narrow.matches) return;
   const row = find('.small');
   row.replaceChildren(...(tiles.dataset.state === 'empty' ? [] : [...find('.grid').querySelectorAll('img[src]')].map((image) => {
     const copy = document.createElement('img');
@@ -276,7 +278,7 @@ function showSmall() {
     return copy;
   })));
 }
-new IntersectionObserver((seen) => tiles.classList.toggle('away', seen[0].intersectionRatio < 0.5), { threshold: 0.5 }).observe(find('.grid'));
+new IntersectionObserver((seen) => tiles.classList.toggle('away', seen.at(-1).intersectionRatio < 0.5), { threshold: 0.5 }).observe(find('.grid'));
 // At once: a smooth scroll is given up when the row hides, or a new answer arrives, on the way. At pointerup, since a tap
 // soon after the last stroke may count as half of a double tap, which makes no click.
 for (const kind of ['pointerup', 'click']) {
@@ -319,7 +321,9 @@ document.addEventListener('keydown', (event) => {
   if (event.target.closest('input, textarea, select, [contenteditable]')) return;
   if (document.querySelector('.pad .letters')?.checked === false) return;      // single keys are switched off
   const action = KEYS[event.key.toLowerCase()];
-  if (action) { event.preventDefault(); action(); }
+  if (!action) return;
+  event.preventDefault();
+  if (!event.repeat) action();
 });
 
 window.addEventListener('drawing-changed', ({ detail }) => {
@@ -333,11 +337,13 @@ window.addEventListener('hashchange', openLink);
 async function start() {
   const pad = drawingPad();
   pad.drawing.onfile = openSaved;
+  pad.drawing.onpicture = (request) => tool('read', request);
   takeModel(page.model);
   renderTiles();
   showShowcase();
   tiles.dataset.ready = 'true';
-  await openLink();
+  if (!await openLink()) await openTab();
+  window.addEventListener('pagehide', keepTab);
 }
 if (drawingPad()?.dataset.ready) start();
 else window.addEventListener('drawing-ready', start, { once: true });

@@ -51,7 +51,7 @@ _TEMPLATE = (
     '<div class="board"><div class="grid"></div><p class="invite"></p>'
     '<button type="button" class="example" title="Put this example on the paper"><img alt=""><span>This drawing became '
     "these photos.<br>Draw your own, or take this one.</span></button></div>"
-    '<p class="status" role="status"></p><p class="problem" role="alert"></p>'
+    '<p class="status"></p><p class="spoken" role="status"></p><p class="problem" role="alert"></p>'
     '<div class="ways" role="radiogroup" hidden></div>'
     '<div class="controls"><button type="button" class="main" data-do="new" title="Other photos of the same drawing; '
     'locked ones stay (N)">New samples</button>'

@@ -20,7 +20,7 @@ function keepInHistory(state, image, drawing) {
   if (!place || past[0]?.text === text) return;
   // The same drawing with more or fewer photos is no other place in history.
   if (past[0]?.image === image && past[0].state.strokes.length === state.strokes.length && past[0].state.photo === state.photo) past.shift().button.remove();
-  const entry = { text, image, state: structuredClone(state), button: thumbnail(image, drawing) };
+  const entry = { text, image, state: structuredClone(state), button: thumbnail(image, drawing, state) };
   entry.button.addEventListener('click', () => restore(entry.state));
   past.unshift(entry);
   place.querySelector('.thumbs').prepend(entry.button);
@@ -28,11 +28,12 @@ function keepInHistory(state, image, drawing) {
   place.hidden = past.length < 2;
 }
 
-function thumbnail(photo, drawing) {
+function thumbnail(photo, drawing, { model, strokes }) {
   const button = document.createElement('button');
   button.type = 'button';
   button.title = 'Back to this drawing and its photos';
-  button.setAttribute('aria-label', 'An earlier drawing: bring it back');
+  const count = strokes.length ? `, ${strokes.length} ${strokes.length === 1 ? 'stroke' : 'strokes'}` : '';
+  button.setAttribute('aria-label', `An earlier drawing, ${model}${count}: bring it back`);
   for (const [kind, source] of [['photo', photo], ['drawn', drawing]]) {
     button.append(Object.assign(document.createElement('img'), { src: source, alt: '', className: kind }));
   }

@@ -77,13 +77,39 @@ function forgetLink() {
   if (location.hash.includes('drawing=')) history.replaceState(null, '', location.pathname + location.search);
 }
 
+// Whether the address holds a drawing.
 async function openLink() {
-  if (!location.hash.includes('drawing=')) return;
+  if (!location.hash.includes('drawing=')) return false;
   try {
     const state = await stateOf(location.hash);
     linked = linkable(state);
     await restore(state, 'This link');
   } catch (problem) {
     notice(problem.message, true);
+  }
+  return true;
+}
+
+// --- a page that is loaded again ---------------------------------------------------------------------------------------
+
+// Kept by the browser for this tab alone, until it is closed: neither a reload nor the way back loses the drawing.
+const TAB = 'i2i-page';
+
+function keepTab() {
+  try {
+    sessionStorage.setItem(TAB, JSON.stringify(currentState()));
+  } catch {
+    // Storage is full or switched off: then a reload begins anew.
+  }
+}
+
+async function openTab() {
+  try {
+    const state = JSON.parse(sessionStorage.getItem(TAB));
+    if (!state) return;
+    if (state.strokes.length || state.photo) await restore(state, 'What was here');
+    else chooseModel(state.model);
+  } catch {
+    sessionStorage.removeItem(TAB);
   }
 }

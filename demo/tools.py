@@ -7,6 +7,7 @@ is a ValueError in words. Everything that runs a model goes through the worker, 
 from __future__ import annotations
 
 import base64
+import functools
 import threading
 from collections.abc import Callable
 
@@ -16,6 +17,7 @@ from PIL import Image
 from demo.answers import MAX_PICTURES, Answers, pick
 from demo.batching import Busy, Superseded
 from demo.examples import example_photos
+from demo.imports import answer_upload
 from demo.metadata import png_of, sheet
 from demo.paper import Paper, check_direction, read_paper
 from demo.pictures import as_jpeg_url, open_data_url
@@ -46,7 +48,7 @@ class Tools:
         """Name on the wire → function."""
         return {
             "style": self.style, "save": self.save, "replay": self.replay, "clip": self.clip, "matrix": self.matrix,
-            "examples": self.examples,
+            "examples": self.examples, "read": self.read,
         }  # fmt: skip
 
     def style(self, asked: dict) -> dict:
@@ -54,7 +56,11 @@ class Tools:
         translator = pick(self.answers.translators, asked.get("model"))
         check_domain(translator, asked.get("domain"))
         photo = open_data_url(asked.get("photo"), "photo")
-        return {"style": self._in_line(asked, lambda: self._style(asked["model"], photo, asked.get("domain")))}
+        return {"style": self._in_line("style", asked, lambda: self._style(asked["model"], photo, asked.get("domain")))}
+
+    def read(self, asked: dict) -> dict:
+        """Strokes of a picture from outside: `{"id", "strokes", "note"?}` or `{"id", "error"}`; see `answer_upload`."""
+        return answer_upload(lambda job: self.answers.worker.run(("upload", str(asked.get("id"))), job), asked)["load"]
 
     def examples(self, asked: dict) -> dict:
         """`{"model"}` → `{"photos": [{"id", "name", "side", "url"}, …]}`: example photos of the model's folder."""
@@ -75,7 +81,7 @@ class Tools:
         """
         translator, paper, tiles = self._read(asked)
         direction, picture = asked.get("direction") or None, paper.picture()
-        photos = self._in_line(asked, lambda: self._sample(asked["model"], picture, tiles, direction))
+        photos = self._in_line("save", asked, lambda: self._sample(asked["model"], picture, tiles, direction))
         if asked.get("alone"):
             return {"png": _base64(png_of(photos[0]))}
         state = {
@@ -102,7 +108,8 @@ class Tools:
         def answer(grown: Paper) -> list[Image.Image] | None:
             # A frame at a time: whoever draws meanwhile comes in between.
             picture = grown.picture()
-            return picture and self._in_line(asked, lambda: self._sample(asked["model"], picture, tiles, direction))
+            job = functools.partial(self._sample, asked["model"], picture, tiles, direction)
+            return picture and self._in_line("replay", asked, job)
 
         webp, frames = replay(paper, answer, len(tiles), translator.image_size)
         return {"webp": _base64(webp), "frames": frames}
@@ -119,10 +126,10 @@ class Tools:
         if len(stops) < 2:
             raise ValueError("A clip goes from one photo's style to the next: show at least two photos.")
         picture = paper.picture()
-        styles = self._in_line(asked, lambda: [vector_of(translator, tile) for tile in stops])
+        styles = self._in_line("clip", asked, lambda: [vector_of(translator, tile) for tile in stops])
 
         def between(first: np.ndarray, second: np.ndarray) -> list[Image.Image]:
-            return self._in_line(asked, lambda: self._between(asked["model"], picture, first, second))
+            return self._in_line("clip", asked, lambda: self._between(asked["model"], picture, first, second))
 
         webp, frames = style_clip(paper, styles, between)
         return {"webp": _base64(webp), "frames": frames}
@@ -148,7 +155,8 @@ class Tools:
         domains = [reference.get("domain") for reference in references] if translator.domains else None
         # A row at a time: whoever draws meanwhile comes in between.
         rows = [
-            self._in_line(asked, lambda one=one: self._row(asked["model"], one, photos, domains)) for one in pictures
+            self._in_line("matrix", asked, functools.partial(self._row, asked["model"], one, photos, domains))
+            for one in pictures
         ]
         return {"png": _base64(png_of(_stacked(rows, translator.image_size)))}
 
@@ -164,12 +172,13 @@ class Tools:
             raise ValueError(paper.missing)
         return translator, paper, tiles
 
-    def _in_line(self, asked: dict, job: Callable):
+    def _in_line(self, tool: str, asked: dict, job: Callable):
+        # A place for each tool: to save while a replay is made takes nothing away.
         session = asked.get("session")
         if not isinstance(session, str) or not 0 < len(session) <= 64:
             raise ValueError("The request names no session. Reload the page.")
         try:
-            return self.answers.worker.run((session, "tools"), job)
+            return self.answers.worker.run((session, tool), job)
         except Busy:
             raise ValueError(CROWDED) from None
         except Superseded:

@@ -18,7 +18,7 @@ from PIL import Image
 from i2i.edges.postprocess import remove_small, thin
 from i2i.images import load_image
 
-_LARGEST = 1024  # clean pictures are thinned at up to this side, larger ones are first shrunk
+_LARGEST = 1024  # clean pictures of a larger side are shrunk to about this one before they are thinned
 _LARGEST_PHOTO = 640
 _CLEAN_TOLERANCE = 8  # grey levels from the paper colour
 _CLEAN_SHARE = 0.5  # of all pixels within that tolerance make a picture clean
@@ -106,10 +106,11 @@ def _difference(pixels: np.ndarray, paper: np.ndarray) -> np.ndarray:
 
 
 def _clean_ink(contrast: np.ndarray, size: int) -> np.ndarray:
-    """Ink mask of a clean picture: at its own resolution, at least `size`, at most 1024; bool (H, W)."""
+    """Ink mask of a clean picture: at its own resolution or near 1024, at least `size`; bool (H, W)."""
     side = max(contrast.shape)
     if side > max(_LARGEST, size):
-        factor = -(-side // max(_LARGEST, size))
+        # Never below `size`: there a line's pixels would land apart on the larger grid.
+        factor = min(-(-side // max(_LARGEST, size)), side // size)
         # The darkest of each block, so that hairlines stay.
         contrast = cv2.dilate(contrast, np.ones((factor, factor), np.uint8), anchor=(0, 0))[
             ::factor, ::factor

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from i2i.data.layout import SUFFIXES
 from i2i.edges.detector import EdgeDetector
 from i2i.edges.postprocess import postprocess
 from i2i.images import fit_square, load_image
@@ -18,17 +19,25 @@ TOLERANCE = 2.0  # pixels
 
 
 def find_drawings(folder: Path) -> list[tuple[Path, Path]]:
-    """(photo, drawing) files with equal stems in FOLDER/photo and FOLDER/edges, sorted.
+    """(photo, drawing) files with equal stems in FOLDER/photo and FOLDER/edges, sorted; hidden files are ignored.
 
     Raises:
         ValueError: if there are none.
     """
-    photos = {p.stem: p for p in sorted((folder / "photo").glob("*.*"))}
-    drawings = {p.stem: p for p in sorted((folder / "edges").glob("*.*"))}
+    photos, drawings = _pictures(folder / "photo"), _pictures(folder / "edges")
     stems = sorted(photos.keys() & drawings.keys())
     if not stems:
         raise ValueError(f"{folder} holds no reference drawings: expected photo/ and edges/ with equal file names")
     return [(photos[stem], drawings[stem]) for stem in stems]
+
+
+def _pictures(folder: Path) -> dict[str, Path]:
+    """Stem -> file of the pictures right in a folder."""
+    return {
+        path.stem: path
+        for path in sorted(folder.glob("*.*"))
+        if path.name.lower().endswith(SUFFIXES) and not path.name.startswith(".")
+    }
 
 
 def compare_drawings(

@@ -216,10 +216,12 @@ class PhotoMeasures:
         view, chosen = self.view, self.view.spread_out(self.protocol.coats)
         photos = view.photos(chosen)
         styles = np.stack([translator.style_of(view.held.photo(i, translator.image_size)) for i in chosen])
-        # The drawings of other pairs, so that nothing but the style can carry colours over.
+        # The drawings of other pairs, so that nothing but the style can carry colours over. The last one's neighbour is
+        # the first one, and with few pairs all are chosen: where a photo's style meets its own drawing does not count.
         drawings = [(i + 1) % view.count for i in chosen]
+        own = np.equal.outer(drawings, chosen)
         answers = torch.stack([view.in_styles(translator, view.x(translator, i), styles) for i in drawings])
-        split = to_references(_colours(answers), _colours(photos))
+        split = to_references(_colours(answers), _colours(photos), own)
         text = f"{view.split}; styles of {len(chosen)} photos x drawings of {len(drawings)} others; "
         text += f"distance of means and deviations of L, a, b; {view.where}"
         found.scores += [

@@ -63,20 +63,25 @@ def between_drawings(statistics: np.ndarray) -> Separation:
     return _separation(np.stack(pairs))
 
 
-def to_references(statistics: np.ndarray, references: np.ndarray) -> Separation:
+def to_references(statistics: np.ndarray, references: np.ndarray, own: np.ndarray | None = None) -> Separation:
     """Compare pictures with the photos that their styles were taken from.
 
     Args:
         statistics: (drawings, references, 6) of the pictures; references: (references, 6) of the photos, at least two.
+        own: bool (drawings, references), True where the drawing is of that very photo: the picture is left out, for
+            the drawing alone may tell its colours.
     """
     if len(references) < 2:
         raise ValueError(f"expected 2 reference photos at least, got {len(references)}")
-    return _separation(np.stack([_distances(row, references) for row in statistics]))
+    return _separation(np.stack([_distances(row, references) for row in statistics]), own)
 
 
-def _separation(distances: np.ndarray) -> Separation:
-    """Distances (..., styles, styles), equal styles on the diagonal."""
+def _separation(distances: np.ndarray, left_out: np.ndarray | None = None) -> Separation:
+    """Distances (..., styles, styles), equal styles on the diagonal; `left_out` (..., styles): rows without a say."""
     count = distances.shape[-1]
-    same = np.eye(count, dtype=bool)
-    found = distances.argmin(-1) == np.arange(count)
-    return Separation(float(distances[..., same].mean()), float(distances[..., ~same].mean()), float(found.mean()))
+    style = np.broadcast_to(np.arange(count), distances.shape[:-1])
+    kept = np.ones(style.shape, bool) if left_out is None else ~left_out
+    distances, style = distances[kept], style[kept]
+    same = style[:, None] == np.arange(count)
+    found = distances.argmin(-1) == style
+    return Separation(float(distances[same].mean()), float(distances[~same].mean()), float(found.mean()))

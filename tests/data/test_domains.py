@@ -36,12 +36,22 @@ def test_subfolders_are_domains(domain_photos, data):
 
 def test_a_photo_stays_in_its_split(domain_photos, tmp_path):
     more = shutil.copytree(domain_photos, tmp_path / "more")
-    config = DomainConfig(val_fraction=0.4)
-    before = {p.name for files in find_domains(more, "val", config).values() for p in files}
-    for i in range(20):
-        shutil.copy(more / "red" / "red 0.png", more / "red" / f"new {i}.png")
-    after = {p.name for files in find_domains(more, "val", config).values() for p in files}
-    assert before <= after and any(name.startswith("new") for name in after)
+
+    def add(numbers) -> None:
+        for i in numbers:
+            for name in ("red", "green", "blue"):
+                shutil.copy(more / name / f"{name} 0.png", more / name / f"new {name} {i}.png")
+
+    def parts() -> list[set[str]]:
+        found = [find_domains(more, split, DomainConfig(val_fraction=0.3)) for split in ("train", "val")]
+        return [{p.name for files in domains.values() for p in files} for domains in found]
+
+    add(range(20))
+    before = parts()
+    assert not before[0] & before[1] and len(before[0] | before[1]) == 80 and 10 < len(before[1]) < 40
+    add(range(20, 60))
+    after = parts()
+    assert before[0] < after[0] and before[1] < after[1]
 
 
 def test_folders_kept_apart(domain_photos, tmp_path):
@@ -183,3 +193,22 @@ def test_crops_keep_four_fifths_and_mirrors_mirror(tmp_path):
         assert x.shape == (3, 64, 64)
         spans.append(float(x[0, 0, -1] - x[0, 0, 0]) / 2)
     assert min(spans) > 0.8 * 0.9**0.5 - 0.06 and max(spans) > 0.95 and len(set(spans)) > 5
+
+
+def test_only_shares_of_the_photos_are_cropped_and_mirrored(tmp_path):
+    ramp = np.repeat(np.linspace(0, 255, 64).round().astype(np.uint8)[None, :, None], 64, 0).repeat(3, 2)
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for i in range(4):
+            Image.fromarray(ramp).save(tmp_path / name / f"{name}{i}.png")
+
+    def kept(config: DomainConfig) -> tuple[float, float]:
+        """Shares of the items that are not cropped, and of those that are not mirrored."""
+        data = DomainDataset(tmp_path, "train", 64, config)
+        across = torch.stack([data[(0, seed)]["x"][0, 0, [0, -1]] for seed in range(400)])
+        span = across[:, 1] - across[:, 0]
+        return float((span.abs() > 1.999).float().mean()), float((span > 0).float().mean())
+
+    assert kept(DomainConfig(crop=0.0, flip=0.25)) == (1.0, pytest.approx(0.75, abs=0.06))
+    whole, straight = kept(DomainConfig(crop=0.75, flip=0.0))
+    assert 0.2 < whole < 0.45 and straight == 1  # a crop may be as wide as the photo

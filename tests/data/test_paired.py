@@ -85,17 +85,25 @@ def test_the_run_folder_of_edges2photo(tmp_path):
     assert small["x"].shape == (1, 16, 16) and small["y"].shape == (3, 16, 16)
 
 
-def test_splits_are_whole_and_stay_where_they_are(side_by_side):
-    config = PairedConfig(val_fraction=0.3)
-    parts = [PairedDataset(side_by_side, s, 32, config).ids for s in ("train", "val")]
-    assert parts[1] and sorted(parts[0] + parts[1]) == ["0", "1", "2", "3"]
-    for i in range(4, 24):
-        Image.new("RGB", (64, 32)).save(side_by_side / f"{i}.png")
-    more = PairedDataset(side_by_side, "train", 32, PairedConfig(a="photo", b="photo", val_fraction=0.3))
-    assert len(more) < 24
-    clearly = PairedDataset(side_by_side, "val", 32, PairedConfig(a="photo", b="photo", val_fraction=0.5)).ids
-    again = PairedDataset(side_by_side, "val", 32, PairedConfig(a="photo", b="photo", val_fraction=0.3)).ids
-    assert set(again) <= set(clearly)
+def test_splits_are_whole_and_stay_where_they_are(tmp_path):
+    def add(numbers) -> None:
+        for i in numbers:
+            Image.new("RGB", (64, 32)).save(tmp_path / f"{i}.png")
+
+    def parts(fraction: float = 0.3) -> list[set[str]]:
+        config = PairedConfig(a="photo", b="photo", val_fraction=fraction)
+        return [set(PairedDataset(tmp_path, split, 32, config).ids) for split in ("train", "val")]
+
+    add(range(2))
+    assert [len(part) for part in parts(0.001)] == [1, 1]  # at least one to validate with
+    add(range(2, 30))
+    before = parts()
+    assert not before[0] & before[1] and before[0] | before[1] == {str(i) for i in range(30)}
+    assert 3 < len(before[1]) < 15
+    add(range(30, 90))
+    after = parts()
+    assert before[0] < after[0] and before[1] < after[1]
+    assert after[1] < parts(0.5)[1]  # a larger share takes more, and lets none go
 
 
 def test_items_are_a_function_of_index_and_seed(label_pairs):
@@ -126,6 +134,19 @@ def test_jitter_and_mirroring_move_both_sides_together(tmp_path):
     flipped = PairedDataset(tmp_path, "train", 64, PairedConfig(a="photo", b="photo", jitter=1.0, flip=1.0))
     straight = PairedDataset(tmp_path, "train", 64, PairedConfig(a="photo", b="photo", jitter=1.0, flip=0.0))
     assert torch.equal(flipped[0]["x"], straight[0]["x"].flip(2))
+
+
+def test_jitter_moves_down_and_sideways_alike(tmp_path):
+    """Red tells the row of a pixel, green its column."""
+    row, column = np.indices((72, 72)).astype(np.uint8)
+    for name in ("A", "B"):
+        (tmp_path / name).mkdir()
+        for i in range(3):
+            Image.fromarray(np.stack([row, column, 0 * row], 2)).save(tmp_path / name / f"{i}.png")
+    data = PairedDataset(tmp_path, "train", 64, PairedConfig(a="photo", b="photo", flip=0.0))
+    corners = [((data[(0, seed)]["x"][:2, 0, 0] + 1) * 127.5).round().int().tolist() for seed in range(300)]
+    assert {down for down, _ in corners} == {right for _, right in corners} == set(range(9))
+    assert len({tuple(corner) for corner in corners}) > 60  # of 81
 
 
 def test_labels_keep_their_classes_under_jitter(label_pairs):

@@ -111,6 +111,9 @@ def test_memory_stays_within_its_limit_and_forgets_the_oldest():
     assert [k for k in range(10) if kept.get(("k", k))] == [0, 8, 9]
     kept.put(("k", 9), "y" * 40)
     assert kept.size == 100 and kept.get(("k", 9)) == "y" * 40
+    for length in (20, 35, 40):  # a picture that comes again takes the place of its own characters alone
+        kept.put(("k", 9), "z" * length)
+        assert [k for k in range(10) if kept.get(("k", k))] == [0, 8, 9] and kept.size == 60 + length
 
 
 def test_what_the_network_sees_comes_when_asked_for(answers):

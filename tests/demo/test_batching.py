@@ -116,6 +116,16 @@ def test_times_are_told(worker):
     assert ticket.waited >= 0.02 and ticket.took >= 0.02
 
 
+def test_a_newer_drawing_has_waited_as_long_as_the_one_that_it_replaces(worker):
+    gate = Gate(worker)
+    worker.submit("a", int)
+    time.sleep(0.05)
+    newer = worker.submit("a", int)
+    gate.open()
+    newer.result.result(timeout=5)
+    assert newer.waited >= 0.05
+
+
 def test_closing_refuses_those_who_wait():
     worker = Worker()
     gate = Gate(worker)

@@ -83,6 +83,16 @@ def test_bad_seed(ask, fake, seed):
     assert not fake.calls
 
 
+def test_the_last_seed_is_a_seed_too(ask, fake, answers):
+    assert ask(n=2, seed=999999998)["seeds"] == [999999998, 999999999]
+    styles = Endpoints(answers).styles("edges2cats", [3])["styles"]
+    assert ask(n=4, seed=999999999, styles=styles)["seeds"] == []  # where seed and n have no say
+    calls = len(fake.calls)
+    with pytest.raises(ValueError, match="last seed must be from 0 to 999999999, not 1000000000"):
+        ask(n=2, seed=999999999)
+    assert len(fake.calls) == calls
+
+
 def test_whole_floats_are_whole_numbers(ask):
     assert ask(n=2.0, seed=3.0)["seeds"] == [3, 4]
 

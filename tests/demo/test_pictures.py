@@ -120,14 +120,26 @@ def test_a_sketch_becomes_strokes_that_paint_it(sketch):
 
 
 def test_a_photo_becomes_its_edges():
-    photo = Image.new("RGB", (300, 200), (40, 90, 160))
-    ImageDraw.Draw(photo).ellipse((90, 40, 210, 160), fill=(240, 220, 190))
+    photo = Image.new("RGB", (200, 200), (40, 90, 160))
+    ImageDraw.Draw(photo).ellipse((40, 40, 160, 160), fill=(240, 220, 190))
     soft, drawing = photo_edges(photo)
     assert soft.shape == drawing.shape == (256, 256) and set(np.unique(drawing)) == {0, 255}
     strokes, words = picture_to_strokes(photo, "photo")
     assert strokes and words == ""
     with pytest.raises(ValueError, match="fit must be one of crop, pad, stretch, not 'zoom'"):
         photo_edges(photo, "zoom")
+
+
+def test_of_long_pictures_the_middle_is_used_and_that_is_said(sketch):
+    photo = Image.new("RGB", (300, 200), (40, 90, 160))
+    ImageDraw.Draw(photo).ellipse((90, 40, 210, 160), fill=(240, 220, 190))
+    assert uploaded(photo, "photo")["note"].startswith("The middle of it is used")
+    wide = Image.new("RGB", (200, 128), COLOURS[0])
+    wide.paste(label_map(), (36, 0))
+    assert uploaded(wide, "labels", palette=COLOURS)["note"].startswith("The middle of it is used")
+    tall = Image.new("L", (sketch.width, 2 * sketch.height), 255)
+    tall.paste(sketch)
+    assert "note" not in uploaded(tall, "sketch")  # of sketches nothing is lost
 
 
 def test_pictures_without_lines_are_told():

@@ -33,6 +33,7 @@ def test_tiles_are_checked_and_stripped():
         None, 3, [], {}, {"seeds": 1}, {"mix": []}, {"mix": [{"seed": 1}, {"seed": 2}]},
         {"mix": [{"seed": 1}, {"seed": 2}, 1.5]}, {"mix": [{"seed": 1}, {"seed": 2}, float("nan")]},
         {"mix": [{"seed": 1}, {"seed": 2}, True]}, {"mix": [{"seed": 1}, {}, 0.5]},
+        {"mix": [{"back": True}, {"seed": 0}, 0.5]}, {"mix": [{"seed": 0}, {"back": True, "locked": True}, 0.5]},
     ],
 )  # fmt: skip
 def test_what_is_no_tile(tile):

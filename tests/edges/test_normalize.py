@@ -71,6 +71,31 @@ def test_any_polarity_grey_and_colour(ink, paper):
     check(face(400, 4, ink, paper))
 
 
+def test_faint_ink_is_ink_where_there_is_nothing_darker():
+    check(face(256, 3, ink=(240,) * 3))
+
+
+def test_grain_of_the_paper_is_not_ink():
+    levels = face(256, 3, (195,) * 3, (235,) * 3)[:, :, 0] + np.random.default_rng(0).normal(0, 4, (256, 256))
+    drawing = check(np.clip(levels, 0, 255).round().astype(np.uint8))
+    away = cv2.distanceTransform((~REFERENCE).astype(np.uint8), cv2.DIST_L2, 5)
+    assert away[drawing == 0].max() <= 4
+
+
+def test_paper_is_what_the_border_looks_like_though_most_of_the_picture_does_not():
+    spot = np.full((256, 256), 255, np.uint8)
+    cv2.circle(spot, (128, 128), 112, 0, -1)
+    y, x = np.nonzero(normalize_sketch(spot) == 0)
+    assert (spot == 0).mean() > 0.55 and 100 < np.hypot(y - 128, x - 128).max() < 113  # its outline, from within
+
+
+def test_paper_is_what_the_picture_looks_like_though_most_of_the_border_does_not():
+    page = np.where(REFERENCE, 0, 255).astype(np.uint8)
+    page[:13] = page[-13:] = page[:, :13] = 0
+    inside = np.s_[20:-20, 20:-20]
+    assert np.array_equal(normalize_sketch(page)[inside] == 0, REFERENCE[inside])
+
+
 def test_black_and_grey_strokes_together():
     image = face(256, 3)
     cv2.line(image, (20, 20), (20, 230), (190, 190, 190), 3, cv2.LINE_AA)
@@ -117,6 +142,30 @@ def test_pencil_photographed_on_uneven_paper(size, width):
     check(255 - pencil(size, width), least=0.95)  # chalk on a board
 
 
+def uneven(size: int) -> np.ndarray:
+    """The light on a photographed sheet, float (size, size)."""
+    y, x = np.mgrid[:size, :size] / size
+    return 150 + 70 * x - 50 * y**2
+
+
+def test_a_camera_s_noise_is_not_ink():
+    for deviation in (3, 10, 18):
+        paper = uneven(300) + np.random.default_rng(0).normal(0, deviation, (300, 300))
+        with pytest.raises(ValueError, match="^empty drawing"):
+            normalize_sketch(np.clip(paper, 0, 255).astype(np.uint8))
+
+
+def test_a_line_that_fades_is_followed_below_what_would_be_ink_alone():
+    sheet = uneven(400)
+    for row in (100, 200, 300):
+        sheet[row - 3 : row + 4, 40:361] *= 1 - np.linspace(0.6, 0, 321)
+    sheet += np.random.default_rng(0).normal(0, 1, sheet.shape)
+    lines = normalize_sketch(np.clip(sheet, 0, 255).astype(np.uint8)) == 0
+    for row in (64, 128, 192):
+        columns = np.nonzero(lines[row - 4 : row + 5].any(0))[0]
+        assert columns.min() < 32 and columns.max() > 200  # a quarter of the strongest ink ends at 189
+
+
 @pytest.mark.parametrize("shape", [(256, 400), (500, 180)])
 def test_non_square_is_padded_with_paper_and_never_stretched(shape):
     side = 120
@@ -135,6 +184,14 @@ def test_hairlines_survive_great_shrinking_unbroken():
     ink = (normalize_sketch(image) == 0).astype(np.uint8)
     assert cv2.connectedComponents(ink, connectivity=8)[0] == 2
     assert ink.any(0).sum() >= 215
+
+
+@pytest.mark.parametrize("side, size", [(1100, 768), (1100, 1024), (1025, 520)])
+def test_a_large_drawing_stays_unbroken_on_a_large_grid(side, size):
+    image = np.full((side, side), 255, np.uint8)
+    cv2.circle(image, (side // 2, side // 2), round(0.35 * side), 0, 5)
+    ink = (normalize_sketch(image, size) == 0).astype(np.uint8)
+    assert cv2.connectedComponents(ink, connectivity=8)[0] == 2
 
 
 @pytest.mark.parametrize("level", [255, 0, 128])

@@ -132,6 +132,16 @@ def test_step_1_resize_is_the_identity_at_its_size_and_near_pillow_elsewhere():
     assert np.allclose(steps.imresize(np.full((7, 5), 0.3, np.float32), (64, 64)), 0.3)
 
 
+def test_step_1_the_border_is_mirrored():
+    soft = blobs(3, 24, 2.0)[:20]
+    padded = np.pad(soft, 8, mode="symmetric")
+    for factor in (0.5, 2, 4):
+        shape, around = ([round(n * factor) for n in image.shape] for image in (soft, padded))
+        edge = round(8 * factor)
+        wanted = steps.imresize(padded, tuple(around))[edge:-edge, edge:-edge]
+        assert np.abs(steps.imresize(soft, tuple(shape)) - wanted).max() < 1e-6, factor
+
+
 def test_step_2_smoothing_and_derivatives():
     soft = blobs(1, 64)
     weights = np.array([1, 2, 3, 4, 5, 4, 3, 2, 1]) / 25

@@ -203,6 +203,64 @@ def test_gaps_close_between_free_ends_only():
     assert len(changes.close_gaps([a, b], 4.0)) == 2
 
 
+def test_gaps_do_not_close_at_junctions_and_no_end_is_joined_twice():
+    def stroke(*points):
+        return np.array(points, np.float32)
+
+    corner = [stroke((10, 10), (40, 10)), stroke((40, 10), (40, 40)), stroke((43, 12), (80, 12))]
+    assert len(changes.close_gaps(corner, 8.0)) == 3
+    star = [stroke((0, 0), (50, 50)), stroke((53, 50), (90, 50)), stroke((50, 54), (50, 90))]
+    closed = changes.close_gaps(star, 6.0)
+    assert len(closed) == 4 and {tuple(p) for p in closed[3].tolist()} == {(50.0, 50.0), (53.0, 50.0)}  # the nearest
+
+
+class Careless:
+    """A generator that leaves out whatever it may."""
+
+    def random(self, count=None):
+        return 1.0 if count is None else np.zeros(count)
+
+    def uniform(self, low, high):
+        return high
+
+
+def test_at_least_15_percent_of_the_points_stay_the_largest_component_first():
+    image = np.full((256, 256), 255, np.uint8)
+    for row in range(20, 240, 10):
+        cv2.line(image, (20, row), (59, row), 0, 1)
+    strokes = trace(image)
+    kept = changes.drop_strokes(strokes, image, Careless(), 1.0)
+    points = sum(map(len, strokes))
+    assert 0.15 * points <= sum(map(len, kept)) < 0.15 * points + 40
+    cv2.line(image, (80, 30), (240, 30), 0, 1)
+    (longest,) = changes.drop_strokes(trace(image), image, Careless(), 1.0)
+    assert len(longest) == 161
+
+
+def test_each_step_is_taken_as_often_as_it_should_be(monkeypatch):
+    """And what a step is told keeps to the strength."""
+    steps = {"merge_lines": 0.3, "drop_strokes": 0.8, "plain_details": 0.5, "erase_pieces": 0.6,
+             "close_gaps": 0.5, "simplify": 0.5, "wobble": 0.8}  # fmt: skip
+    told: dict[str, list] = {name: [] for name in ("trace", *steps)}
+    for name in steps:
+        monkeypatch.setattr(changes, name, lambda strokes, *more, name=name: told[name].append(more[-1]) or strokes)
+    monkeypatch.setattr(changes, "trace", lambda drawing: told["trace"].append(1.0) or trace(drawing))
+    page = np.full((64, 64), 255, np.uint8)
+    page[20:40, 30] = 0
+    count, rng = 1500, np.random.default_rng(0)
+    for _ in range(count):
+        sketchify(page, rng, 0.5)
+    assert len(told["trace"]) / count == pytest.approx(0.9, abs=0.03)
+    for name, share in steps.items():
+        assert len(told[name]) / len(told["trace"]) == pytest.approx(share, abs=0.05), name
+    assert set(told["drop_strokes"]) == set(told["plain_details"]) == set(told["erase_pieces"]) == {0.5}
+    # Pixels of 64, at half strength.
+    for name, low, high in (("merge_lines", 0.5, 1.75), ("close_gaps", 0, 1.125), ("simplify", 1 / 16, 0.275),
+                            ("wobble", 0, 0.35)):  # fmt: skip
+        reach = high - low
+        assert low <= min(told[name]) < low + 0.05 * reach and high - 0.05 * reach < max(told[name]) <= high, name
+
+
 def test_simplifying_keeps_ends_and_distance():
     x = np.linspace(0, 100, 101)
     curve = np.stack([x, 20 + 10 * np.sin(x / 15)], 1).astype(np.float32)

@@ -51,6 +51,25 @@ def test_only_the_share_asked_for_is_changed():
     assert changed.float().mean() == pytest.approx(0.25, abs=0.08)
 
 
+def test_colours_change_within_the_paper_s_ranges():
+    torch.manual_seed(0)
+    change = DiffAugment(4000, 1.0, CPU)
+    for drawn, low, high in ((change.brightness, -0.5, 0.5), (change.saturation, 0, 2), (change.contrast, 0.5, 1.5)):
+        assert low <= drawn.min() < low + 0.05 and high - 0.05 < drawn.max() <= high
+
+
+def test_brightness_saturation_and_contrast_by_hand():
+    torch.manual_seed(0)
+    y, change = pictures(3), DiffAugment(3, 1.0, CPU)
+    change.shift.zero_()
+    for k, changed in enumerate(change.pictures(y)):
+        brighter = y[k] + change.brightness[k]
+        grey = brighter.mean(0, keepdim=True)
+        coloured = grey + change.saturation[k] * (brighter - grey)
+        mean = coloured.mean()  # of the whole picture, so that contrast leaves its colours alone
+        torch.testing.assert_close(changed, mean + change.contrast[k] * (coloured - mean))
+
+
 def test_gradients_reach_the_generated_picture():
     y = pictures().requires_grad_()
     DiffAugment(4, 1.0, CPU).pictures(y).square().sum().backward()

@@ -52,6 +52,26 @@ def test_the_terms_are_weighted_as_the_paper_says(step):
     assert heavier["l1"] == pytest.approx(2 * logs["l1"], rel=1e-3)
 
 
+@pytest.mark.parametrize("objective", ["l2", "l2+gan", "l2+cgan"])
+def test_l2_is_the_squared_distance_in_place_of_l1(step, objective):
+    method, data = Pix2Pix(replace(TINY, objective=objective, dropout=0.0, lambda_l1=50.0)), batch()
+    logs, _ = step(method, data)
+    fake = method.nets["generator"](data["x"]).detach()
+    assert logs["l2"] == pytest.approx(50 * float((fake - data["y"]).square().mean()), rel=1e-4)
+
+
+@pytest.mark.parametrize("noise", [{"dropout": 0.5}, {"dropout": 0.0, "z": 3}], ids=["dropout", "z"])
+def test_the_grid_shows_the_answers_to_two_seeds(noise):
+    method, data = Pix2Pix(replace(TINY, inputs=1, **noise)).eval(), batch(inputs=1)
+    for weight in method.nets["generator"].parameters():
+        weight.data *= 3  # an untrained net hardly looks at its noise
+    picture = np.asarray(method.grid(method.nets, data))
+    assert picture.shape == (2 * 34 - 2, 4 * 34 - 2, 3)  # input, truth, and two answers
+    assert np.array_equal(picture, np.asarray(method.grid(method.nets, data)))
+    first, second = (picture[:32, 34 * k : 34 * k + 32] for k in (2, 3))
+    assert (first != second).mean() > 0.1
+
+
 def test_gan_looks_at_y_alone_and_cgan_at_the_pair():
     data = batch()
     for objective, looks in (("gan", False), ("cgan", True)):

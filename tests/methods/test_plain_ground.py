@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from i2i.methods.plain_ground import ground_loss, plain_ground
+from i2i.methods.plain_ground import ground_loss, plain_border, plain_ground
 
 SIZE = 128  # the margin is 4 pixels
 
@@ -84,3 +84,20 @@ def test_the_subject_itself_is_free_and_no_ground_is_finite():
     assert not answer.grad.any()
     nothing = ground_loss(answer, torch.zeros_like(ground))
     assert nothing.item() == 0
+
+
+def test_what_touches_a_fifth_of_the_border_does_not_change_its_colour():
+    y = torch.ones(1, 3, SIZE, SIZE)
+    y[..., -2:, 10:110] = -0.8
+    plain, colour = plain_border(y)
+    assert plain.tolist() == [True] and colour.tolist() == [[1.0, 1.0, 1.0]]
+
+
+def test_the_ground_s_own_colour_is_nothing_to_be_learnt():
+    """A gradient through the mean would spread each spot's over all of the ground."""
+    ground, answer = plain_ground(*pair(-0.8)), torch.full((1, 3, SIZE, SIZE), 0.5)
+    answer[..., 2:18, 2:18] = -0.5
+    answer.requires_grad_()
+    ground_loss(answer, ground).backward()
+    colour = (answer * ground).sum((2, 3), keepdim=True) / ground.sum()
+    torch.testing.assert_close(answer.grad, ground * (answer - colour).sign() / answer.numel())

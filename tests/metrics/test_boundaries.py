@@ -61,6 +61,11 @@ def test_a_line_in_its_place_is_all_matched():
     assert (counts[8:, [0, 2, 3]] == 0).all()
 
 
+def test_lines_near_the_border_fade_before_they_are_cut():
+    found = count_matches(ridge(3, 0.8), [vertical(3)], thresholds=9)[:, 3]
+    assert (found[:4] > 40).all() and (found[4:] == 0).all()  # 3 / 5 of 0.8 is 0.48
+
+
 def test_the_reach_is_a_share_of_the_diagonal():
     # 0.0075 of the diagonal of 400 x 300 is 3.75 pixels.
     def found(distance: int) -> int:

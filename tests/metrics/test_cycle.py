@@ -148,6 +148,18 @@ def test_against_the_truth(halves):
     assert held.config.direction == "BtoA" and values(truth_scores(turned, held, 3))["error"] < 1.5
 
 
+def test_each_pair_is_answered_with_its_own_seed(halves):
+    asked = []
+
+    class Watched(Fake):
+        def answer(self, x, seeds, *, direction=None):
+            asked.append(list(seeds))
+            return super().answer(x, seeds, direction=direction)
+
+    truth_scores(OneWay(Watched(), "AtoB"), HeldOut(halves, "val", PairedConfig(a="photo", b="photo")), 3)
+    assert asked == [[0], [1], [2]]
+
+
 def test_protocols_say_which_pairs(halves):
     held = HeldOut(halves, "val", PairedConfig(a="photo", b="photo"))
     (score,) = truth_scores(OneWay(Fake(), "AtoB"), held, 2)

@@ -43,6 +43,13 @@ def test_photos_without_a_reference_are_not_counted(folder):
     assert [p.stem for p, _ in find_drawings(folder)] == ["0", "1"]
 
 
+def test_hidden_files_and_notes_are_no_pairs(folder):
+    for kind in ("photo", "edges"):
+        for name in (".DS_Store", "._0.png", "notes.txt"):
+            (folder / kind / name).write_bytes(b"no picture")
+    assert [p.name for p, _ in find_drawings(folder)] == ["0.png", "1.png", "2.png"]
+
+
 def test_a_folder_without_drawings_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"expected photo/ and edges/"):
         find_drawings(tmp_path)

@@ -94,6 +94,27 @@ def test_one_style_for_all_is_asked_for_once_more(painter, discs, colours, diffe
     assert "one style: kernel distance" not in measure(painter, discs, colours, differences, protocol=without)[0]
 
 
+@pytest.mark.parametrize("pairs", [2, 3, 5])
+def test_a_photo_s_style_on_its_own_drawing_does_not_count(painter, discs, colours, pairs):
+    held = HeldOut(discs)
+    pages = torch.stack([held.x(i, 64) for i in range(pairs)])
+    photos = torch.stack([shrunk(held.photo(i, 64), 64) for i in range(pairs)])
+
+    class Knowing(type(painter)):
+        """Knows the photo of a drawing that it is given in that photo's style; answers all else with grey."""
+
+        def render(self, x, styles):
+            near = int((pages - x).abs().mean((1, 2, 3)).argmin())
+            own = torch.from_numpy(self.style_of(held.photo(near, 64)))
+            known = (styles - own).abs().amax(1) < 1e-6
+            return torch.where(known[:, None, None, None], photos[near], torch.zeros(1))
+
+    few = PhotoProtocol(pictures=pairs, drawings=1, samples=2, coats=pairs, ways=0)
+    scores = measure(Knowing(), discs, colours, None, protocol=few)[0]
+    assert scores["another photo / reference photo"].value == pytest.approx(1)
+    assert scores["reference found by its colours"].value == pytest.approx(1 / pairs)
+
+
 def test_models_without_styles_and_views_without_networks(painter, discs, colours, differences):
     classic = type(painter)()
     classic.has_styles = False

@@ -62,6 +62,18 @@ def test_classes_of_a_file_are_matched_by_name(weights):
     assert judge.only_known(np.array([[0, 1, 2]], np.uint8)).tolist() == [[0, 255, 2]]
 
 
+def test_torchvision_s_nets_see_photos_as_they_were_trained(weights, monkeypatch):
+    """ImageNet's mean colour as zero, its standard deviation as one."""
+    seen = []
+    monkeypatch.setattr(Net, "forward", lambda self, y: seen.append(y) or {"out": torch.zeros(1, 5, *y.shape[2:])})
+    judge = load_judge(listed(weights.parent, ["door", "Sky", "road", "car", "bus"]), PALETTE, torch.device("cpu"))
+    for colour in ((124, 116, 104), (255, 255, 255)):
+        judge.see(Image.new("RGB", (520, 520), colour))
+    mean, white = (y.mean((0, 2, 3)) for y in seen)
+    assert mean.abs().max() < 0.01
+    assert white.tolist() == pytest.approx([0.515 / 0.229, 0.544 / 0.224, 0.594 / 0.225], rel=1e-3)
+
+
 def test_without_names_the_palette_must_fit(weights):
     five = Palette(tuple("abcde"), tuple((i, 0, 0) for i in range(5)))
     judge = load_judge(f"torchvision:fcn_resnet50:{weights}", five, torch.device("cpu"))

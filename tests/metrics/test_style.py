@@ -53,6 +53,14 @@ def test_to_references_by_hand():
     assert found.found == pytest.approx(3 / 4)  # the last, at 3, is nearer to 0 than to 8
 
 
+def test_a_photo_s_style_on_its_own_drawing_does_not_count():
+    references = np.zeros((2, 6))
+    references[:, 0] = [0, 8]
+    found = to_references(points([1, 9], [0, 3]), references, np.array([[False, True], [True, False]]))
+    assert (found.same, found.other) == (pytest.approx((1 + 5) / 2), pytest.approx((7 + 3) / 2))
+    assert found.found == pytest.approx(1 / 2)
+
+
 def test_one_style_or_reference_is_refused():
     with pytest.raises(ValueError, match="2 drawings and 2 styles at least, got 2 and 1"):
         between_drawings(points([0], [1]))
