@@ -162,7 +162,7 @@ def _copy_model(folder: Path, target: Path) -> None:
 
 
 def imported(space: Path) -> set[str]:
-    """Modules that the Space's app.py, and whatever it reaches in demo/ and i2i/, imports from elsewhere."""
+    """Modules that the Space's app.py, and whatever it reaches in demo/ and i2i/, imports from elsewhere and needs."""
     seen: set[Path] = set()
     found: set[str] = set()
     todo = [space / "app.py"]
@@ -171,7 +171,11 @@ def imported(space: Path) -> set[str]:
         if path in seen or not path.is_file():
             continue
         seen.add(path)
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        optional = _optional(tree)
+        for node in ast.walk(tree):
+            if node in optional:
+                continue
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -187,6 +191,16 @@ def imported(space: Path) -> set[str]:
                 else:
                     found.add(parts[0])
     return found - set(sys.stdlib_module_names)
+
+
+def _optional(tree: ast.Module) -> set[ast.stmt]:
+    """Statements of `try` blocks that go on without what they import."""
+    return {
+        statement
+        for block in ast.walk(tree) if isinstance(block, ast.Try)
+        if any(isinstance(h.type, ast.Name) and h.type.id == "ImportError" for h in block.handlers)
+        for statement in block.body
+    }  # fmt: skip
 
 
 def requirements(space: Path, hardware: str) -> dict[str, str]:
