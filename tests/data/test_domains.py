@@ -178,12 +178,17 @@ def test_photos_are_squares_of_the_centre(tmp_path):
     assert squeezed[:, :, 0].max() == -1 and squeezed[:, :, 16].min() == 1
 
 
-def test_crops_keep_four_fifths_and_mirrors_mirror(tmp_path):
+def ramps(folder) -> None:
+    """Two domains of four pictures that grow lighter from left to right."""
     ramp = np.repeat(np.linspace(0, 255, 64).round().astype(np.uint8)[None, :, None], 64, 0).repeat(3, 2)
     for name in ("a", "b"):
-        (tmp_path / name).mkdir()
+        (folder / name).mkdir()
         for i in range(4):
-            Image.fromarray(ramp).save(tmp_path / name / f"{name}{i}.png")
+            Image.fromarray(ramp).save(folder / name / f"{name}{i}.png")
+
+
+def test_crops_keep_four_fifths_and_mirrors_mirror(tmp_path):
+    ramps(tmp_path)
     mirrored = DomainDataset(tmp_path, "train", 64, DomainConfig(crop=0.0, flip=1.0))
     assert torch.equal(mirrored[(0, 1)]["x"], mirrored.photo(0, 0).flip(-1))
     cropped = DomainDataset(tmp_path, "train", 64, DomainConfig(crop=1.0, flip=0.0))
@@ -196,11 +201,7 @@ def test_crops_keep_four_fifths_and_mirrors_mirror(tmp_path):
 
 
 def test_only_shares_of_the_photos_are_cropped_and_mirrored(tmp_path):
-    ramp = np.repeat(np.linspace(0, 255, 64).round().astype(np.uint8)[None, :, None], 64, 0).repeat(3, 2)
-    for name in ("a", "b"):
-        (tmp_path / name).mkdir()
-        for i in range(4):
-            Image.fromarray(ramp).save(tmp_path / name / f"{name}{i}.png")
+    ramps(tmp_path)
 
     def kept(config: DomainConfig) -> tuple[float, float]:
         """Shares of the items that are not cropped, and of those that are not mirrored."""
