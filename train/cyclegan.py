@@ -20,9 +20,7 @@ from cli import add_options, collect, print_plan, run_script, shown_command
 from model_run import (
     add_model_options,
     begin_discriminators,
-    begin_run,
     begin_with,
-    check_run_folder,
     check_steps,
     check_training,
     find_accelerator,
@@ -33,6 +31,7 @@ from model_run import (
     train_model,
     training_facts,
 )
+from run_folder import begin_run, check_run_folder
 from same_data import digest_of, names_of, refuse_other_data
 
 from i2i.data.paired import PairedConfig, PairedDataset

@@ -18,14 +18,13 @@ import torch
 from cli import add_options, collect, print_plan, run_script, shown_command
 from model_run import (
     add_run_options,
-    begin_run,
-    check_run_folder,
     check_steps,
     check_training,
     find_accelerator,
     parse_run,
     train_with_bar,
 )
+from run_folder import begin_run, check_run_folder
 from teacher import describe_teacher, teacher_maps, unlabelled_photos
 
 from i2i import model_folder

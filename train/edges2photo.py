@@ -23,7 +23,6 @@ from mapping_refit import refit_mapping
 from model_run import (
     add_model_options,
     begin_discriminators,
-    begin_run,
     begin_with,
     check_training,
     features_or_none,
@@ -38,6 +37,7 @@ from model_run import (
 )
 from pace import stages, steps_within
 from pair_sources import DrawnPairs, LabelPairs, refuse_other_pairs
+from run_folder import begin_run
 from same_data import digest_of
 from styled_start import (
     NONE,

@@ -1,13 +1,12 @@
-"""What the scripts that train share: their options, the device, the run folder, the run, the model folder."""
+"""What the scripts that train share: their options, the device, the run, the model folder."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
 import math
-import os
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,17 +16,16 @@ from accelerate import Accelerator, PartialState
 from accelerate.utils import broadcast_object_list
 from cli import Progress, given_options
 from PIL import Image
+from run_folder import alone
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from i2i import model_folder
-from i2i.data.out_folder import check_writable, make_folder, refuse_around, refuse_inside
 from i2i.nets.features import UnfetchedFeatures, load_features
 from i2i.serving.base import plain_arguments
 from i2i.training.loop import Outcome, TrainConfig, train
-from i2i.training.monitor import Monitor
 from i2i.training.precision import resolve_precision
 from i2i.training.ready import make_ready
 from i2i.training.state import StateFolder
@@ -247,39 +245,6 @@ def begin_discriminators(method: Any, source: str, say: Callable[[str], None] = 
         say(f"discriminators go on as the run in {folder.parent} left them: {', '.join(sorted(found))}")
 
 
-def check_run_folder(args: argparse.Namespace, *sources: Path) -> None:
-    """ValueError where --out lies among the data or the data where the run writes, where it cannot be written to, or
-    holds a run that was not asked to go on, or a model or a log that no such run made; nothing is written."""
-    refuse_inside(sources, args.out)
-    for name in MADE:
-        refuse_around(sources, args.out / name)
-    check_writable(args.out)
-    if args.resume:
-        return
-    folder = StateFolder(args.out)
-    if folder.exists() or folder.path.exists():
-        raise ValueError(f"{args.out} already holds a run: add --resume to go on with it, or choose another --out")
-    # A run saves its state first, so that a model without one is nobody's to write over; nor is another's log.
-    others = [args.out / "model"] * os.path.lexists(args.out / "model")
-    others += [args.out / "log.jsonl"] * (not Monitor.made(args.out / "log.jsonl"))
-    if others:
-        raise ValueError(
-            f"{others[0]} is there, which this run would write over, and no state to go on from: choose another --out, "
-            f"or move it away"
-        )
-
-
-# Folders that a run fills, each within --out.
-MADE = ("model", "state", "grids", "tensorboard")
-
-
-def begin_run(accelerator: Accelerator, args: argparse.Namespace) -> None:
-    """Make the run folder, for all processes, once everything is checked."""
-    if accelerator.is_main_process:
-        make_folder(args.out)
-    accelerator.wait_for_everyone()
-
-
 def check_training(method: Any, args: argparse.Namespace, how: TrainConfig, accelerator: Accelerator) -> None:
     """Raise what `train` would raise before its first step, and write nothing: StateError where the run that goes on
     was saved with other nets, ValueError for settings that no optimizer takes."""
@@ -305,30 +270,6 @@ def first_batch(data: Dataset, count: int = 6) -> dict[str, Tensor]:
 # The run
 
 STOPPING = "\nstopping after this step; once more stops at once, without saving it"
-
-
-@contextlib.contextmanager
-def alone(run: Path) -> Iterator[None]:
-    """Hold the run folder for this process; it is free again when the process ends, however it ends.
-
-    Raises:
-        ValueError: where another process holds it.
-    """
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        yield
-        return
-    with (run / ".lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ValueError(
-                f"another process trains in {run}: wait until it ends, or stop it (Ctrl-C there), and --resume"
-            ) from error
-        except OSError:  # some network file systems have no locks
-            pass
-        yield
 
 
 def train_with_bar(

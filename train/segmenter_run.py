@@ -10,8 +10,6 @@ import torch
 from cli import add_options, collect, print_plan
 from model_run import (
     add_run_options,
-    begin_run,
-    check_run_folder,
     check_steps,
     check_training,
     find_accelerator,
@@ -19,6 +17,7 @@ from model_run import (
     refuse_other_method,
     train_with_bar,
 )
+from run_folder import begin_run, check_run_folder
 
 from i2i import model_folder
 from i2i.data.paired import PairedConfig, PairedDataset

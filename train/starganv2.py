@@ -19,9 +19,7 @@ from cli import add_options, collect, print_plan, run_script, shown_command
 from mapping_refit import refit_mapping
 from model_run import (
     add_model_options,
-    begin_run,
     begin_with,
-    check_run_folder,
     check_steps,
     check_training,
     features_or_none,
@@ -32,6 +30,7 @@ from model_run import (
     train_model,
     training_facts,
 )
+from run_folder import begin_run, check_run_folder
 from same_data import digest_of, names_of, refuse_other_data
 from torch import Tensor, nn
 

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from model_run import check_run_folder, check_steps, features_or_none
+from model_run import check_steps, features_or_none
 from pace import check_hours
+from run_folder import check_run_folder
 from torch import nn
 
 from i2i.data.paired import PairedDataset

@@ -28,6 +28,11 @@ class Two(nn.Module):
 
 
 @pytest.fixture
+def run_folder(load_script):
+    return load_script("run_folder")
+
+
+@pytest.fixture
 def model_run(load_script):
     return load_script("model_run")
 
@@ -64,36 +69,36 @@ def test_runs_that_did_not_keep_the_command_tell_what_they_know(model_run, tmp_p
     assert args.scales == [1.0] and args.given == {"scales": ["1.0"], "name": ["cats"], "steps": ["20"]}
 
 
-def test_a_run_does_not_lie_among_its_data(model_run, tmp_path):
+def test_a_run_does_not_lie_among_its_data(run_folder, tmp_path):
     data = tmp_path / "data"
     data.mkdir()
     args = argparse.Namespace(out=data / "deep" / "run", resume=False)
     with pytest.raises(ValueError, match="lies inside .*data, which would then hold its own results"):
-        model_run.check_run_folder(args, tmp_path / "other", data)
-    model_run.check_run_folder(args, tmp_path / "other")
+        run_folder.check_run_folder(args, tmp_path / "other", data)
+    run_folder.check_run_folder(args, tmp_path / "other")
     assert not (data / "deep").exists()
 
 
-def test_a_run_folder_is_claimed_once(model_run, tmp_path):
+def test_a_run_folder_is_claimed_once(run_folder, tmp_path):
     accelerator = SimpleNamespace(is_main_process=True, wait_for_everyone=lambda: None)
     args = argparse.Namespace(out=tmp_path / "deep" / "run", resume=False)
     for _ in range(2):  # the second time it is there, but empty
-        model_run.check_run_folder(args)
-        model_run.begin_run(accelerator, args)
+        run_folder.check_run_folder(args)
+        run_folder.begin_run(accelerator, args)
         assert args.out.is_dir()
     for name in ("state", ".state.old"):
         save(tmp_path / name)
         (tmp_path / name / "state").rename(tmp_path / name / name)
         args.out = tmp_path / name
         with pytest.raises(ValueError, match="already holds a run: add --resume to go on with it, or choose another"):
-            model_run.check_run_folder(args)
+            run_folder.check_run_folder(args)
         args.resume = True
-        model_run.check_run_folder(args)
+        run_folder.check_run_folder(args)
         args.resume = False
     (tmp_path / "file").write_bytes(b"")
     args.out = tmp_path / "file" / "run"
     with pytest.raises(ValueError, match="file is a file, not a folder: choose another --out"):
-        model_run.check_run_folder(args)
+        run_folder.check_run_folder(args)
 
 
 def test_another_number_of_processes_is_said(model_run, tmp_path, monkeypatch, capsys):
@@ -255,36 +260,36 @@ def test_the_main_process_decides_the_precision_of_all(model_run, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["model/thesis.txt", "log.jsonl"])
-def test_what_no_run_made_is_not_written_over(model_run, tmp_path, name):
+def test_what_no_run_made_is_not_written_over(run_folder, tmp_path, name):
     args = argparse.Namespace(out=tmp_path / "project", resume=False)
     mine = args.out / name
     mine.parent.mkdir(parents=True)
     mine.write_text("mine")
     with pytest.raises(ValueError, match="is there, which this run would write over.*choose another --out"):
-        model_run.check_run_folder(args)
+        run_folder.check_run_folder(args)
     assert mine.read_text() == "mine"
 
 
-def test_the_log_of_a_run_that_saved_nothing_is_no_obstacle(model_run, tmp_path):
+def test_the_log_of_a_run_that_saved_nothing_is_no_obstacle(run_folder, tmp_path):
     (tmp_path / "log.jsonl").write_text('{"step": 20, "l1": 0.5}\n{"ste')
-    model_run.check_run_folder(argparse.Namespace(out=tmp_path, resume=False))
+    run_folder.check_run_folder(argparse.Namespace(out=tmp_path, resume=False))
 
 
 @pytest.mark.parametrize("resume", [False, True])
-def test_photos_do_not_lie_where_the_run_writes(model_run, tmp_path, resume):
+def test_photos_do_not_lie_where_the_run_writes(run_folder, tmp_path, resume):
     args = argparse.Namespace(out=tmp_path / "project", resume=resume)
     for name in ("model", "grids"):
         with pytest.raises(ValueError, match=f"lies inside --out .*{name}, where results could overwrite it"):
-            model_run.check_run_folder(args, args.out / name / "photos")
-    model_run.check_run_folder(args, args.out / "photos")
+            run_folder.check_run_folder(args, args.out / name / "photos")
+    run_folder.check_run_folder(args, args.out / "photos")
 
 
-def test_a_run_folder_is_for_one_process(model_run, tmp_path):
-    with model_run.alone(tmp_path):
+def test_a_run_folder_is_for_one_process(run_folder, tmp_path):
+    with run_folder.alone(tmp_path):
         with pytest.raises(ValueError, match="another process trains in .*: wait until it ends, or stop it"):
-            with model_run.alone(tmp_path):
+            with run_folder.alone(tmp_path):
                 pass
-    with model_run.alone(tmp_path):  # free again
+    with run_folder.alone(tmp_path):  # free again
         pass
 
 
