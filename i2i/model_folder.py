@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,25 @@ def read_config(folder: Path) -> dict[str, Any]:
             f"{path} has format {config['format']}, this version reads {FORMAT}: install the version that wrote it"
         )
     return config
+
+
+@contextlib.contextmanager
+def describing(folder: Path, what: str) -> Iterator[None]:
+    """Nets are built from a config.json within: where it was edited into something else, ModelFolderError says so."""
+    try:
+        yield
+    except ModelFolderError:
+        raise
+    except KeyError as error:
+        raise ModelFolderError(_undo(folder, what, f"it lacks {error}")) from error
+    except (AttributeError, IndexError, TypeError, ValueError) as error:
+        raise ModelFolderError(_undo(folder, what, str(error))) from error
+
+
+def _undo(folder: Path, what: str, why: str) -> str:
+    return (
+        f"{folder / CONFIG} does not describe {what}: {why}; undo the changes in it, or copy the model folder again"
+    )
 
 
 def weights_digest(folder: Path) -> str:

@@ -16,48 +16,17 @@ from torch import Tensor, nn
 from i2i import hub, model_folder
 from i2i.data.paired import channels_of
 from i2i.images import load_image
-from i2i.model_folder import ModelFolderError
 from i2i.serving import pictures
-from i2i.serving.bicyclegan import BicycleGANServer
-from i2i.serving.cyclegan import CycleGANServer
 from i2i.serving.devices import DTYPES, choose_device, faster_dtype
 from i2i.serving.given import checked_seeds, split_styles, whole
+from i2i.serving.loading import SERVERS, load
 from i2i.serving.pictures import DRAWING_SIZE, Picture
-from i2i.serving.pix2pix import Pix2PixServer
-from i2i.serving.starganv2 import StarGANv2Server
-from i2i.serving.styled import StyledServer
 
 __all__ = ["DRAWING_SIZE", "Picture", "Translator", "choose_device"]
 
 Style = Any  # vector (S,), stack (n, S), a photo, or a sequence of vectors and photos
 
 JOB = {"x", "n", "seed", "seeds", "style"}  # what may differ from input to input in one call
-
-# Method in config.json -> how it answers.
-SERVERS = {
-    "styled": StyledServer,
-    "pix2pix": Pix2PixServer,
-    "bicyclegan": BicycleGANServer,
-    "cyclegan": CycleGANServer,
-    "starganv2": StarGANv2Server,
-}
-
-
-def _check(config: dict[str, Any], path: Path) -> None:
-    """ModelFolderError where a translator's config.json lacks what any of them has, after an edit for instance."""
-    size, given = config.get("size"), config.get("input")
-    wrong = ""
-    if not isinstance(size, int) or size < 1:
-        wrong = f"size must be a whole number of pixels, got {size!r}"
-    elif not isinstance(given, dict) or "kind" not in given:
-        wrong = f"input must say its kind, got {given!r}"
-    elif given["kind"] == "labels" and "palette" not in given:
-        wrong = "input must hold the palette of its label maps"
-    elif config.get("net", {}).get("size", size) != size:
-        wrong = f"size is {size}, and that of its net {config['net']['size']}"
-    if wrong:
-        raise ModelFolderError(f"{path}: {wrong}; undo the changes in it, or copy the model folder again")
-
 
 class Translator:
     """A trained model, ready to sample. Make one with `Translator.from_pretrained`.
@@ -106,20 +75,7 @@ class Translator:
         """
         where = choose_device(device)
         folder = model_folder.resolve(name_or_folder)
-        config = model_folder.read_config(folder)
-        if config["method"] not in SERVERS:
-            raise ModelFolderError(
-                f"{folder} holds method {config['method']!r}, which does not translate drawings; "
-                f"bundled models that do: {', '.join(model_folder.bundled_models()) or 'none'}"
-            )
-        _check(config, folder / model_folder.CONFIG)
-        try:
-            nets = SERVERS[config["method"]].build(config)
-        except (TypeError, KeyError, ValueError) as error:
-            raise ModelFolderError(
-                f"{folder}/config.json does not describe a {config['method']} model: {error}"
-            ) from error
-        model_folder.load_weights(folder, config, nets)
+        config, nets = load(folder)
         name = Path(folder).resolve().name if "name" not in config else config["name"]
         translator = cls(name, config, nets, where, dtype)
         translator.folder = Path(folder)
@@ -194,8 +150,8 @@ class Translator:
     def sample(
         self,
         x: Picture,
-        n: int = 4,
-        seed: int = 0,
+        n: int | None = None,
+        seed: int | None = None,
         *,
         seeds: Sequence[int] | None = None,
         style: Style | None = None,
@@ -210,27 +166,27 @@ class Translator:
             x: what the model was trained on: a sketch of any size, mode and polarity; a square label map as palette
                 PNG, RGB or class indices; or a photo, whose centre square is taken. PIL image, uint8 array, float array
                 in [0, 1], or path.
-            n, seed: short for `seeds=[seed, ..., seed + n - 1]`.
+            n, seed: short for `seeds=[seed, ..., seed + n - 1]`; 4 and 0 where neither seeds nor style is given.
             seeds: one picture for each.
             style: instead of seeds: a style vector (S,), a stack (n, S), a photo, or a list of vectors and photos.
             direction, domain: for methods that have them; an error where the method has none.
             size: height and width of the answers where they shall differ from `image_size`: the nets of pix2pix and
                 BicycleGAN take any multiple of their coarsest step (256 for U-Net-256, 4 for ResNets).
             plain: pix2pix only: the one answer of evaluation mode, without dropout and with the batch statistics of
-                training; n and seed have no say.
+                training: n, seed, seeds and style are left out.
 
         Returns:
             RGB images, or palette images from a model that answers with labels.
 
         Raises:
-            ValueError: empty drawing, NaN, a wrong array type, n < 1, a style of another length, or a size that the
-                net does not take.
+            ValueError: empty drawing, NaN, a wrong array type, n < 1, an n that is not the number of seeds or styles
+                given, seed beside them, a style of another length, or a size that the net does not take.
         """
         self._server.check(direction, domain)
         seen = self.see(x, size=size, direction=direction)
         if plain:
-            if seeds is not None or style is not None:
-                raise ValueError("plain gives the one answer without noise: leave seeds and style out")
+            if any(given is not None for given in (n, seed, seeds, style)):
+                raise ValueError("plain gives the one answer without noise: leave n, seed, seeds and style out")
             answers = self._server.answer(seen, [0], direction=direction, domain=domain, plain=True)
         else:
             noise = self._noise(n, seed, seeds, style, domain)
@@ -374,20 +330,25 @@ class Translator:
 
     def _noise(
         self,
-        n: int = 4,
-        seed: int = 0,
+        n: int | None = None,
+        seed: int | None = None,
         seeds: Sequence[int] | None = None,
         style: Style | None = None,
         domain: str | None = None,
     ) -> Tensor | list[int]:
         """What makes the pictures of one input differ, as `sample` is told it: styles (n, S), or seeds."""
-        if style is not None:
-            if seeds is not None:
-                raise ValueError("give seeds or style, not both")
-            return self._given_styles(style, domain)
-        if seeds is not None:
-            return checked_seeds(seeds)
-        n, seed = whole(n, "n"), whole(seed, "seed")
+        if seeds is not None and style is not None:
+            raise ValueError("give seeds or style, not both")
+        if seeds is not None or style is not None:
+            given = "seeds" if seeds is not None else "style"
+            if seed is not None:
+                raise ValueError(f"seed and n are short for seeds: leave seed out beside {given}")
+            noise = checked_seeds(seeds) if style is None else self._given_styles(style, domain)
+            if n is not None and n != len(noise):
+                raise ValueError(f"n is {n}, but {given} gives {len(noise)}, one for each picture: leave n out")
+            return noise
+        n = 4 if n is None else whole(n, "n")
+        seed = 0 if seed is None else whole(seed, "seed")
         if n < 1:
             raise ValueError(f"n must be at least 1, got {n}")
         return checked_seeds(range(seed, seed + n))

@@ -82,17 +82,19 @@ def load_judge(source: str, palette: Palette, device: torch.device) -> Judge:
     config = model_folder.read_config(folder)
     if config.get("kind") != "segmenter":
         raise ValueError(f"{source} is a {config.get('kind')}: give RUN/model of `python train/evaluate.py segmenter`")
-    theirs = Palette.from_json(config["output"]["palette"])
+    with model_folder.describing(folder, "a segmenter"):
+        theirs = Palette.from_json(config["output"]["palette"])
+        given = {k: tuple(v) if isinstance(v, list) else v for k, v in config["net"].items()}
+        recipe = own.SegmenterConfig(**given)
+        nets = own.serving_nets(recipe)
     if theirs != palette:
         raise ValueError(
             f"{source} knows the classes {', '.join(theirs.names)}, but the pairs have {', '.join(palette.names)}: "
             "train a segmenter on pairs with the same palette.json"
         )
-    recipe = own.SegmenterConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in config["net"].items()})
-    nets = own.serving_nets(recipe)
     model_folder.load_weights(folder, config, nets)
     net = nets["segmenter"].eval().requires_grad_(False).to(device)
-    name = f"{config['name']} {config['sha256'][:8]}"
+    name = f"{config.get('name', folder.name)} {config['sha256'][:8]}"
     return Judge(name, recipe.size, net, np.arange(len(palette), dtype=np.uint8), len(palette), device)
 
 

@@ -129,10 +129,13 @@ class StateFolder:
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
-        # safetensors and torch wrap what the system says in errors of their own.
+        # safetensors and torch wrap what the system says in errors of their own; torch's is a RuntimeError of the
+        # file's container; others, a GPU's among them, are something else.
         try:
             yield
         except (OSError, SafetensorError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and "inline_container" not in str(error):
+                raise
             kept = "the last saved state is whole: --resume goes on with it" if self.exists() else "none was saved"
             message = f"{self.path} cannot be written ({error}): free space, or allow writing; {kept}"
             raise StateError(message) from error

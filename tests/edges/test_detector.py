@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import cv2
 import numpy as np
 import pytest
@@ -160,6 +162,26 @@ def test_photos_are_padded_by_reflection_to_what_the_net_needs(photo, tmp_path):
 def test_a_model_of_another_kind_is_refused(tiny_model_folder):
     with pytest.raises(ModelFolderError, match="is a translator of method styled, not an edge detector"):
         EdgeDetector(tiny_model_folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c.pop("net"), "describe an edge detector: it lacks 'net'; undo the changes"),
+        (lambda c: c["net"].update(colour=3), "describe an edge detector: .*colour"),
+        (lambda c: c.update(net=[]), "describe an edge detector"),
+        (lambda c: c.update(calibration={"slope": 1.0}), "it lacks 'offset'"),
+        (lambda c: c.update(calibration={"slope": "steep", "offset": 0}), "steep"),
+        (lambda c: c["net"].update(widths=[8, 8]), "config.json"),
+    ],
+)
+def test_an_edited_config_is_told_with_the_fix(tmp_path, change, message):
+    save_tiny_detector(tmp_path / "tiny")
+    config = json.loads((tmp_path / "tiny" / "config.json").read_text())
+    change(config)
+    (tmp_path / "tiny" / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelFolderError, match=message):
+        EdgeDetector(tmp_path / "tiny")
 
 
 @pytest.mark.parametrize(

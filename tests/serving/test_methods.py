@@ -109,8 +109,9 @@ def test_the_plain_answer_is_pytorchs_evaluation_mode(models, cat_drawing):
     wanted = ((y + 1) * 127.5).round().clamp(0, 255).permute(1, 2, 0).numpy()
     assert np.abs(pixels(plain) - wanted).max() <= 1
     assert np.abs(pixels(plain) - pixels(model.sample(cat_drawing, n=1)[0])).mean() > 0.5
-    with pytest.raises(ValueError, match="leave seeds and style out"):
-        model.sample(cat_drawing, plain=True, seeds=[1])
+    for noise in ({"seeds": [1]}, {"n": 1}, {"seed": 0}):
+        with pytest.raises(ValueError, match="leave n, seed, seeds and style out"):
+            model.sample(cat_drawing, plain=True, **noise)
 
 
 def test_plain_and_noisy_answers_share_their_weights(models):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ import torch
 from PIL import Image
 from scipy.io import savemat
 
-from i2i import model_folder
+from i2i import ModelFolderError, model_folder
 from i2i.data.paired import PairedConfig, PairedDataset
 from i2i.methods import pix2pix
 from i2i.metrics.photos import PhotoMeasures
@@ -187,6 +188,23 @@ def test_the_judge_knows_real_photos(judge, label_pairs):
     other = Palette(("a", "b"), ((0, 0, 0), (255, 255, 255)))
     with pytest.raises(ValueError, match="knows the classes ground, .* but the pairs have a, b"):
         load_judge(str(judge), other, torch.device("cpu"))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c.pop("output"), "does not describe a segmenter: it lacks 'output'; undo the changes"),
+        (lambda c: c["net"].update(colour=3), "does not describe a segmenter: .*colour"),
+        (lambda c: c.update(net=3), "does not describe a segmenter"),
+    ],
+)
+def test_an_edited_judge_is_told_with_the_fix(judge, label_pairs, tmp_path, change, message):
+    folder = shutil.copytree(judge, tmp_path / "model")
+    config = json.loads((folder / "config.json").read_text())
+    change(config)
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelFolderError, match=message):
+        load_judge(str(folder), Palette.load(label_pairs / "palette.json"), torch.device("cpu"))
 
 
 def test_a_resumed_judge_keeps_its_licence(evaluate, label_pairs, tmp_path):

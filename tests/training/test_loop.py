@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -285,19 +286,32 @@ def test_a_state_with_a_file_missing_says_what_to_do(tmp_path):
         run(tmp_path / "run", resume=True)
 
 
-@pytest.mark.parametrize("kind", [SafetensorError, OSError, RuntimeError])
-def test_a_full_disk_leaves_the_state_before(tmp_path, monkeypatch, kind):
+TORCH_FULL = RuntimeError("[enforce fail at inline_container.cc:1] . PytorchStreamWriter failed writing file data/0")
+
+
+@pytest.mark.parametrize("error", [SafetensorError("No space left"), OSError("No space left"), TORCH_FULL], ids=type)
+def test_a_full_disk_leaves_the_state_before(tmp_path, monkeypatch, error):
     run(tmp_path / "run", dataclasses.replace(HOW, steps=2))
 
     def full(*args):
-        raise kind("No space left on device")
+        raise error
 
     monkeypatch.setattr(state, "save_file", full)
-    says = r"state cannot be written \(No space left on device\): free space, .*the last saved state is whole: --res"
+    says = re.escape(f"state cannot be written ({error}): free space,") + ".*the last saved state is whole: --resume"
     with pytest.raises(StateError, match=says):
         run(tmp_path / "run", dataclasses.replace(HOW, steps=3), resume=True)
     monkeypatch.undo()
     assert run(tmp_path / "run", dataclasses.replace(HOW, steps=3), resume=True)[1].step == 3
+
+
+def test_a_gpu_that_fails_while_a_state_is_saved_is_no_full_disk(tmp_path, monkeypatch):
+    def fails(*args):
+        raise RuntimeError("CUDA error: device-side assert triggered")
+
+    monkeypatch.setattr(state, "save_file", fails)
+    with pytest.raises(RuntimeError, match="device-side assert") as caught:
+        run(tmp_path / "run", dataclasses.replace(HOW, steps=1))
+    assert not isinstance(caught.value, StateError)
 
 
 def test_a_copy_beside_the_state_stays(tmp_path):
