@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -244,14 +245,20 @@ def _mark_same(records: Records) -> int:
 
 
 def status_lines(files: list[dict], limit: int = 5) -> list[str]:
-    """What was left out and why, a few lines of each kind, for people."""
-    lines, met = [], Counter()
+    """What was left out and why, a few lines of each kind, and the commonest notes on the rest, for people."""
+    lines, met, noted = [], Counter(), {}
     for record in files:
         status = record["status"]
         if status in (WRITTEN, "kept"):
+            for note in record.get("notes", ()):
+                # Notes that only numbers tell apart are of one kind.
+                noted.setdefault(re.sub(r"\d+", "0", note), []).append(f"{record['file']}: {note}")
             continue
         met[status] += 1
         if met[status] <= limit:
             lines.append(f"  {status}: {record['file']}: {record['why']}")
     more = [f"  {status}: and {n - limit} more" for status, n in met.items() if n > limit]
+    commonest = sorted(noted.values(), key=len, reverse=True)
+    more += [f"  noted of {len(cases)}: {cases[0]}" for cases in commonest[:limit]]
+    more += [f"  noted: and {len(noted) - limit} more kinds of notes"] if len(noted) > limit else []
     return sorted(lines) + more

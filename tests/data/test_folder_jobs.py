@@ -56,8 +56,18 @@ def test_results_lie_as_their_sources_and_the_manifest_says_so(folder, tmp_path)
     assert by_file["broken.png"]["results"] == [] and "1 bytes" in by_file["broken.png"]["why"]
     assert content["ignored"] == ["notes.txt"]
     assert status_lines(content["files"]) == [
-        "  unreadable: broken.png: not a picture in a known format (.png file of 1 bytes)"
+        "  unreadable: broken.png: not a picture in a known format (.png file of 1 bytes)",
+        "  noted of 1: print.jpg: converted from mode CMYK",
     ]
+
+
+def test_the_commonest_notes_are_told_by_kind():
+    halves = [{"file": f"{k}.png", "status": "written", "notes": [f"the halves are {k}x9, not square"]} for k in (4, 5)]
+    rare = {"file": "a.png", "status": "written", "notes": ["transparency put on white"]}
+    lost = {"file": "b.png", "status": "small", "why": "too small", "notes": ["transparency put on white"]}
+    lines = ["  small: b.png: too small", "  noted of 2: 4.png: the halves are 4x9, not square"]
+    assert status_lines([rare, *halves, lost]) == [*lines, "  noted of 1: a.png: transparency put on white"]
+    assert status_lines([rare, *halves, lost], limit=1) == [*lines, "  noted: and 1 more kinds of notes"]
 
 
 def test_a_second_run_does_what_is_new_changed_or_lost(folder, tmp_path):
