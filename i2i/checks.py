@@ -2,9 +2,42 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+import re
 from collections.abc import Iterable, Mapping
+from numbers import Integral, Real
 from typing import Any
+
+
+def check_types(config: Any) -> None:
+    """ValueError that names the first field of a configuration that is not of its type: a whole number, a number, a
+    text, or several such numbers."""
+    for field in dataclasses.fields(config):
+        value, wanted = getattr(config, field.name), str(field.type)
+        several = re.fullmatch(r"tuple\[(int|float), \.\.\.\]", wanted)
+        if several and not isinstance(value, (tuple, list)):
+            raise ValueError(f"{field.name} must be several numbers, got {value!r}")
+        for one in value if several else (value,):
+            _check_type(field.name, one, several[1] if several else wanted)
+
+
+def _check_type(name: str, value: Any, wanted: str) -> None:
+    if wanted == "int" and (not isinstance(value, Integral) or isinstance(value, bool)):
+        raise ValueError(f"{name} must be a whole number, got {value!r}")
+    if wanted == "float" and (not isinstance(value, Real) or isinstance(value, bool)):
+        raise ValueError(f"{name} must be a number, got {value!r}")
+    if wanted == "str" and not isinstance(value, str):
+        raise ValueError(f"{name} must be a text, got {value!r}")
+
+
+def check_finite(config: Any) -> None:
+    """ValueError that names the first number of a configuration that is NaN or infinite."""
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        for one in value if isinstance(value, (tuple, list)) else (value,):
+            if isinstance(one, float) and not math.isfinite(one):
+                raise ValueError(f"{field.name} must be finite, got {one}")
 
 
 def check_choice(name: str, value: str, known: Iterable[str]) -> None:
@@ -26,6 +59,19 @@ def check_shares(config: Any, names: Iterable[str]) -> None:
     for name in names:
         if not 0 <= getattr(config, name) <= 1:
             raise ValueError(f"{name} must be from 0 to 1, got {getattr(config, name):g}")
+
+
+def check_weights(config: Any) -> None:
+    """ValueError that names the first weight of a loss (`lambda_...`) below zero."""
+    check_least(config, {name: 0 for name in vars(config) if name.startswith("lambda_")})
+
+
+def check_widths(config: Any, names: Iterable[str] = ("widths",)) -> None:
+    """ValueError that names the first of these lists of channels that holds a number below 1."""
+    for name in names:
+        widths = getattr(config, name)
+        if min(widths, default=1) < 1:
+            raise ValueError(f"{name} must be at least 1 each, got {' '.join(map(str, widths))}")
 
 
 def check_positive(config: Any, names: Iterable[str]) -> None:

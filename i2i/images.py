@@ -192,9 +192,7 @@ def _to_rgb(image: Image.Image, name: str) -> Image.Image:
             values = (values + 128) // 257
         image = Image.fromarray(values.astype(np.uint8))
     elif image.mode == "F":
-        values = np.asarray(image)
-        scale = 255.0 if np.nanmax(values, initial=0) > 1 else 1.0
-        image = _array_to_pil(check_array(values / np.float32(scale), f"image {name} (mode F)"))
+        image = _array_to_pil(_of_floats(np.asarray(image), f"image {name} (mode F)"))
     if "A" in image.getbands() or "a" in image.getbands() or "transparency" in image.info:
         rgba = image.convert("RGBA")
         paper = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
@@ -205,6 +203,17 @@ def _to_rgb(image: Image.Image, name: str) -> Image.Image:
     if image.mode != "P":  # the profile of CMYK or grey is wrong for what these have become
         converted.info.pop("icc_profile", None)
     return converted
+
+
+def _of_floats(values: np.ndarray, name: str) -> np.ndarray:
+    """Levels of a picture of floats, 0 to 255 or [0, 1], as [0, 1]; what resizing overshoots is clipped."""
+    if not np.isfinite(values).all():
+        return check_array(values, name)  # says so
+    low, high = float(values.min()), float(values.max())
+    scale = 255 if high > 1.5 else 1
+    if low < -0.1 * scale or high > 1.1 * scale:
+        raise ValueError(f"{name}: got values from {low:.4g} to {high:.4g}, expected 0 to 255, or floats in [0, 1]")
+    return np.clip(values / np.float32(scale), 0, 1)
 
 
 def fit_square(image: Image.Image, size: int, fit: str = "crop") -> Image.Image:

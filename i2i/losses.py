@@ -10,10 +10,12 @@ from torch import Tensor
 def balanced_edge_loss(
     logits: Tensor, consensus: Tensor, positive: float = 0.3, negative_weight: float = 1.1
 ) -> Tensor:
-    """Class-balanced cross entropy (HED, equation 2) on annotator consensus.
+    """Class-balanced cross entropy (after HED, equation 2) on annotator consensus; a mean by weight, where HED's is a
+    sum over pixels, so that it does not grow with the picture.
 
     Pixels with consensus >= `positive` are edges, those with 0 are not, and those between are left out, since the
-    annotators disagree there. Each class is weighted by the share of the other.
+    annotators disagree there. Each class is weighted by the share of the other, non-edges `negative_weight` times that
+    (1.1, as later detectors have it; 1 in HED).
 
     Args:
         logits, consensus: (B, 1, H, W); consensus in [0, 1], or negative where there is no image.
@@ -90,9 +92,18 @@ def gaussian_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
 def energy_distance(a: Tensor, b: Tensor) -> Tensor:
     """Energy distance 2 E|a-b| - E|a-a'| - E|b-b'| (Szekely and Rizzo, 2013) of two samples (N, S) and (M, S).
 
-    Zero exactly when both come from one distribution; unlike matched moments it sees every moment.
+    Unbiased: zero on average when both come from one distribution, so that a single value may be slightly negative, and
+    above zero on average otherwise; unlike matched moments it sees every moment.
+
+    Raises:
+        ValueError: for fewer than two of either, which have no distance within.
     """
     n, m = len(a), len(b)
+    if min(n, m) < 2:
+        raise ValueError(f"an energy distance needs at least 2 of each, got {n} and {m}")
+    # Of many rows cdist multiplies matrices, which loses digits where all lie far from the origin.
+    origin = b.detach().mean(0)
+    a, b = a - origin, b - origin
     # cdist's gradient at equal points is zero, so the diagonal needs no mask.
     within_a = torch.cdist(a, a).sum() / (n * (n - 1))
     within_b = torch.cdist(b, b).sum() / (m * (m - 1))
@@ -106,9 +117,10 @@ def feature_distance(a: list[Tensor], b: list[Tensor]) -> Tensor:
 
 def contrasts(y: Tensor, coarsest: int = 8) -> Tensor:
     """Contrast of pictures (B, C, S, S) at each scale: root mean square of what each halving of the size takes away,
-    and standard deviation of what is left at `coarsest` pixels; (B, C, scales), in the units of y."""
+    and standard deviation of what is left at `coarsest` pixels, or at the first odd size; (B, C, scales), in the units
+    of y."""
     found, y = [], y.float()  # in bfloat16 a faint band would be rounding
-    while y.shape[-1] >= 2 * coarsest:
+    while y.shape[-1] >= 2 * coarsest and not y.shape[-1] % 2:
         coarse = F.avg_pool2d(y, 2)
         found.append(y - F.interpolate(coarse, scale_factor=2.0))
         y = coarse

@@ -102,12 +102,14 @@ def read_config(folder: Path) -> dict[str, Any]:
 def describing(folder: Path, what: str) -> Iterator[None]:
     """Nets are built from a config.json within: where it was edited into something else, ModelFolderError says so."""
     try:
-        yield
+        # Initial weights, which the file's replace, leave the caller's random numbers as they were.
+        with torch.random.fork_rng(devices=[]):
+            yield
     except ModelFolderError:
         raise
     except KeyError as error:
         raise ModelFolderError(_undo(folder, what, f"it lacks {error}")) from error
-    except (AttributeError, IndexError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
         raise ModelFolderError(_undo(folder, what, str(error))) from error
 
 
@@ -137,6 +139,15 @@ def difference(saved: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> str
     return next((f"its {name} has no place here" for name in saved if name not in wanted), "")
 
 
+def changed(folder: Path, nets: nn.Module) -> bool:
+    """Whether a folder holds other weights than `nets` have now, in the half precision that they are stored in."""
+    if not (folder / WEIGHTS).is_file():
+        return True
+    saved = _read_weights(folder)
+    now = {name: _stored(tensor) for name, tensor in nets.state_dict().items()}
+    return bool(difference(saved, now)) or not all(torch.equal(saved[name], tensor) for name, tensor in now.items())
+
+
 def load_weights(folder: Path, config: dict[str, Any], nets: nn.Module) -> None:
     """Fill `nets` from the folder's weights, after comparing their hash with the config's.
 
@@ -150,12 +161,7 @@ def load_weights(folder: Path, config: dict[str, Any], nets: nn.Module) -> None:
         raise ModelFolderError(
             f"{path} is not the file that {CONFIG} was written for (sha256 differs); copy both again"
         )
-    try:
-        tensors: dict[str, Tensor] = load_file(path)
-    except SafetensorError as error:
-        raise ModelFolderError(
-            f"{path} does not fit its {CONFIG}: it is no safetensors file ({error}); copy the model folder again"
-        ) from error
+    tensors = _read_weights(folder)
     if differs := difference(tensors, nets.state_dict()):
         raise ModelFolderError(
             f"{path} does not fit its {CONFIG}: {differs}; undo the changes in {CONFIG}, or copy the model folder again"
@@ -163,44 +169,85 @@ def load_weights(folder: Path, config: dict[str, Any], nets: nn.Module) -> None:
     nets.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
 
 
+def _read_weights(folder: Path) -> dict[str, Tensor]:
+    path = folder / WEIGHTS
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ModelFolderError(
+            f"{path} does not fit its {CONFIG}: it is no safetensors file ({error}); copy the model folder again"
+        ) from error
+
+
+def _stored(tensor: Tensor) -> Tensor:
+    """A tensor as the file holds it."""
+    tensor = tensor.detach().to("cpu", memory_format=torch.contiguous_format)
+    return tensor.half().contiguous() if tensor.is_floating_point() else tensor.clone().contiguous()
+
+
 def save(folder: Path, config: dict[str, Any], nets: nn.Module, card: str) -> None:
-    """Write a model folder; it appears whole or not at all, and an examples/ folder that is there stays.
+    """Write a model folder; it appears whole or not at all, and what else lies in a model's folder stays.
 
     Args:
-        folder: target; its parent must exist.
+        folder: target, new, empty or a model's folder; its parent must exist.
         config: without `format` and `sha256`, which are added.
         nets: weights; stored in half precision.
         card: text of README.md.
 
     Raises:
-        ModelFolderError: if it cannot be written, on a full disk for instance; what was there stays.
+        ModelFolderError: if it is a file, or a folder that holds other things than a model; or if it cannot be written,
+            on a full disk for instance. What was there stays.
     """
     folder = folder.resolve()  # a link keeps leading to where the model is
     # Names that nobody gives a copy of their own: what lies under them is deleted.
     fresh, old = (folder.with_name(f".{folder.name}.{name}") for name in ("new", "old"))
-    if old.exists() and not folder.exists():
-        old.rename(folder)  # a kill between the two renames below left it so
     try:
+        _settle(folder, old)  # a kill after one of the renames below
+        _refuse_others(folder)
         _write(fresh, config, nets, card)
-        shutil.rmtree(old, ignore_errors=True)
         if folder.exists():
-            if (folder / "examples").is_dir():
-                shutil.copytree(folder / "examples", fresh / "examples")
             folder.rename(old)
         fresh.rename(folder)
+        _settle(folder, old)
     except (OSError, SafetensorError) as error:
+        if old.exists() and not folder.exists():
+            old.rename(folder)
         raise ModelFolderError(f"{folder} cannot be written ({error}): free space, or allow writing there") from error
-    shutil.rmtree(old, ignore_errors=True)
+
+
+def _settle(folder: Path, old: Path) -> None:
+    """What the folder was before gives up what else lay in it, and goes; or comes back, where none took its place."""
+    if not old.exists():
+        return
+    if not folder.exists():
+        old.rename(folder)
+        return
+    for entry in old.iterdir():
+        if entry.name in (CONFIG, WEIGHTS, CARD):
+            entry.unlink()
+        else:  # two of one name only where a kill came in between
+            entry.rename(folder / (f"{entry.name}.before" if (folder / entry.name).exists() else entry.name))
+    old.rmdir()
+
+
+def _refuse_others(folder: Path) -> None:
+    """ModelFolderError for a target that is neither new, nor empty, nor a model's folder."""
+    if folder.exists() and not folder.is_dir():
+        raise ModelFolderError(f"{folder} is a file: give the name of a new folder")
+    if not folder.exists() or not any(folder.iterdir()) or [path.name for path in folder.iterdir()] == ["examples"]:
+        return
+    try:
+        read_config(folder)
+    except ModelFolderError as error:
+        raise ModelFolderError(
+            f"{folder} holds other things than a model: give the name of a new folder, or empty it ({error})"
+        ) from error
 
 
 def _write(fresh: Path, config: dict[str, Any], nets: nn.Module, card: str) -> None:
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
-    half = {}
-    for name, tensor in nets.state_dict().items():
-        tensor = tensor.detach().to("cpu", memory_format=torch.contiguous_format)
-        half[name] = tensor.half().contiguous() if tensor.is_floating_point() else tensor.clone().contiguous()
-    save_file(half, fresh / WEIGHTS)
+    save_file({name: _stored(tensor) for name, tensor in nets.state_dict().items()}, fresh / WEIGHTS)
     (fresh / WEIGHTS).chmod(0o644)  # safetensors makes it readable by its owner alone
     config = {"format": FORMAT} | config | {"sha256": weights_digest(fresh)}
     (fresh / CONFIG).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n")

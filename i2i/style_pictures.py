@@ -12,6 +12,7 @@ from torch import Tensor
 
 from i2i.grids import tile
 from i2i.images import fit_square, load_image, photo_to_tensor
+from i2i.serving.given import whole
 from i2i.translator import Picture, Translator
 
 
@@ -39,7 +40,7 @@ def style_matrix(
     Raises:
         ValueError: without sources or references, with a domain too few or too many, or as `Translator.style_of`.
     """
-    if not sources or not references:
+    if not len(sources) or not len(references):
         raise ValueError(f"a matrix needs sources and references, got {len(sources)} and {len(references)}")
     names = list(domains) if domains is not None else [None] * len(references)
     if len(names) != len(references):
@@ -77,6 +78,7 @@ def style_path(
     styles = np.asarray(styles, np.float32)
     if styles.ndim != 2 or len(styles) < 2:
         raise ValueError(f"a way needs at least two styles (n, S), got shape {styles.shape}")
+    steps = whole(steps, "steps")
     if steps < 1:
         raise ValueError(f"steps must be at least 1, got {steps}")
     stops = np.concatenate([styles, styles[:1]]) if closed else styles

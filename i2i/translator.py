@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,9 @@ from torch import Tensor, nn
 
 from i2i import hub, model_folder
 from i2i.data.paired import channels_of
+from i2i.devices import DTYPES, choose_device, faster_dtype
 from i2i.images import load_image
 from i2i.serving import pictures
-from i2i.serving.devices import DTYPES, choose_device, faster_dtype
 from i2i.serving.given import checked_seeds, split_styles, whole
 from i2i.serving.loading import SERVERS, load
 from i2i.serving.pictures import DRAWING_SIZE, Picture
@@ -32,19 +33,22 @@ class Translator:
     """A trained model, ready to sample. Make one with `Translator.from_pretrained`.
 
     Attributes:
-        name: the folder's name.
+        name: as config.json says, or the folder's name.
         config: its config.json.
         weights_id: first 8 hexadecimal digits of the weights' sha256.
         image_size: height and width of inputs and answers, pixels.
         input_kind: "edges", "labels", "photo", "gray" (lightness alone) or "hole" (the centre is missing).
         device: where it runs.
         dtype: of the generator's arithmetic, float32 or bfloat16; styles are always computed in float32.
+        nets: the weights, float32 and without gradients, by name. In bfloat16 the generator answers with a copy that
+            was made when the model was loaded: to change weights and look at answers, load with dtype "float32".
         folder: the model folder that it was loaded from, or None.
     """
 
     def __init__(
         self, name: str, config: dict[str, Any], nets: nn.ModuleDict, device: torch.device, dtype: str = "float32"
     ):
+        dtype = str(dtype).removeprefix("torch.")
         if dtype != "auto" and dtype not in DTYPES:
             raise ValueError(f"unknown dtype {dtype!r}: use auto, {' or '.join(DTYPES)}")
         self.name, self.config, self.device = name, config, device
@@ -59,7 +63,10 @@ class Translator:
 
     @classmethod
     def from_pretrained(
-        cls, name_or_folder: str | os.PathLike, device: str = "auto", dtype: str = "auto"
+        cls,
+        name_or_folder: str | os.PathLike,
+        device: str | torch.device = "auto",
+        dtype: str | torch.dtype = "auto",
     ) -> Translator:
         """Load a bundled model, a model folder, or a Hub id `owner/name`.
 
@@ -82,12 +89,34 @@ class Translator:
         return translator
 
     def save_pretrained(self, folder: str | os.PathLike, card: str | None = None) -> None:
-        """Write the model folder again, somewhere else."""
+        """Write the model folder again, somewhere else: weights as they are now, card and examples.
+
+        Where the weights were changed, examples are left behind, and the card says that its numbers are of others.
+
+        Args:
+            folder: new, empty, or a model's folder, whose model it replaces.
+            card: text of README.md (default: the card of the folder that this model was loaded from).
+
+        Raises:
+            ModelFolderError: if the folder holds other things, or cannot be written.
+        """
         config = {k: v for k, v in self.config.items() if k not in ("format", "sha256")}
-        model_folder.save(Path(folder), config, self.nets, card or f"# {self.name}\n")
+        same = self.folder is not None and not model_folder.changed(self.folder, self.nets)
+        old = self.folder / model_folder.CARD if self.folder is not None else None
+        if card is None:
+            card = old.read_text(encoding="utf-8") if old is not None and old.is_file() else f"# {self.name}\n"
+            if self.folder is not None and not same:
+                note = f"The weights were changed after {self.weights_id}: what follows, numbers too, is of those.\n\n"
+                card = note + card
+        folder = Path(folder)
+        model_folder.save(folder, config, self.nets, card)
+        if same and (self.folder / "examples").is_dir() and not folder.samefile(self.folder):
+            shutil.copytree(self.folder / "examples", folder / "examples", dirs_exist_ok=True)
 
     def push_to_hub(self, repo_id: str, token: str | None = None, private: bool = False) -> str:
         """Publish the model folder, card and examples included, on the Hugging Face Hub; returns its address.
+
+        Changed weights are published as `save_pretrained` writes them.
 
         Args:
             repo_id: `owner/name`.
@@ -97,7 +126,7 @@ class Translator:
         Raises:
             ModelFolderError: if there is no token, or the Hub refuses; it says what to do.
         """
-        if self.folder is not None:
+        if self.folder is not None and not model_folder.changed(self.folder, self.nets):
             return hub.push(self.folder, repo_id, token=token, private=private)
         with tempfile.TemporaryDirectory() as place:
             folder = Path(place) / "model"
@@ -169,9 +198,11 @@ class Translator:
             n, seed: short for `seeds=[seed, ..., seed + n - 1]`; 4 and 0 where neither seeds nor style is given.
             seeds: one picture for each.
             style: instead of seeds: a style vector (S,), a stack (n, S), a photo, or a list of vectors and photos.
-            direction, domain: for methods that have them; an error where the method has none.
-            size: height and width of the answers where they shall differ from `image_size`: the nets of pix2pix and
-                BicycleGAN take any multiple of their coarsest step (256 for U-Net-256, 4 for ResNets).
+            direction, domain: for methods that have them; an error where the method has none. A style vector belongs
+                to a domain already, so that beside vectors alone the domain has no say.
+            size: height and width of the answers where they shall differ from `image_size`: the nets of pix2pix,
+                BicycleGAN, CycleGAN and StarGAN v2 take any multiple of their coarsest step (256 for U-Net-256, 4 for
+                ResNets).
             plain: pix2pix only: the one answer of evaluation mode, without dropout and with the batch statistics of
                 training: n, seed, seeds and style are left out.
 
@@ -194,7 +225,7 @@ class Translator:
         return [pictures.write(y, self._server.output(direction), seen) for y in answers]
 
     def sample_many(
-        self, jobs: Sequence[Mapping[str, Any]], *, direction: str | None = None, domain: str | None = None
+        self, jobs: Iterable[Mapping[str, Any]], *, direction: str | None = None, domain: str | None = None
     ) -> list[list[Image.Image]]:
         """Pictures for several inputs in one call, such as the drawings of several people: a list for each.
 
@@ -211,8 +242,9 @@ class Translator:
             ValueError: as in `sample`; if one job is at fault, none is answered.
         """
         self._server.check(direction, domain)
-        if isinstance(jobs, (str, Mapping)):
+        if isinstance(jobs, (str, Mapping)) or not isinstance(jobs, Iterable):
             raise ValueError(f"jobs is {type(jobs).__name__}: give a list of dicts such as {{'x': input}}")
+        jobs = list(jobs)
         for k, job in enumerate(jobs):
             if not isinstance(job, Mapping):
                 raise ValueError(f"job {k} is {type(job).__name__}: give a list of dicts such as {{'x': input}}")
@@ -261,9 +293,12 @@ class Translator:
     def there_and_back(self, x: Tensor, direction: str | None = None) -> tuple[Tensor, Tensor]:
         """The network's own view of `cycle`: x (C, S, S) as `see` gives it -> answer (C', S, S), input again (C, S, S).
 
-        One-hot maps come as scores from -1 to 1, as from `answer`.
+        One-hot maps come as scores from -1 to 1, as from `answer`. ValueError as in `cycle`, or for an x of another
+        shape.
         """
-        return self._server.cycle(x, direction)
+        self._check_seen(x, direction)
+        answer, rebuilt = self._server.cycle(x, direction)
+        return answer.clone(), rebuilt.clone()  # outside of inference mode, so that they may enter other computations
 
     def see(self, x: Picture, *, size: int | None = None, direction: str | None = None) -> Tensor:
         """What the network sees of an input: (C, S, S) in [-1, 1]; of a sketch (1, S, S), paper +1 and ink -1.
@@ -284,27 +319,35 @@ class Translator:
         """The network's own view, for every method: x (C, S, S) as `see` gives it -> (n, C', S, S) on the CPU.
 
         One answer for each seed, as the network gives it: about in [-1, 1], colour in Lab where the output is "ab", a
-        score for each class where it is "labels". `sample` shows the same answers as pictures.
+        score for each class where it is "labels". `sample` shows the same answers as pictures. No gradient leads back
+        through them; `nets` are there for that.
 
         Raises:
             ValueError: for an x of another shape, or seeds as in `sample`.
         """
         self._check_seen(x, direction)
-        return self._server.answer(x, checked_seeds(seeds), direction=direction, domain=domain, plain=plain)
+        seeds = checked_seeds(seeds)
+        return self._server.answer(x, seeds, direction=direction, domain=domain, plain=plain).clone()
 
     def render(self, x: Tensor, styles: Tensor | np.ndarray) -> Tensor:
         """The network's own view: input (C, S, S) in [-1, 1] and styles (n, D), n >= 1 -> (n, C', S, S) on the CPU.
 
+        No gradient leads back to them: for that, `nets["generator"]` of styled pix2pix and StarGAN v2 has
+        `encode(x) -> features` and `decode(features, styles)`, on batches and on `device`.
+
         Raises:
-            ValueError: for inputs or styles of another shape, or a model without styles.
+            ValueError: for inputs or styles of another shape, or with NaN, or a model without styles.
         """
         self._check_seen(x)
-        styles, length = torch.as_tensor(styles), self._server.style_length
+        length = self._server.style_length
+        styles = torch.from_numpy(styles.copy()) if isinstance(styles, np.ndarray) else torch.as_tensor(styles)
         if not length:
             self.styles([0])  # says that there are none
         if styles.ndim != 2 or not len(styles) or styles.shape[1] != length:
             raise ValueError(f"styles are (n, {length}) with n of at least 1, got {tuple(styles.shape)}")
-        return self._server.answer_styles(x, styles)
+        if not torch.isfinite(styles).all():
+            raise ValueError("the styles hold NaN or infinite values")
+        return self._server.answer_styles(x, styles.detach()).clone()
 
     def _check_seen(self, x: Tensor, direction: str | None = None) -> None:
         """ValueError for what `see` would not give; the size is left to the net, which may take several."""
@@ -317,11 +360,13 @@ class Translator:
         channels = channels_of(self.sides(direction)[0])
         if x.shape[0] != channels:
             raise ValueError(f"x must have {channels} channels, got {shape}: Translator.see makes it so")
+        if not torch.isfinite(x).all():
+            raise ValueError("x holds NaN or infinite values")
 
     def _checked_size(self, size: int | None) -> int:
         if size is None or size == self.image_size:
             return self.image_size
-        stride = self._server.stride
+        stride, size = self._server.stride, whole(size, "size")
         if not stride:
             raise ValueError(f"{self.name} answers at {self.image_size} pixels only: leave size out")
         if size < stride or size % stride:

@@ -50,6 +50,19 @@ def test_sixteen_bits_are_scaled_not_cut(tmp_path):
     assert np.asarray(load_image(tmp_path / "deep.png"))[0, :, 0].tolist() == [0, 128, 255]
 
 
+def test_floats_are_levels_or_shares_and_what_resizing_overshoots_is_clipped():
+    def grey(values) -> list[int]:
+        return np.asarray(load_image(Image.fromarray(np.array([values], np.float32))))[0, :, 0].tolist()
+
+    assert grey([0, 0.5, 1]) == grey([-0.01, 0.5, 1.004]) == [0, 128, 255]
+    assert grey([0, 128, 255]) == grey([-3, 128, 258]) == [0, 128, 255]
+    for wrong, found in (([0, 0.5, -0.5], "-0.5 to 0.5"), ([0, 300], "0 to 300"), ([-80, 200], "-80 to 200")):
+        with pytest.raises(ValueError, match=f"got values from {found}, expected 0 to 255, or floats in"):
+            grey(wrong)
+    with pytest.raises(ValueError, match="NaN"):
+        grey([0, np.nan])
+
+
 def test_exif_orientation_is_applied(tmp_path):
     image = Image.new("RGB", (20, 10), "white")
     exif = image.getexif()

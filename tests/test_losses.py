@@ -139,6 +139,18 @@ def test_energy_distance_sees_shift_and_spread_and_nothing_else():
     assert mean(lambda b: torch.where(b > 0, 1.0, -1.0) * b.abs().mean()) > 0.02  # equal mean, another shape
 
 
+def test_energy_distance_needs_two_of_each():
+    for a, b in ((1, 4), (4, 1), (0, 4)):
+        with pytest.raises(ValueError, match=f"at least 2 of each, got {a} and {b}"):
+            energy_distance(torch.randn(a, 3), torch.randn(b, 3))
+
+
+def test_energy_distance_is_the_same_far_from_the_origin():
+    torch.manual_seed(0)
+    a, b = torch.randn(200, 4), torch.randn(200, 4)
+    assert energy_distance(a + 1000, b + 1000).item() == pytest.approx(energy_distance(a, b).item(), abs=1e-3)
+
+
 def test_energy_distance_is_symmetric():
     torch.manual_seed(0)
     a, b = torch.randn(10, 3), torch.randn(7, 3) + 1
@@ -235,6 +247,11 @@ def stripes(width: int, amplitude: float, size: int = 64) -> torch.Tensor:
     """Stripes of +- amplitude, `width` pixels each: (1, 3, size, size)."""
     row = amplitude * (1 - 2 * ((torch.arange(size) // width) % 2).float())
     return row.expand(1, 3, size, size)
+
+
+@pytest.mark.parametrize("size", [100, 544])
+def test_contrasts_end_where_a_size_is_odd(size):
+    assert contrasts(torch.rand(2, 3, size, size)).shape == (2, 3, {100: 3, 544: 6}[size])
 
 
 @pytest.mark.parametrize("scale", [0, 1, 2, 3])

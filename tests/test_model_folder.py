@@ -63,18 +63,49 @@ def test_the_folder_explains_itself(folder):
     assert (folder / "README.md").read_text() == "# card\n"
 
 
-def test_saving_again_replaces_all_but_the_examples(folder):
+def test_saving_again_replaces_the_model_and_nothing_else(folder):
     (folder / "examples").mkdir()
     (folder / "examples" / "samples.jpg").write_bytes(b"picture")
-    (folder / "stale.txt").write_text("of the old model")
+    (folder / "notes.txt").write_text("somebody's")
+    (folder / "papers").mkdir()
+    (folder / "papers" / "a.tex").write_text("somebody's")
     before = read_config(folder)["sha256"]
     save(folder, CONFIG | {"note": "second"}, make_nets(seed=2), "# second\n")
     config = read_config(folder)
     assert config["note"] == "second" and config["sha256"] != before
     assert (folder / "README.md").read_text() == "# second\n"
     assert (folder / "examples" / "samples.jpg").read_bytes() == b"picture"
-    assert not (folder / "stale.txt").exists()
+    assert (folder / "notes.txt").read_text() == (folder / "papers" / "a.tex").read_text() == "somebody's"
     assert [p.name for p in folder.parent.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize("place", ["paper.tex", "models/mine/x.txt", "config.json"])
+def test_a_folder_of_other_things_is_refused(tmp_path, place):
+    target = tmp_path / "work"
+    (target / place).parent.mkdir(parents=True)
+    (target / place).write_text('{"architectures": ["Somebody"]}')
+    with pytest.raises(ModelFolderError, match="work holds other things than a model: give the name of a new folder"):
+        save(target, CONFIG, make_nets(), "# card\n")
+    assert [p for p in target.rglob("*") if p.is_file()] == [target / place]
+    (tmp_path / "file").write_text("somebody's")
+    with pytest.raises(ModelFolderError, match="file is a file: give the name of a new folder"):
+        save(tmp_path / "file", CONFIG, make_nets(), "# card\n")
+    assert (tmp_path / "file").read_text() == "somebody's"
+    (tmp_path / "empty").mkdir()
+    save(tmp_path / "empty", CONFIG, make_nets(), "# card\n")
+    assert read_config(tmp_path / "empty")["format"] == 1
+
+
+def test_a_kill_before_all_was_carried_over_loses_nothing(folder):
+    old = folder.with_name(".model.old")
+    (old / "examples").mkdir(parents=True)
+    for name in ("config.json", "examples/a.png", "notes.txt"):
+        (old / name).write_text("before")
+    (folder / "notes.txt").write_text("now")
+    save(folder, CONFIG, make_nets(seed=2), "# second\n")
+    assert (folder / "examples" / "a.png").read_text() == "before"
+    assert (folder / "notes.txt").read_text() == "now" and (folder / "notes.txt.before").read_text() == "before"
+    assert [p.name for p in folder.parent.iterdir()] == ["model"] and read_config(folder)["format"] == 1
 
 
 def test_a_kill_between_the_renames_keeps_the_examples(folder):
@@ -86,7 +117,7 @@ def test_a_kill_between_the_renames_keeps_the_examples(folder):
     assert [p.name for p in folder.parent.iterdir()] == ["model"]
 
 
-@pytest.mark.parametrize("place", ["save_file", "weights_digest", "shutil.copytree"])
+@pytest.mark.parametrize("place", ["save_file", "weights_digest", "rename"])
 def test_a_save_that_fails_leaves_the_old_model(folder, monkeypatch, place):
     (folder / "examples").mkdir()
     (folder / "examples" / "a.png").write_bytes(b"a")
@@ -95,7 +126,11 @@ def test_a_save_that_fails_leaves_the_old_model(folder, monkeypatch, place):
     def full(*_, **__):
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(f"i2i.model_folder.{place}", full)
+    if place == "rename":
+        rename = Path.rename
+        monkeypatch.setattr(Path, "rename", lambda p, to: (full if p.name == ".model.new" else rename)(p, to))
+    else:
+        monkeypatch.setattr(f"i2i.model_folder.{place}", full)
     with pytest.raises(ModelFolderError, match="No space left on device.*: free space"):
         save(folder, CONFIG, make_nets(seed=2), "# second\n")
     assert {p.name: p.read_bytes() for p in folder.glob("*.*")} == before

@@ -41,6 +41,8 @@ def test_the_matrix_has_sources_left_and_references_on_top(model, photos):
         style_matrix(model, [photos[0]], photos[1:], ["green"])
     with pytest.raises(ValueError, match="got 0 and 2"):
         style_matrix(model, [], photos[1:], domains)
+    stack = np.stack([np.asarray(photo) for photo in photos[1:]])
+    assert style_matrix(model, stack[:1], stack, domains).size == matrix.size
 
 
 def model_sees(model: Translator, photo: Image.Image) -> Image.Image:
@@ -71,6 +73,8 @@ def test_a_path_starts_and_ends_at_its_styles(model, photos):
         style_path(model, photos[0], styles[:1])
     with pytest.raises(ValueError, match="steps must be at least 1"):
         style_path(model, photos[0], styles, steps=0)
+    with pytest.raises(ValueError, match="steps must be a whole number, got 2.5"):
+        style_path(model, photos[0], styles, steps=2.5)
 
 
 def test_a_clip_moves(model, photos):

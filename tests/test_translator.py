@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import torch
 from PIL import Image
 
 from i2i import ModelFolderError, Translator
+from i2i.edges import EdgeDetector
 
 
 @pytest.fixture(scope="module")
@@ -210,6 +212,74 @@ def test_a_saved_model_samples_the_same(translator, cat_drawing, tmp_path):
     assert copy.describe()["parameters"] == sum(p.numel() for p in translator.nets.parameters())
 
 
+def test_a_saved_model_keeps_its_card_and_examples(tiny_model_folder, tmp_path):
+    folder = shutil.copytree(tiny_model_folder, tmp_path / "model")
+    (folder / "README.md").write_text("# tiny\n\nCC BY-NC 4.0; diversity 0.6\n")
+    (folder / "examples").mkdir(exist_ok=True)
+    (folder / "examples" / "samples.jpg").write_bytes(b"picture")
+    translator = Translator.from_pretrained(folder, device="cpu")
+    translator.save_pretrained(tmp_path / "copy")
+    assert (tmp_path / "copy" / "README.md").read_text() == (folder / "README.md").read_text()
+    assert (tmp_path / "copy" / "examples" / "samples.jpg").read_bytes() == b"picture"
+    translator.save_pretrained(tmp_path / "own", card="# mine\n")
+    assert (tmp_path / "own" / "README.md").read_text() == "# mine\n"
+    translator.save_pretrained(folder)  # onto itself
+    assert (folder / "examples" / "samples.jpg").read_bytes() == b"picture"
+    assert "diversity 0.6" in (folder / "README.md").read_text()
+
+
+def test_changed_weights_are_saved_and_published_as_they_are(tiny_model_folder, cat_drawing, tmp_path, monkeypatch):
+    folder = shutil.copytree(tiny_model_folder, tmp_path / "model")
+    (folder / "examples").mkdir(exist_ok=True)
+    translator = Translator.from_pretrained(folder, device="cpu", dtype="float32")
+    pushed = []
+
+    def push(path, repo_id, **_):
+        pushed.append((Path(path) == folder, Translator.from_pretrained(path, "cpu").sample(cat_drawing, n=1)[0]))
+        return repo_id
+
+    monkeypatch.setattr("i2i.hub.push", push)
+    before = translator.sample(cat_drawing, n=1)[0].tobytes()
+    translator.push_to_hub("me/tiny")
+    with torch.no_grad():
+        for weight in translator.nets["generator"].parameters():
+            weight.mul_(0.5)
+    after = translator.sample(cat_drawing, n=1)[0].tobytes()
+    translator.push_to_hub("me/tiny")
+    assert before != after and [own for own, _ in pushed] == [True, False]
+    assert [picture.tobytes() for _, picture in pushed] == [before, after]
+    translator.save_pretrained(tmp_path / "copy")
+    card = (tmp_path / "copy" / "README.md").read_text()
+    assert card.startswith(f"The weights were changed after {translator.weights_id}")
+    assert not (tmp_path / "copy" / "examples").exists()
+    shutil.rmtree(folder)
+    translator.save_pretrained(tmp_path / "alone")  # the folder that it came from need not be there any more
+    assert (tmp_path / "alone" / "model.safetensors").is_file()
+
+
+def test_loading_leaves_the_callers_random_numbers_alone(tiny_model_folder):
+    torch.manual_seed(0)
+    wanted = torch.rand(1)
+    torch.manual_seed(0)
+    Translator.from_pretrained(tiny_model_folder, device="cpu")
+    EdgeDetector()
+    assert torch.equal(torch.rand(1), wanted)
+
+
+def test_answers_may_enter_other_computations(translator, cat_drawing):
+    x, layer = translator.see(cat_drawing), torch.nn.Conv2d(3, 1, 3)
+    style = torch.from_numpy(translator.styles([0])).requires_grad_(True)
+    for answer in (translator.render(x, style), translator.answer(x, [0])):
+        assert not answer.requires_grad
+        layer(answer.clamp_(-1, 1)).sum().backward()
+    assert layer.weight.grad.abs().sum() > 0
+
+
+def test_devices_and_dtypes_may_be_torchs_own(tiny_model_folder):
+    translator = Translator.from_pretrained(tiny_model_folder, device=torch.device("cpu"), dtype=torch.bfloat16)
+    assert translator.device == torch.device("cpu") and translator.dtype == torch.bfloat16
+
+
 def test_foreign_and_damaged_folders(tiny_model_folder, tmp_path):
     def broken(name, change):
         folder = tmp_path / name
@@ -233,6 +303,19 @@ def test_foreign_and_damaged_folders(tiny_model_folder, tmp_path):
         "size must be a whole number of pixels, got '64'": broken("i", lambda f, c: c.update(size="64")),
         "must hold the palette": broken("j", lambda f, c: c["input"].update(kind="labels")),
         "size is 100, and that of its net 64": broken("k", lambda f, c: c.update(size=100)),
+        "net must hold the nets' arguments, got 3": broken("l", lambda f, c: c.update(net=3)),
+        r"holds method \[\]": broken("m", lambda f, c: c.update(method=[])),
+        "inputs must be at least 1, got -1": broken("n", lambda f, c: c["net"].update(inputs=-1)),
+        "input has the kind 'x', expected one of edges, labels": broken("o", lambda f, c: c["input"].update(kind="x")),
+        "input, photo, has 3 channels, and its nets have 1": broken("p", lambda f, c: c["input"].update(kind="photo")),
+        "output must say its kind, got {}": broken("q", lambda f, c: c.update(output={})),
+        "output, ab, has 2 channels, and its nets have 3": broken("r", lambda f, c: c.update(output={"kind": "ab"})),
+        "sides must name A and B, got None": broken("s", lambda f, c: c.update(sides=None)),
+        "domains must be a list of different names, got 'ab'": broken("t", lambda f, c: c.update(domains="ab")),
+        r"a list of different names, got \['a', 'a'\]": broken("u", lambda f, c: c.update(domains=["a", "a"])),
+        "widths must be a": broken("v", lambda f, c: c["net"].update(widths=[8, -8, 16])),
+        "latent must be a whole number, got 'x'": broken("w", lambda f, c: c["net"].update(latent="x")),
+        "palette": broken("x", lambda f, c: c.update(input={"kind": "labels", "palette": None})),
     }
     for message, folder in cases.items():
         with pytest.raises(ModelFolderError, match=message):
@@ -295,6 +378,7 @@ def test_several_inputs_are_answered_as_each_alone(translator, cat_drawing):
     assert [len(pictures) for pictures in together] == [3, 2, 2, 4, 1]
     for pictures, job in zip(together, jobs, strict=True):
         assert [p.tobytes() for p in pictures] == [p.tobytes() for p in translator.sample(**job)]
+    assert [len(pictures) for pictures in translator.sample_many(job for job in jobs)] == [3, 2, 2, 4, 1]
     assert translator.sample_many([]) == [] and translator.rows_together == 1
 
 
@@ -361,6 +445,12 @@ def test_the_networks_own_view_names_what_is_wrong(tiny_model_folder):
     for ask in (lambda: translator.answer(x.repeat(3, 1, 1), [0]), lambda: translator.render(x[:0], styles)):
         with pytest.raises(ValueError, match="x must have 1 channels, got .*: Translator.see makes it so"):
             ask()
-    for jobs in ("x", {"x": x}, ["x"]):
+    for wrong in (styles * np.nan, styles + np.inf):
+        with pytest.raises(ValueError, match="styles hold NaN or infinite"):
+            translator.render(x, wrong)
+    with pytest.raises(ValueError, match="x holds NaN or infinite"):
+        translator.render(x * torch.nan, styles)
+    assert torch.equal(translator.render(x, styles[::-1]), translator.render(x, styles).flip(0))
+    for jobs in ("x", {"x": x}, ["x"], None, 3):
         with pytest.raises(ValueError, match="give a list of dicts such as {'x': input}"):
             translator.sample_many(jobs)

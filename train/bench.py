@@ -18,12 +18,12 @@ import torch
 from cli import run_script
 
 from i2i import Translator
+from i2i.devices import DTYPES
 from i2i.edges.detector import EdgeDetector
 from i2i.edges.postprocess import postprocess
 from i2i.images import photo_to_tensor
 from i2i.methods.styled import StyledConfig, StyledPix2Pix
 from i2i.nets.unet import UNet
-from i2i.serving.devices import DTYPES
 from i2i.training.loop import TrainConfig
 from i2i.training.precision import resolve_precision
 

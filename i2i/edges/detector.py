@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from i2i import model_folder
+from i2i.devices import choose_device
 from i2i.edges.postprocess import postprocess
 from i2i.images import fit_square, load_image
 from i2i.nets.edge_teacher import make_edge_net
@@ -26,10 +27,15 @@ class EdgeDetector:
 
     Args:
         name_or_folder: a bundled detector's name, a model folder, or a Hub id.
-        device: "cpu", "cuda", ...
+        device: "cpu", "cuda", "auto" (CUDA where there is one), ...
+
+    Raises:
+        ModelFolderError: naming what is wrong with the folder and what to do.
+        ValueError: for an unknown or missing device.
     """
 
     def __init__(self, name_or_folder: str | os.PathLike = "edges", device: str | torch.device = "cpu"):
+        where = choose_device(device)
         folder = model_folder.resolve(name_or_folder)
         config = model_folder.read_config(folder)
         if config.get("kind") != "detector":
@@ -44,7 +50,7 @@ class EdgeDetector:
             self.slope, self.offset = float(calibration["slope"]), float(calibration["offset"])
         model_folder.load_weights(folder, config, net)
         self.config = config
-        self.device = torch.device(device)
+        self.device = where
         self.net = net.fold_norms().requires_grad_(False).to(self.device, memory_format=torch.channels_last)
 
     @torch.inference_mode()
@@ -57,13 +63,15 @@ class EdgeDetector:
 
         Returns:
             float32 arrays (H, W) in [0, 1], 1 = edge.
+
+        Raises:
+            ValueError: without photos, for other arrays, photos of several shapes, or scales outside 0.1 to 4.
         """
-        if not scales or not all(0.1 <= scale <= 4 for scale in scales):
-            raise ValueError(f"scales must be from 0.1 to 4, got {' '.join(f'{s:g}' for s in scales) or 'none'}")
+        _check_batch(photos, scales)
         height, width = photos[0].shape[:2]
         total = 0.0
         for scale in scales:
-            size = (round(height * scale), round(width * scale))
+            size = (max(1, round(height * scale)), max(1, round(width * scale)))
             x = torch.from_numpy(np.stack([self._padded(p, size) for p in photos])).to(self.device)
             x = x.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last).float() / 127.5 - 1
             logits = self.net(x)[-1][:, :, BORDER : BORDER + size[0], BORDER : BORDER + size[1]]
@@ -86,6 +94,21 @@ class EdgeDetector:
     def detect(self, photo: Photo, scales: Sequence[float] = (1.0,)) -> np.ndarray:
         """Soft map (H, W) of one photo of any size and source."""
         return self.detect_batch([np.asarray(load_image(photo))], scales)[0]
+
+
+def _check_batch(photos: Sequence[np.ndarray], scales: Sequence[float]) -> None:
+    if not isinstance(scales, Sequence) or not scales or not all(0.1 <= scale <= 4 for scale in scales):
+        given = " ".join(f"{s:g}" for s in scales) or "none" if isinstance(scales, Sequence) else repr(scales)
+        raise ValueError(f"scales must be several from 0.1 to 4, such as (1.0,), got {given}")
+    if not len(photos):
+        raise ValueError("there are no photos: give at least one")
+    for photo in photos:
+        if not isinstance(photo, np.ndarray) or photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3:
+            got = f"{photo.dtype} {photo.shape}" if isinstance(photo, np.ndarray) else type(photo).__name__
+            raise ValueError(f"photos are uint8 RGB arrays (H, W, 3), got {got}: `detect` takes other kinds")
+    if len({photo.shape for photo in photos}) > 1:
+        shapes = ", ".join(sorted({f"{p.shape[1]}x{p.shape[0]}" for p in photos}))
+        raise ValueError(f"photos of a batch are of one size, got {shapes}: detect them one by one, or make them so")
 
 
 @functools.lru_cache(maxsize=2)

@@ -21,7 +21,7 @@ from i2i.methods.adversarial import adam, falling_rate
 from i2i.methods.logs import as_numbers
 from i2i.methods.pix2pix import check_patch, check_ranges, make_generator, visible
 from i2i.nets.discriminators import MultiScaleDiscriminator
-from i2i.nets.layers import use_own_statistics
+from i2i.nets.layers import as_served
 from i2i.nets.resnet import ResNetEncoder
 
 
@@ -132,10 +132,10 @@ class BicycleGAN(nn.Module):
     def grid(self, nets: nn.ModuleDict, batch: dict[str, Tensor]) -> Image.Image:
         """A row for each pair: x, y, y's own latent decoded, and four random latents (the same in each row)."""
         x, y = batch["x"], batch["y"]
-        use_own_statistics(nets)
         latents = torch.randn(4, self.config.latent, generator=torch.Generator().manual_seed(0)).to(x.device)
-        columns = [x, y, nets["generator"](x, z=nets["encoder"](y)[0])]
-        columns += [nets["generator"](x, z=z.expand(len(x), -1)) for z in latents]
+        with as_served(nets):
+            columns = [x, y, nets["generator"](x, z=nets["encoder"](y)[0])]
+            columns += [nets["generator"](x, z=z.expand(len(x), -1)) for z in latents]
         given, wanted = self.sides
         shown = [visible(columns[0], x, given)] + [visible(c, x, wanted) for c in columns[1:]]
         return tile(torch.stack(shown, 1))
@@ -156,6 +156,8 @@ class BicycleGAN(nn.Module):
             update: callable (optimizer name, loss) that runs backward and the optimizer.
         """
         c, nets = self.config, self.nets
+        if not len(batch["x"]) or len(batch["x"]) % 2:
+            raise ValueError(f"a step needs an even batch of at least 2 pairs, got {len(batch['x'])}")
         half = len(batch["x"]) // 2
         x, x_other = batch["x"][:half], batch["x"][half:]
         y, y_other = batch["y"][:half], batch["y"][half:]

@@ -38,7 +38,8 @@ OBJECTIVES = {
 
 @dataclass(frozen=True)
 class CycleGANConfig:
-    """Recipe of CycleGAN; the defaults are the paper's for 256 pixels.
+    """Recipe of CycleGAN; the defaults are the paper's for 256 pixels, with the identity term everywhere, as in the
+    authors' code.
 
     Attributes:
         size: height and width of the training pictures, pixels.

@@ -12,7 +12,15 @@ from PIL import Image
 from torch import Tensor, nn
 
 from i2i import losses
-from i2i.checks import check_choice, check_positive
+from i2i.checks import (
+    check_choice,
+    check_finite,
+    check_least,
+    check_positive,
+    check_types,
+    check_weights,
+    check_widths,
+)
 from i2i.grids import tile
 from i2i.methods.logs import as_numbers
 from i2i.nets.edge_teacher import TRUNKS, make_edge_net
@@ -54,12 +62,17 @@ class EdgeConfig:
     norms: str = "batch"
 
     def __post_init__(self) -> None:
+        check_types(self)
         check_choice("trunk", self.trunk, tuple(TRUNKS))
         check_choice("norms", self.norms, NORMS)
         check_positive(self, ("lr", "trunk_lr"))
+        check_least(self, {"weight_decay": 0, "fusion_weight": 0})
+        check_weights(self)
+        check_widths(self, ("widths", "blocks", "head_widths"))
         for name in ("widths", "blocks", "head_widths"):
             if self.trunk != "residual" and getattr(self, name) != getattr(EdgeConfig, name):
                 raise ValueError(f"{name} shapes the residual trunk alone: leave it out with trunk {self.trunk}")
+        check_finite(self)
 
     @property
     def net(self) -> dict[str, Any]:

@@ -33,11 +33,16 @@ class ImagePool(nn.Module):
 
         While the pool fills, each picture is kept and passed on. Then, one by one, with probability one half a picture
         is passed on and not kept; otherwise it takes the place of one that was kept, which is passed on instead.
+
+        Raises:
+            ValueError: for pictures of another size than the pool's.
         """
         fakes = fakes.detach()
         size, filled = len(self.images), len(self)
         if not size:
             return fakes
+        if fakes.shape[1:] != self.images.shape[1:]:
+            raise ValueError(f"the pool keeps pictures {tuple(self.images.shape[1:])}, got {tuple(fakes.shape[1:])}")
         chosen = []
         for fake in fakes:
             if filled < size:

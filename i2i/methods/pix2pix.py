@@ -17,13 +17,13 @@ from PIL import Image
 from torch import Tensor, nn
 
 from i2i import losses
-from i2i.checks import check_choice
+from i2i.checks import check_choice, check_finite, check_types
 from i2i.colour import lab_to_photo
 from i2i.grids import draw_input, tile
 from i2i.methods.adversarial import adam, falling_rate
 from i2i.methods.logs import as_numbers
 from i2i.nets.discriminators import PatchDiscriminator
-from i2i.nets.layers import use_own_statistics
+from i2i.nets.layers import as_served
 from i2i.nets.resnet import ResNetGenerator
 from i2i.nets.unet import UNet
 
@@ -31,7 +31,7 @@ OBJECTIVES = ("l1", "gan", "cgan", "l1+gan", "l1+cgan", "l2", "l2+gan", "l2+cgan
 
 # Numbers of a recipe: fields -> (whether a value can be, in words), for pix2pix, BicycleGAN and CycleGAN alike.
 RANGES = {
-    ("size", "width", "patch_width", "scales"): (lambda v: v >= 1, "at least 1"),
+    ("size", "inputs", "outputs", "width", "patch_width", "scales"): (lambda v: v >= 1, "at least 1"),
     ("z",): (lambda v: v >= 0, "0 (none) or more"),
     ("lambda_l1", "lambda_z", "lambda_kl", "lambda_cycle", "lambda_identity"): (
         lambda v: 0 <= v < math.inf,
@@ -46,12 +46,14 @@ RANGES = {
 
 def check_ranges(config: Any) -> None:
     """ValueError that names the first field of a recipe whose number cannot be; fields it lacks are left out."""
+    check_types(config)
     for names, (can_be, words) in RANGES.items():
         for name in names:
             value = getattr(config, name, None)
             if value is not None and not can_be(value):
                 shown = " ".join(map(str, value)) if isinstance(value, tuple) else f"{value:g}"
                 raise ValueError(f"got {name} {shown}, expected {words}")
+    check_finite(config)
 
 
 @dataclass(frozen=True)
@@ -232,12 +234,12 @@ class Pix2Pix(nn.Module):
     def grid(self, nets: nn.ModuleDict, batch: dict[str, Tensor]) -> Image.Image:
         """A row for each pair: x, y, and the answers to two seeds, as they are served."""
         x, y = batch["x"], batch["y"]
-        generator = use_own_statistics(nets["generator"])
         answers = []
-        for seed in range(2):
-            noise = [torch.Generator().manual_seed(seed) for _ in x]
-            z = torch.stack([torch.randn(self.config.z, generator=g) for g in noise]).to(x.device)
-            answers.append(generator(with_z(x, z), noise))
+        with as_served(nets["generator"]) as generator:
+            for seed in range(2):
+                noise = [torch.Generator().manual_seed(seed) for _ in x]
+                z = torch.stack([torch.randn(self.config.z, generator=g) for g in noise]).to(x.device)
+                answers.append(generator(with_z(x, z), noise))
         given, wanted = self.sides
         return tile(torch.stack([visible(x, x, given), *(visible(c, x, wanted) for c in (y, *answers))], 1))
 

@@ -6,7 +6,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from i2i.checks import check_choice, check_least, check_positive
+from i2i.checks import (
+    check_choice,
+    check_finite,
+    check_least,
+    check_positive,
+    check_types,
+    check_weights,
+    check_widths,
+)
 
 CHOICES = {
     "style_nets": ("paper", "lean"),
@@ -91,11 +99,17 @@ class StarGANv2Config:
     fit_mapping: int = 0
 
     def __post_init__(self) -> None:
+        check_types(self)
         for name, known in CHOICES.items():
             check_choice(name, getattr(self, name), known)
         check_positive(self, ("lr", "mapping_lr"))
+        check_weights(self)
+        check_widths(self, ("widths", "judge_widths"))
+        for name in ("beta1", "beta2"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must be a share from 0 to below 1, got {getattr(self, name):g}")
         ones = dict.fromkeys(("fold", "blocks", "r1_every", "style", "latent", "ds_cell"), 1)
-        check_least(self, ones | {"domains": 2, "lambda_range": 0, "fit_mapping": 0})
+        check_least(self, ones | {"domains": 2, "fit_mapping": 0, "high_pass": 0, "weight_decay": 0})
         if not 0 < self.ds_until <= 1 or not 0 <= self.decay_from <= 1:
             raise ValueError(
                 f"ds_until and decay_from are shares of the run, at most 1, got {self.ds_until} and {self.decay_from}; "
@@ -111,6 +125,7 @@ class StarGANv2Config:
             raise ValueError("condition planes is StarGAN's, which has no high-pass path: leave high_pass at 0")
         if self.skips != "none" and self.high_pass:
             raise ValueError("plain skips and the high-pass path take each other's place: leave one of them out")
+        check_finite(self)
 
     @property
     def code(self) -> int:

@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from i2i import losses
-from i2i.checks import check_least, check_positive, check_shares
+from i2i.checks import check_finite, check_least, check_positive, check_shares, check_types, check_weights
 from i2i.grids import draw_input, tile
 from i2i.methods.augmentation import DiffAugment, random_views
 from i2i.methods.logs import as_numbers
@@ -88,15 +88,17 @@ class StyledConfig:
     fit_mapping: int = 300
 
     def __post_init__(self) -> None:
+        check_types(self)
         check_positive(self, ("lr", "mapping_rate"))
         if min(self.widths, default=0) < 1:
             raise ValueError(f"widths must be at least 1 each, got {' '.join(map(str, self.widths)) or 'none'}")
         check_shares(self, ("style_views", "augment", "small_until", "discriminators_first"))
-        check_least(self, {"style": 1, "latent": 1, "noise": 0, "fit_mapping": 0, "style_noise": 0})
-        check_least(self, {name: 0 for name in vars(self) if name.startswith("lambda_")})
+        check_least(self, {"inputs": 1, "style": 1, "latent": 1, "noise": 0, "fit_mapping": 0, "style_noise": 0})
+        check_weights(self)
         for name in ("lambda_ground", "lambda_lines"):
             if getattr(self, name) and self.inputs != 1:
                 raise ValueError(f"{name} is for drawings, which have ink: leave it at 0 for label maps")
+        check_finite(self)
 
 
 def serving_nets(config: StyledConfig) -> nn.ModuleDict:
@@ -214,6 +216,8 @@ class StyledPix2Pix(nn.Module):
         """
         c, nets = self.config, self.nets
         x, y = batch["x"], batch["y"]
+        if len(x) < 2:
+            raise ValueError(f"a step needs a batch of at least 2 pairs, got {len(x)}: styles come from other photos")
         size = c.size // 2 if progress < c.small_until else c.size
         if size != c.size:
             factor = c.size // size

@@ -27,6 +27,7 @@ from scipy.spatial import cKDTree
 from i2i.data.bsds import read_annotators
 from i2i.edges.detector import EdgeDetector
 from i2i.edges.postprocess import fade_borders, orientation, suppress_non_maxima, thin
+from i2i.metrics.given import check_soft_map
 
 THRESHOLDS = 99
 MAX_DISTANCE = 0.0075  # of the image's diagonal
@@ -76,8 +77,9 @@ def count_matches(
         found pixels that have a partner in at least one annotator; all found pixels.
 
     Raises:
-        ValueError: without annotators, or for unequal shapes.
+        ValueError: without annotators, for unequal shapes, or other soft maps.
     """
+    check_soft_map(soft)
     if not annotators or any(a.shape != soft.shape for a in annotators):
         shapes = [a.shape for a in annotators]
         raise ValueError(f"expected annotators' maps of the soft map's shape {soft.shape}, got {shapes}")

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from i2i.metrics.given import check_pixels
 from i2i.metrics.scores import Score
 
 # Channel -> edges of its bins. L is 0..100; a and b of RGB photos lie within -87..98 and -108..95.
@@ -26,7 +27,11 @@ def lab(pixels: np.ndarray) -> np.ndarray:
 
 
 def color_histograms(pixels: np.ndarray) -> dict[str, np.ndarray]:
-    """Pixels of RGB uint8 (H, W, 3) in each bin of L, a and b; sum the counts of several pictures."""
+    """Pixels of RGB uint8 (H, W, 3) in each bin of L, a and b; sum the counts of several pictures.
+
+    ValueError for other arrays.
+    """
+    check_pixels(pixels)
     values = lab(pixels).reshape(-1, 3)
     return {
         name: np.histogram(values[:, k].clip(edges[0], edges[-1]), edges)[0]
@@ -56,10 +61,10 @@ def histogram_intersection(a: np.ndarray, b: np.ndarray) -> float:
 def sum_histograms(
     pictures: Iterable[Image.Image], report: Callable[[int], None] = lambda count: None
 ) -> dict[str, np.ndarray]:
-    """Counts over several RGB pictures; `report` is told when one is done."""
+    """Counts over several pictures, as RGB; `report` is told when one is done."""
     total = {name: np.zeros(len(edges) - 1, np.int64) for name, edges in BINS.items()}
     for picture in pictures:
-        for name, counts in color_histograms(np.asarray(picture)).items():
+        for name, counts in color_histograms(np.asarray(picture.convert("RGB"))).items():
             total[name] += counts
         report(1)
     return total

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from i2i.losses import features_apart, unit_features
+from i2i.metrics.features import device_of
 
 
 @torch.inference_mode()
@@ -13,7 +14,7 @@ def mean_pairwise_distance(pictures: Tensor, features: nn.Module) -> float:
     """Mean perceptual distance over all pairs of pictures (N, 3, H, W) in [-1, 1]; N >= 2."""
     if len(pictures) < 2:
         raise ValueError(f"pairs need at least 2 pictures, got {len(pictures)}")
-    taps = unit_features(features(pictures))
+    taps = unit_features(features(pictures.to(device_of(features))))
     # One picture against those after it: all pairs at once would not fit in memory.
     rows = [features_apart([f[k : k + 1] for f in taps], [f[k + 1 :] for f in taps]) for k in range(len(pictures) - 1)]
     return float(torch.cat(rows).mean())
@@ -28,7 +29,7 @@ def path_steps(pictures: Tensor, features: nn.Module) -> Tensor:
     """
     if len(pictures) < 2:
         raise ValueError(f"a path needs at least 2 pictures, got {len(pictures)}")
-    taps = unit_features(features(pictures))
+    taps = unit_features(features(pictures.to(device_of(features))))
     return features_apart([f[:-1] for f in taps], [f[1:] for f in taps])
 
 

@@ -17,6 +17,7 @@ from i2i.images import tensor_to_photo
 from i2i.metrics.diversity import mean_pairwise_distance
 from i2i.metrics.features import device_of, name_of, pooled
 from i2i.metrics.frechet import FRECHET_MINIMUM, frechet_distance
+from i2i.metrics.given import feature_sets
 from i2i.metrics.scores import Score
 from i2i.translator import Translator
 
@@ -68,8 +69,15 @@ def grouped_kernel_distance(reals: np.ndarray, fakes: np.ndarray) -> float:
     Args:
         reals: features (N, D), N >= 2.
         fakes: features (M, K, D) of K answers to each of M photos, M >= 2.
+
+    Raises:
+        ValueError: with fewer photos, features of other shapes, or NaN.
     """
-    reals, fakes = reals.astype(np.float64), fakes.astype(np.float64)
+    if fakes.ndim != 3 or len(fakes) < 2:
+        raise ValueError(f"fakes are features (M, K, D) of answers to at least 2 photos, got {fakes.shape}")
+    shape = fakes.shape
+    reals, fakes = feature_sets(reals, fakes.reshape(-1, shape[-1]), 2, "a kernel distance")
+    fakes = fakes.reshape(shape)
 
     def kernel(p: np.ndarray, q: np.ndarray) -> np.ndarray:
         return (p @ q.T / p.shape[1] + 1) ** 3

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
+from i2i.metrics.given import check_drawing
+
 
 @dataclass(frozen=True)
 class Agreement:
@@ -29,8 +31,12 @@ def agreement(found: np.ndarray, wanted: np.ndarray, tolerance: float = 2.0) -> 
         tolerance: pixels.
 
     Raises:
-        ValueError: for unequal shapes.
+        ValueError: for other arrays, unequal shapes, or a tolerance below zero.
     """
+    check_drawing(found, "found")
+    check_drawing(wanted, "wanted")
+    if not tolerance >= 0:
+        raise ValueError(f"the tolerance must be at least 0 pixels, got {tolerance}")
     if found.shape != wanted.shape:
         raise ValueError(f"drawings of one size are expected, got {found.shape} and {wanted.shape}")
     a, b = found < 128, wanted < 128

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from i2i.metrics.given import check_classes
+
 IGNORED = 255  # class index of pixels that do not count
 
 
@@ -40,6 +42,8 @@ def confusion(wanted: np.ndarray, found: np.ndarray, classes: int) -> np.ndarray
     Raises:
         ValueError: for unequal shapes, or indices that are no classes.
     """
+    check_classes(wanted, "wanted")
+    check_classes(found, "found")
     if wanted.shape != found.shape:
         raise ValueError(f"label maps of one size are expected, got {wanted.shape} and {found.shape}")
     counted = wanted != IGNORED

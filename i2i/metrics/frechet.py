@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from i2i.metrics.given import feature_sets
+
 FRECHET_MINIMUM = 400  # pictures a side; below that its bias exceeds the differences one looks for
 
 
@@ -14,15 +16,15 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
         a, b: (N, D) and (M, D), N and M at least 400.
 
     Raises:
-        ValueError: with fewer pictures; use `kernel_distance`, which is unbiased.
+        ValueError: with fewer pictures (use `kernel_distance`, which is unbiased), features of other shapes, or NaN.
     """
     if min(len(a), len(b)) < FRECHET_MINIMUM:
         raise ValueError(
             f"a Fréchet distance needs {FRECHET_MINIMUM} pictures a side, got {len(a)} and {len(b)}: use the kernel "
             "distance, which has no bias for small sets"
         )
-    a, b = a.astype(np.float64), b.astype(np.float64)
-    cov_a, cov_b = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
+    a, b = feature_sets(a, b, FRECHET_MINIMUM, "a Fréchet distance")
+    cov_a, cov_b = (np.atleast_2d(np.cov(f, rowvar=False)) for f in (a, b))
     values, vectors = np.linalg.eigh(cov_a)
     root = (vectors * np.sqrt(values.clip(min=0))) @ vectors.T
     # tr((AB)^1/2) = tr((A^1/2 B A^1/2)^1/2), and the latter matrix is symmetric.
@@ -36,10 +38,11 @@ def kernel_distance(a: np.ndarray, b: np.ndarray) -> float:
 
     Args:
         a, b: features (N, D) and (M, D), at least 2 each. The result may be slightly negative.
+
+    Raises:
+        ValueError: with fewer pictures, features of other shapes, or NaN.
     """
-    if min(len(a), len(b)) < 2:
-        raise ValueError(f"a kernel distance needs 2 pictures a side, got {len(a)} and {len(b)}")
-    a, b = a.astype(np.float64), b.astype(np.float64)
+    a, b = feature_sets(a, b, 2, "a kernel distance")
 
     def kernel(p: np.ndarray, q: np.ndarray) -> np.ndarray:
         return (p @ q.T / p.shape[1] + 1) ** 3

@@ -86,6 +86,8 @@ def load_judge(source: str, palette: Palette, device: torch.device) -> Judge:
         theirs = Palette.from_json(config["output"]["palette"])
         given = {k: tuple(v) if isinstance(v, list) else v for k, v in config["net"].items()}
         recipe = own.SegmenterConfig(**given)
+        if recipe.size != config["size"]:
+            raise ValueError(f"size is {config['size']}, and that of its net {recipe.size}")
         nets = own.serving_nets(recipe)
     if theirs != palette:
         raise ValueError(

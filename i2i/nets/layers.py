@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -53,6 +54,20 @@ def use_own_statistics(net: nn.Module, on: bool = True) -> nn.Module:
         if isinstance(layer, BatchNorm):
             layer.own_statistics = on
     return net
+
+
+@contextlib.contextmanager
+def as_served(net: nn.Module) -> Iterator[nn.Module]:
+    """`net` in evaluation mode, with each picture's own statistics, as it is served; afterwards as it was before."""
+    modes = [(layer, layer.training) for layer in net.modules()]
+    own = [(layer, layer.own_statistics) for layer in net.modules() if isinstance(layer, BatchNorm)]
+    try:
+        yield use_own_statistics(net.eval())
+    finally:
+        for layer, training in modes:
+            layer.training = training
+        for layer, on in own:
+            layer.own_statistics = on
 
 
 def drop(x: Tensor, rate: float, training: bool, noise: Sequence[torch.Generator] | None = None) -> Tensor:

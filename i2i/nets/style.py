@@ -68,6 +68,8 @@ class MappingNetwork(nn.Module):
         normalised: bool = True,
     ):
         super().__init__()
+        if layers < 2 or not 0 < own < layers:
+            raise ValueError(f"a mapping network has at least 2 layers, some of them its own, got {layers} and {own}")
         self.domains, self.leak, self.normalised = domains, leak, normalised
         sizes = [latent] + [width] * (layers - 1) + [style]
         shared = len(sizes) - own if domains > 1 else layers

@@ -72,6 +72,8 @@ class UNet(nn.Module):
         for k, (conv, norm) in enumerate(zip(self.down, self.down_norms, strict=True)):
             x = F.leaky_relu(x, LEAK) if k else x
             if self.latent:
+                if z is None:
+                    raise ValueError(f"this network has a latent: give z (B, {self.latent})")
                 x = torch.cat([x, z[:, :, None, None].expand(-1, -1, *x.shape[2:])], 1)
             x = norm(conv(x))
             skips.append(x)

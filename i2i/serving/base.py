@@ -38,6 +38,8 @@ class Server:
         device: where to run.
 
     Attributes:
+        recipe: the method's configuration, a dataclass; what config.json's `net` leaves out has its defaults.
+        net: this model's.
         stride: sizes must be multiples of it; 0: only the model's own size.
         style_length: numbers in a style; 0: the model has no styles.
         directions: direction -> words for it; empty where the model translates one way only.
@@ -46,19 +48,32 @@ class Server:
         generator: the net whose arithmetic is in `dtype`; `nets` keeps the weights as stored.
     """
 
+    recipe: type
     stride = 0
     style_length = 0
     directions: dict[str, str] = {}
 
     def __init__(self, name: str, config: dict[str, Any], nets: nn.ModuleDict, device: torch.device):
         self.name, self.config, self.nets, self.device = name, config, nets, device
+        self.net = self.net_of(config)
         self.rows = 1 if device.type == "cpu" else ROWS
         self.cast(torch.float32)
+
+    @classmethod
+    def net_of(cls, config: dict[str, Any]) -> Any:
+        """config.json's `net` as a `recipe`; TypeError, KeyError or ValueError where it is none."""
+        return cls.recipe(**plain_arguments(config["net"]))
 
     @classmethod
     def build(cls, config: dict[str, Any]) -> nn.ModuleDict:
         """The nets of config.json, without weights; TypeError, KeyError or ValueError where it does not say."""
         raise NotImplementedError
+
+    @classmethod
+    def channels(cls, config: dict[str, Any]) -> tuple[int, int]:
+        """What the nets take and give."""
+        net = cls.net_of(config)
+        return getattr(net, "inputs", 3), getattr(net, "outputs", 3)
 
     def cast(self, dtype: torch.dtype) -> None:
         """Compute in another precision."""
@@ -78,7 +93,7 @@ class Server:
 
     def blank(self, size: int) -> Tensor:
         """An empty input (C, size, size), to warm up with."""
-        return torch.ones(self.config["net"]["inputs"], size, size)
+        return torch.ones(self.net.inputs, size, size)
 
     def styles(self, seeds: Sequence[int], domain: str | None = None) -> np.ndarray:
         """Style vectors of seeds, (n, S) float32."""

@@ -13,16 +13,18 @@ from torch import Tensor, nn
 from i2i.images import fit_square, photo_to_tensor
 from i2i.methods import bicyclegan
 from i2i.nets.layers import use_own_statistics
-from i2i.serving.base import Server, noise_of, plain_arguments
+from i2i.serving.base import Server, noise_of
 from i2i.serving.given import checked_seeds
 
 
 class BicycleGANServer(Server):
     """z reaches every level of the encoder, so each answer is a whole pass."""
 
+    recipe = bicyclegan.BicycleGANConfig
+
     @classmethod
     def build(cls, config: dict[str, Any]) -> nn.ModuleDict:
-        return bicyclegan.serving_nets(bicyclegan.BicycleGANConfig(**plain_arguments(config["net"])))
+        return bicyclegan.serving_nets(cls.net_of(config))
 
     @property
     def stride(self) -> int:
@@ -30,7 +32,7 @@ class BicycleGANServer(Server):
 
     @property
     def style_length(self) -> int:
-        return self.config["net"]["latent"]
+        return self.net.latent
 
     def cast(self, dtype: torch.dtype) -> None:
         use_own_statistics(self.nets)

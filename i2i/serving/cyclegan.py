@@ -10,19 +10,21 @@ from torch import Tensor, nn
 
 from i2i.methods import cyclegan
 from i2i.methods.cyclegan import DIRECTIONS, OPPOSITE
-from i2i.serving.base import Server, plain_arguments
+from i2i.serving.base import Server
 
 
 class CycleGANServer(Server):
     """config.json's `input` describes side A, `output` side B; `sides` names them, `directions` says which nets are
     there (both, unless a single net was imported). Every seed gives the same answer."""
 
+    recipe = cyclegan.CycleGANConfig
+
     @classmethod
     def build(cls, config: dict[str, Any]) -> nn.ModuleDict:
         directions = config.get("directions", DIRECTIONS)
         if not directions or not set(directions) <= set(DIRECTIONS):
             raise ValueError(f"directions are {' and '.join(DIRECTIONS)}, or one of them, got {directions}")
-        return cyclegan.serving_nets(cyclegan.CycleGANConfig(**plain_arguments(config["net"])), directions)
+        return cyclegan.serving_nets(cls.net_of(config), directions)
 
     @property
     def stride(self) -> int:
@@ -50,7 +52,7 @@ class CycleGANServer(Server):
         self._refuse_domain(domain)
 
     def blank(self, size: int) -> Tensor:
-        return torch.ones(self.config["net"]["inputs" if self._way(None) == "AtoB" else "outputs"], size, size)
+        return torch.ones(self.net.inputs if self._way(None) == "AtoB" else self.net.outputs, size, size)
 
     def _answer(self, x: Tensor, seeds: list[int], direction: str | None, domain: str | None, plain: bool) -> Tensor:
         count = 1 if plain else len(seeds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 import torch
@@ -20,9 +21,10 @@ class EncodingServer(Server):
     @torch.inference_mode()
     def answer_styles(self, x: Tensor, styles: Tensor, *, direction: str | None = None) -> Tensor:
         self._refuse_direction(direction)
-        encoded = self._encode(x[None])
         parts = styles.to(self.device, self.dtype).split(self.rows)
-        answers = [self.generator.decode([f.expand(len(part), -1, -1, -1) for f in encoded], part) for part in parts]
+        with self._exactly():
+            encoded = self._encode(x[None])
+            answers = [self.generator.decode([f.expand(len(p), -1, -1, -1) for f in encoded], p) for p in parts]
         return torch.cat(answers).float().cpu()
 
     @torch.inference_mode()
@@ -39,13 +41,20 @@ class EncodingServer(Server):
         counts = [len(one) for one in styles]
         owners = torch.arange(len(jobs)).repeat_interleave(torch.tensor(counts)).to(self.device)
         inputs = torch.stack([x for x, _ in jobs]).split(self.rows)
-        encoded = [torch.cat(level) for level in zip(*map(self._encode, inputs), strict=True)]
         parts = torch.cat(styles).to(self.device, self.dtype).split(self.rows)
-        answers = [
-            self.generator.decode([f.index_select(0, rows) for f in encoded], part)
-            for rows, part in zip(owners.split(self.rows), parts, strict=True)
-        ]
+        with self._exactly():
+            encoded = [torch.cat(level) for level in zip(*map(self._encode, inputs), strict=True)]
+            answers = [
+                self.generator.decode([f.index_select(0, rows) for f in encoded], part)
+                for rows, part in zip(owners.split(self.rows), parts, strict=True)
+            ]
         return list(torch.cat(answers).float().cpu().split(counts))
+
+    def _exactly(self) -> contextlib.AbstractContextManager:
+        """Where the arithmetic is float32, no TF32: it would move pictures by more than rounding."""
+        if self.dtype != torch.float32:
+            return contextlib.nullcontext()
+        return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
 
     def _encode(self, x: Tensor) -> list[Tensor]:
         return self.generator.encode(x.to(self.device, self.dtype).contiguous(memory_format=torch.channels_last))

@@ -8,6 +8,8 @@ from typing import Any
 from torch import nn
 
 from i2i import model_folder
+from i2i.data.paired import channels_of
+from i2i.data.paired_files import KINDS
 from i2i.model_folder import ModelFolderError
 from i2i.serving.bicyclegan import BicycleGANServer
 from i2i.serving.cyclegan import CycleGANServer
@@ -32,7 +34,7 @@ def load(folder: Path) -> tuple[dict[str, Any], nn.ModuleDict]:
         ModelFolderError: naming what is wrong with the folder and what to do.
     """
     config = model_folder.read_config(folder)
-    if config["method"] not in SERVERS:
+    if not isinstance(config["method"], str) or config["method"] not in SERVERS:
         raise ModelFolderError(
             f"{folder} holds method {config['method']!r}, which does not translate drawings; "
             f"bundled models that do: {', '.join(model_folder.bundled_models()) or 'none'}"
@@ -40,21 +42,45 @@ def load(folder: Path) -> tuple[dict[str, Any], nn.ModuleDict]:
     _check(config, folder / model_folder.CONFIG)
     with model_folder.describing(folder, f"a {config['method']} model"):
         nets = SERVERS[config["method"]].build(config)
+        _check_channels(config, SERVERS[config["method"]].channels(config))
     model_folder.load_weights(folder, config, nets)
     return config, nets
 
 
 def _check(config: dict[str, Any], path: Path) -> None:
     """ModelFolderError where a translator's config.json lacks what any of them has, after an edit for instance."""
-    size, given = config.get("size"), config.get("input")
-    wrong = ""
-    if not isinstance(size, int) or size < 1:
-        wrong = f"size must be a whole number of pixels, got {size!r}"
-    elif not isinstance(given, dict) or "kind" not in given:
-        wrong = f"input must say its kind, got {given!r}"
-    elif given["kind"] == "labels" and "palette" not in given:
-        wrong = "input must hold the palette of its label maps"
-    elif config.get("net", {}).get("size", size) != size:
-        wrong = f"size is {size}, and that of its net {config['net']['size']}"
+    wrong = _wrong(config)
     if wrong:
         raise ModelFolderError(f"{path}: {wrong}; undo the changes in it, or copy the model folder again")
+
+
+def _wrong(config: dict[str, Any]) -> str:
+    """The first thing that is wrong with config.json whatever its method, in words; empty where nothing is."""
+    size, net, domains = config.get("size"), config.get("net"), config.get("domains", [])
+    if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+        return f"size must be a whole number of pixels, got {size!r}"
+    if not isinstance(net, dict):
+        return f"net must hold the nets' arguments, got {net!r}"
+    if net.get("size", size) != size:
+        return f"size is {size}, and that of its net {net['size']}"
+    for side, described in (("input", config.get("input")), ("output", config.get("output", {"kind": "photo"}))):
+        if not isinstance(described, dict) or "kind" not in described:
+            return f"{side} must say its kind, got {described!r}"
+        if described["kind"] not in KINDS:
+            return f"{side} has the kind {described['kind']!r}, expected one of {', '.join(KINDS)}"
+        if described["kind"] == "labels" and "palette" not in described:
+            return f"{side} must hold the palette of its label maps"
+    if not isinstance(config.get("sides", {}), dict):
+        return f"sides must name A and B, got {config['sides']!r}"
+    names = isinstance(domains, list) and all(isinstance(name, str) for name in domains)
+    if not names or len(set(domains)) < len(domains):
+        return f"domains must be a list of different names, got {domains!r}"
+    return ""
+
+
+def _check_channels(config: dict[str, Any], channels: tuple[int, int]) -> None:
+    """ValueError where input or output is another kind of picture than the nets take or give."""
+    sides = {"input": config["input"], "output": config.get("output", {"kind": "photo"})}
+    for (side, described), wanted in zip(sides.items(), channels, strict=True):
+        if (found := channels_of(described)) != wanted:
+            raise ValueError(f"its {side}, {described['kind']}, has {found} channels, and its nets have {wanted}")

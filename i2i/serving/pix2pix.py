@@ -10,15 +10,17 @@ from torch import Tensor, nn
 
 from i2i.methods import pix2pix
 from i2i.nets.layers import use_own_statistics
-from i2i.serving.base import Server, noise_of, plain_arguments
+from i2i.serving.base import Server, noise_of
 
 
 class Pix2PixServer(Server):
     """A seed is the picture's own generator: z first, where there is one, then the dropout masks layer by layer."""
 
+    recipe = pix2pix.Pix2PixConfig
+
     @classmethod
     def build(cls, config: dict[str, Any]) -> nn.ModuleDict:
-        return pix2pix.serving_nets(pix2pix.Pix2PixConfig(**plain_arguments(config["net"])))
+        return pix2pix.serving_nets(cls.net_of(config))
 
     @property
     def stride(self) -> int:
@@ -31,7 +33,7 @@ class Pix2PixServer(Server):
         self.noisy = use_own_statistics(copy.deepcopy(self.generator, shared))
 
     def _answer(self, x: Tensor, seeds: list[int], direction: str | None, domain: str | None, plain: bool) -> Tensor:
-        width = self.config["net"].get("z", 0)
+        width = self.net.z
         x = x[None].to(self.device)
         # TF32 and kernels that add in any order would move pictures by more than rounding.
         with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):

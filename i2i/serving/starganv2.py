@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from i2i.images import fit_square, photo_to_tensor
 from i2i.methods import starganv2
-from i2i.serving.base import noise_of, plain_arguments
+from i2i.serving.base import noise_of
 from i2i.serving.encoding import EncodingServer
 from i2i.serving.given import checked_seeds
 
@@ -20,13 +20,11 @@ from i2i.serving.given import checked_seeds
 class StarGANv2Server(EncodingServer):
     """A style belongs to a domain: seeds and reference photos become styles through that domain's heads."""
 
-    def __init__(self, name: str, config: dict[str, Any], nets: nn.ModuleDict, device: torch.device):
-        super().__init__(name, config, nets, device)
-        self.net = starganv2.StarGANv2Config(**plain_arguments(config["net"]))
+    recipe = starganv2.StarGANv2Config
 
     @classmethod
     def build(cls, config: dict[str, Any]) -> nn.ModuleDict:
-        net = starganv2.StarGANv2Config(**plain_arguments(config["net"]))
+        net = cls.net_of(config)
         if len(config["domains"]) != net.domains:
             raise ValueError(f"it names {len(config['domains'])} domains, its nets have {net.domains}")
         return starganv2.serving_nets(net)

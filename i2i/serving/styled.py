@@ -12,7 +12,7 @@ from torch import nn
 
 from i2i.images import fit_square, photo_to_tensor
 from i2i.methods import styled
-from i2i.serving.base import noise_of, plain_arguments
+from i2i.serving.base import noise_of
 from i2i.serving.encoding import EncodingServer
 from i2i.serving.given import checked_seeds
 
@@ -20,18 +20,20 @@ from i2i.serving.given import checked_seeds
 class StyledServer(EncodingServer):
     """A style comes from a seed through the mapping network, or from a photo through the style encoder."""
 
+    recipe = styled.StyledConfig
+
     @classmethod
     def build(cls, config: dict[str, Any]) -> nn.ModuleDict:
-        return styled.serving_nets(styled.StyledConfig(**plain_arguments(config["net"])))
+        return styled.serving_nets(cls.net_of(config))
 
     @property
     def style_length(self) -> int:
-        return self.config["net"]["style"]
+        return self.net.style
 
     @torch.inference_mode()
     def styles(self, seeds: Sequence[int], domain: str | None = None) -> np.ndarray:
         self._refuse_domain(domain)
-        latents = [torch.randn(self.config["net"]["latent"], generator=noise_of(s)) for s in checked_seeds(seeds)]
+        latents = [torch.randn(self.net.latent, generator=noise_of(s)) for s in checked_seeds(seeds)]
         # A row at a time: matrix kernels may round differently for other batch sizes, a style must not.
         rows = [self.nets["mapping"](z[None].to(self.device)) for z in latents]
         return torch.cat(rows).float().cpu().numpy()

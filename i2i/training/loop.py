@@ -20,22 +20,35 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from i2i.checks import check_choice, check_least
+from i2i.checks import check_choice, check_finite, check_least, check_types
 from i2i.training.monitor import Monitor
 from i2i.training.ready import make_ready
 from i2i.training.state import StateFolder
 
 
 class Method(Protocol):
-    """What the loop asks of a method; see `i2i.methods`."""
+    """What the loop asks of a method, an `nn.Module` (docs/library.md has a small one).
+
+    Attributes:
+        nets: all that learns, by name.
+        served: names of the nets that get an average of their weights and go into the model folder.
+    """
 
     nets: nn.ModuleDict
-    served: tuple[str, ...]  # names of the nets that get an EMA and go into the model folder
+    served: tuple[str, ...]
 
-    def optimizers(self) -> dict[str, torch.optim.Optimizer]: ...
-    def rate(self, progress: float) -> float: ...
-    def step(self, batch: dict[str, Tensor], progress: float, update: Callable) -> dict[str, float]: ...
-    def grid(self, nets: nn.ModuleDict, batch: dict[str, Tensor]) -> Image.Image: ...
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """The players, by name: whatever `step` updates apart."""
+
+    def rate(self, progress: float) -> float:
+        """Factor of all learning rates, after the share `progress` of the run, in [0, 1)."""
+
+    def step(self, batch: dict[str, Tensor], progress: float, update: Callable) -> dict[str, float | Tensor]:
+        """One step: losses of a batch, `update(name of an optimizer, loss)` for each player; what it returns, numbers
+        or tensors of one, is logged."""
+
+    def grid(self, nets: nn.ModuleDict, batch: dict[str, Tensor]) -> Image.Image:
+        """Samples of the averaged nets for a batch that stays the same, to look at."""
 
 
 PRECISIONS = ("no", "bf16", "auto")
@@ -73,6 +86,7 @@ class TrainConfig:
     mixed_precision: str = "no"
 
     def __post_init__(self) -> None:
+        check_types(self)
         check_least(self, dict.fromkeys(("steps", "batch", "grid_every", "log_every"), 1))
         check_least(self, dict.fromkeys(("warmup", "minutes", "save_minutes", "workers"), 0))
         if math.inf in (self.minutes, self.save_minutes):
@@ -82,6 +96,7 @@ class TrainConfig:
         if not 0 <= self.ema < 1:
             raise ValueError(f"ema must lie in [0, 1), got {self.ema}")
         check_choice("mixed_precision", self.mixed_precision, PRECISIONS)
+        check_finite(self)
 
 
 class EpochSampler(Sampler):
@@ -209,7 +224,7 @@ def train(
 
     Args:
         method: a `Method` that is also an `nn.Module`.
-        data: items for keys (index, seed).
+        data: items, dicts of tensors, for keys (index, seed): the seed drives an item's augmentation.
         held_out: a fixed batch for the sample grids.
         run: run folder.
         recipe: kept beside the state; whoever resumes finds the configuration there.
@@ -218,7 +233,20 @@ def train(
             (main process).
         on_stop: called at the first Ctrl-C or SIGTERM, before the step at hand ends (every process); a second one
             raises KeyboardInterrupt, and what came after the last saved state is lost.
+
+    Raises:
+        ValueError: without data, for an `update` of no optimizer, or for a precision that is not the accelerator's,
+            which computes in its own.
+        FloatingPointError: where a step's logs are not finite.
+        StateError: where a state cannot be written, or does not fit.
     """
+    if not len(data):
+        raise ValueError("there is nothing to train on: the data set is empty")
+    if config.mixed_precision not in ("auto", accelerator.mixed_precision):
+        raise ValueError(
+            f"mixed_precision is {config.mixed_precision}, and the accelerator computes in "
+            f"{accelerator.mixed_precision}: make it with Accelerator(mixed_precision={config.mixed_precision!r})"
+        )
     device, main = accelerator.device, accelerator.is_main_process
     method.to(device)
     memory_format = _memory_format(method, device)
@@ -251,6 +279,8 @@ def train(
     )
 
     def update(name: str, loss: Tensor) -> None:
+        if name not in optimizers:
+            raise ValueError(f"the step updates {name!r}, and the method's optimizers are {', '.join(optimizers)}")
         optimizer = optimizers[name]
         optimizer.zero_grad(set_to_none=True)
         accelerator.backward(loss)
@@ -282,6 +312,7 @@ def train(
             }
             with accelerator.autocast():
                 logs = method.step(batch, progress, update)
+            logs = {k: v.item() if isinstance(v, Tensor) else float(v) for k, v in logs.items()}
             broken = [name for name, value in logs.items() if not math.isfinite(value)]
             if broken:
                 kept = "the last saved state is whole: resume it" if folder.exists() else "start again"

@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 import torch.nn.functional as F
 
-from i2i.serving.devices import WORTHWHILE
+from i2i.devices import WORTHWHILE
 from i2i.training.loop import TrainConfig
 
 # Smaller pictures are bound by everything but arithmetic.

@@ -159,6 +159,39 @@ def test_photos_are_padded_by_reflection_to_what_the_net_needs(photo, tmp_path):
     np.testing.assert_array_equal(padded[:BORDER, BORDER : BORDER + 77], photo[:BORDER][::-1])
 
 
+@pytest.mark.parametrize(
+    ("photos", "scales", "message"),
+    [
+        ([], (1.0,), "there are no photos"),
+        ([np.zeros((40, 60, 3), np.uint8), np.zeros((20, 60, 3), np.uint8)], (1.0,), "of one size, got 60x20, 60x40"),
+        ([np.zeros((40, 60, 3), np.float32)], (1.0,), r"uint8 RGB arrays \(H, W, 3\), got float32"),
+        ([np.zeros((40, 60), np.uint8)], (1.0,), r"got uint8 \(40, 60\)"),
+        ([np.zeros((40, 60, 4), np.uint8)], (1.0,), r"got uint8 \(40, 60, 4\)"),
+        (["photo.jpg"], (1.0,), "got str: `detect` takes other kinds"),
+        ([np.zeros((40, 60, 3), np.uint8)], 1.0, "scales must be several from 0.1 to 4, .* got 1.0"),
+        ([np.zeros((40, 60, 3), np.uint8)], (), "got none"),
+        ([np.zeros((40, 60, 3), np.uint8)], (0.05,), "got 0.05"),
+    ],
+)
+def test_a_batch_that_cannot_be_is_told(photos, scales, message):
+    with pytest.raises(ValueError, match=message):
+        bundled_detector().detect_batch(photos, scales)
+
+
+def test_the_smallest_photo_at_the_smallest_scale():
+    assert bundled_detector().detect(np.zeros((3, 3, 3), np.uint8), (0.1,)).shape == (3, 3)
+
+
+def test_devices_are_checked(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert EdgeDetector(device="auto").device == EdgeDetector(device=torch.device("cpu")).device == torch.device("cpu")
+    for device in ("cuda", torch.device("cuda:1")):
+        with pytest.raises(ValueError, match="use the device cpu"):
+            EdgeDetector(device=device)
+    with pytest.raises(ValueError, match="unknown device 'gpu'"):
+        EdgeDetector(device="gpu")
+
+
 def test_a_model_of_another_kind_is_refused(tiny_model_folder):
     with pytest.raises(ModelFolderError, match="is a translator of method styled, not an edge detector"):
         EdgeDetector(tiny_model_folder)
@@ -170,6 +203,8 @@ def test_a_model_of_another_kind_is_refused(tiny_model_folder):
         (lambda c: c.pop("net"), "describe an edge detector: it lacks 'net'; undo the changes"),
         (lambda c: c["net"].update(colour=3), "describe an edge detector: .*colour"),
         (lambda c: c.update(net=[]), "describe an edge detector"),
+        (lambda c: c["net"].update(widths=[]), "describe an edge detector"),
+        (lambda c: c["net"].update(widths=[-8, 8, 8, 8]), "describe an edge detector"),
         (lambda c: c.update(calibration={"slope": 1.0}), "it lacks 'offset'"),
         (lambda c: c.update(calibration={"slope": "steep", "offset": 0}), "steep"),
         (lambda c: c["net"].update(widths=[8, 8]), "config.json"),

@@ -37,6 +37,12 @@ def gradients(config: BicycleGANConfig) -> tuple[dict[str, float], dict[str, dic
     return method.step(batch(), 0.0, update), found
 
 
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_a_batch_that_cannot_be_halved_is_told(count):
+    with pytest.raises(ValueError, match=f"an even batch of at least 2 pairs, got {count}"):
+        BicycleGAN(TINY).step(batch(count), 0.0, lambda *_: None)
+
+
 def loud(config: BicycleGANConfig) -> BicycleGAN:
     """A method whose answers tell latents apart, and whose encoder is surer of some photos than of others."""
     torch.manual_seed(1)

@@ -20,6 +20,11 @@ def test_it_fills_first():
     assert len(pool) == 5 and torch.equal(pool.images, numbered(0, 5))
 
 
+def test_pictures_of_another_size_are_told():
+    with pytest.raises(ValueError, match=r"the pool keeps pictures \(1, 2, 2\), got \(1, 4, 4\)"):
+        ImagePool(5, 1, 2).exchange(torch.zeros(2, 1, 4, 4))
+
+
 def test_half_of_what_it_returns_is_from_the_past():
     torch.manual_seed(0)
     size, rounds = 10, 2000

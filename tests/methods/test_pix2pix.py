@@ -35,6 +35,26 @@ def test_what_each_objective_switches(step, objective):
         assert method.nets["discriminator"].convs[0].in_channels == (5 if "cgan" in objective else 3)
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_the_grid_leaves_the_nets_as_they_were(training):
+    """In training mode batch statistics would move, and dropout would take from the run's random numbers."""
+    one = Pix2Pix(replace(TINY, norm="batch", dropout=0.5))
+    two = BicycleGAN(BicycleGANConfig(size=32, inputs=2, generator="unet_32", width=4, norm="batch", patch=16,
+                                      patch_width=4, scales=1))  # fmt: skip
+    for method in (one.train(training), two.train(training)):
+        data, before = batch(), {k: v.clone() for k, v in method.nets.state_dict().items()}
+        net, random = method.nets["generator"], torch.get_rng_state()
+        z = {"z": torch.zeros(2, 8)} if method is two else {}
+        with torch.no_grad():
+            shown = net.eval()(data["x"], **z)
+            net.train(training)
+            method.grid(method.nets, data)
+            assert torch.equal(torch.get_rng_state(), random)
+            assert all(layer.training == training for layer in method.nets.modules())
+            assert torch.equal(net.eval()(data["x"], **z), shown)
+        assert all(torch.equal(v, before[k]) for k, v in method.nets.state_dict().items())
+
+
 def test_each_player_moves_itself_alone(step):
     _, seen = step(Pix2Pix(TINY), batch())
     assert [moved for *_, moved in seen] == [{"discriminator"}, {"generator"}]

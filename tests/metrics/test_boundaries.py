@@ -149,5 +149,11 @@ def test_bad_input_is_refused_in_words():
         evaluate_boundaries([])
     with pytest.raises(ValueError, match=r"shape \(64, 64\), got \[\(32, 32\)\]"):
         count_matches(ridge(30, 0.8), [vertical(10, 32, slice(4, 20))])
+    for soft in ((ridge(30, 0.8) * 255).astype(np.uint8), ridge(30, 0.8)[None], ridge(30, 0.8) > 0.5):
+        with pytest.raises(ValueError, match=r"a soft map is float \(H, W\) in \[0, 1\], got"):
+            count_matches(soft, [vertical(30)])
+    for soft, found in ((ridge(30, 0.8) * 2, "0 to 1.6"), (ridge(30, 0.8) * np.nan, "nan to nan")):
+        with pytest.raises(ValueError, match=rf"a soft map lies in \[0, 1\], got values from {found}"):
+            count_matches(soft, [vertical(30)])
     with pytest.raises(ValueError, match="expected annotators"):
         count_matches(ridge(30, 0.8), [])

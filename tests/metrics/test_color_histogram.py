@@ -36,6 +36,12 @@ def test_every_pixel_falls_into_one_bin():
     assert white["L"][-1] == 20  # the upper end belongs to the last bin
 
 
+def test_other_pixels_are_told():
+    for wrong in (flat(9, 9, 9) / 255, flat(9, 9, 9)[..., 0], [3]):
+        with pytest.raises(ValueError, match=r"expected RGB pixels, uint8 \(H, W, 3\)"):
+            color_histograms(wrong)
+
+
 def test_intersection_by_hand():
     a, b = np.array([2, 2, 0]), np.array([0, 5, 15])
     assert histogram_intersection(a, b) == pytest.approx(0.25)
@@ -50,6 +56,8 @@ def test_sets_of_pictures():
     done = []
     both, red = sum_histograms(half, done.append), sum_histograms(half[:1])
     assert both["L"].sum() == 40 and done == [1, 1]
+    for mode in ("RGBA", "P", "CMYK"):
+        assert (sum_histograms([half[0].convert(mode)])["L"] == red["L"]).all()
     scores = {s.name: s.value for s in intersections(red, both, "text")}
     assert scores["histogram intersection, L"] == pytest.approx(0.5)
     assert scores["histogram intersection, b"] == pytest.approx(0.5)

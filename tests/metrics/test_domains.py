@@ -142,6 +142,9 @@ def test_a_kernel_distance_of_several_answers_is_unbiased():
     assert abs(np.mean(found)) < 3 * error < np.mean(pooled) / 2
     once = rng.normal(size=(5, 1, 4))
     assert grouped_kernel_distance(reals, once) == pytest.approx(kernel_distance(reals, once[:, 0]))
+    for wrong, message in ((once[:1], "at least 2 photos"), (once[:, 0], "at least 2 photos"), (once * np.nan, "NaN")):
+        with pytest.raises(ValueError, match=message):
+            grouped_kernel_distance(reals, wrong)
 
 
 def test_which_pairs_a_kernel_distance_counts():

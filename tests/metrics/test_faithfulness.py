@@ -26,6 +26,15 @@ def test_lines_within_two_pixels_agree(shift, near):
     assert agreement(page(20 + shift), page(20), tolerance=abs(shift)) == Agreement(1.0, 1.0)
 
 
+def test_other_arrays_and_tolerances_are_told():
+    for wrong in (page(20) / 255, page(20) > 128, page(20)[None], "drawing.png"):
+        for pair, name in (((wrong, page(20)), "found"), ((page(20), wrong), "wanted")):
+            with pytest.raises(ValueError, match=rf"{name}: got .*, expected a drawing, uint8 \(H, W\)"):
+                agreement(*pair)
+    with pytest.raises(ValueError, match="tolerance must be at least 0 pixels, got -1"):
+        agreement(page(20), page(20), tolerance=-1)
+
+
 def test_distance_is_straight_not_along_the_axes():
     found, wanted = np.full((9, 9), 255, np.uint8), np.full((9, 9), 255, np.uint8)
     wanted[4, 4], found[6, 6] = 0, 0  # 2.83 away

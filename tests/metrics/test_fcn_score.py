@@ -40,5 +40,9 @@ def test_errors():
         confusion(np.zeros((2, 2), int), np.zeros((2, 3), int), 2)
     with pytest.raises(ValueError, match="found classes are 0 to 4, expected 0 to 2"):
         confusion(np.zeros(2, int), np.array([0, 4]), 3)
+    for wrong in (np.full(2, 0.9), np.zeros(2, bool), [0, 1]):
+        for maps, name in (((wrong, np.zeros(2, int)), "wanted"), ((np.zeros(2, int), wrong), "found")):
+            with pytest.raises(ValueError, match=f"{name}: got .*, expected class indices, integers"):
+                confusion(*maps, 2)
     with pytest.raises(ValueError, match="no pixel was counted"):
         fcn_scores(confusion(np.full(4, IGNORED), np.zeros(4, int), 2))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from scipy.linalg import sqrtm
 
 from i2i.metrics.frechet import frechet_distance, kernel_distance
@@ -18,6 +19,20 @@ def features() -> np.ndarray:
 def test_frechet_of_a_set_to_itself_is_zero(features):
     assert abs(frechet_distance(features, features)) < 1e-6
     assert abs(frechet_distance(features, features[::-1])) < 1e-6
+
+
+@pytest.mark.parametrize("measure", [frechet_distance, kernel_distance])
+def test_features_that_cannot_be_compared_are_told(features, measure):
+    for other, message in (
+        (features[:, :4], r"got \(500, 6\) and \(500, 4\)"),
+        (features[:, 0], r"got \(500, 6\) and \(500,\)"),
+        (np.where(features > 3, np.nan, features), "NaN or infinite"),
+        (features[:1], "pictures a side, got 500 and 1"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            measure(features, other)
+    assert measure(torch.from_numpy(features), features) == pytest.approx(measure(features, features))
+    assert np.isfinite(measure(features[:, :1], features[:, 1:2]))
 
 
 def test_frechet_of_a_shift_is_its_square(features):

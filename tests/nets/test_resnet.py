@@ -30,6 +30,18 @@ def test_it_is_fully_convolutional(size):
 
 
 @torch.inference_mode()
+def test_the_encoders_blocks_rectify_with_a_slope():
+    """By hand, without norms and with weights that pass values on: what is below zero leaves a fifth of itself."""
+    block = ResNetEncoder(inputs=1, latent=2, width=1, blocks=1, norm="none").blocks[0]
+    for conv in (block.conv1, block.conv2, block.shortcut):
+        conv.weight.zero_()
+        conv.bias.zero_()
+    block.conv1.weight[0, 0, 1, 1] = block.conv2.weight[0, 0, 1, 1] = 1
+    y = block(torch.full((1, 1, 2, 2), -5.0))
+    torch.testing.assert_close(y, torch.tensor([-5 * 0.2**2, 0.0]).view(1, 2, 1, 1))
+
+
+@torch.inference_mode()
 def test_norm_switch():
     for norm, kind, biases in (("batch", BatchNorm, False), ("instance", torch.nn.InstanceNorm2d, True)):
         net = ResNetGenerator(1, 3, width=4, blocks=2, norm=norm)

@@ -22,6 +22,11 @@ def test_shapes_and_range(depth, size):
     assert y.shape == (1, 3, size, size) and y.abs().max() <= 1
 
 
+def test_a_net_with_a_latent_asks_for_it():
+    with pytest.raises(ValueError, match=r"this network has a latent: give z \(B, 3\)"):
+        UNet(1, 3, width=2, depth=5, latent=3)(torch.zeros(1, 1, 32, 32))
+
+
 @torch.inference_mode()
 def test_dropout_is_noise_in_training_only():
     torch.manual_seed(0)

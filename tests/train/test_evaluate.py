@@ -196,6 +196,8 @@ def test_the_judge_knows_real_photos(judge, label_pairs):
         (lambda c: c.pop("output"), "does not describe a segmenter: it lacks 'output'; undo the changes"),
         (lambda c: c["net"].update(colour=3), "does not describe a segmenter: .*colour"),
         (lambda c: c.update(net=3), "does not describe a segmenter"),
+        (lambda c: c["net"].pop("size"), "size is 64, and that of its net 256"),
+        (lambda c: c["net"].update(widths=[-8, 16, 16]), "widths must be at least 1 each, got -8 16 16"),
     ],
 )
 def test_an_edited_judge_is_told_with_the_fix(judge, label_pairs, tmp_path, change, message):

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import torch
 from accelerate import Accelerator
+from PIL import Image
 from safetensors import SafetensorError
 from torch.utils.data import Dataset
 
@@ -312,6 +313,56 @@ def test_a_gpu_that_fails_while_a_state_is_saved_is_no_full_disk(tmp_path, monke
     with pytest.raises(RuntimeError, match="device-side assert") as caught:
         run(tmp_path / "run", dataclasses.replace(HOW, steps=1))
     assert not isinstance(caught.value, StateError)
+
+
+class Plain(torch.nn.Module):
+    """A method of one net, as small as can be; it logs a tensor, and updates whatever it is told to."""
+
+    served = ("net",)
+
+    def __init__(self, name="net"):
+        super().__init__()
+        self.nets, self.name = torch.nn.ModuleDict({"net": torch.nn.Conv2d(1, 3, 1)}), name
+
+    def optimizers(self):
+        return {"net": torch.optim.SGD(self.nets.parameters(), lr=1e-3)}
+
+    def rate(self, progress):
+        return 1.0
+
+    def step(self, batch, progress, update):
+        loss = (self.nets["net"](batch["x"]) - batch["y"]).square().mean()
+        update(self.name, loss)
+        return {"loss": loss, "half": loss.detach() / 2, "one": 1}
+
+    def grid(self, nets, batch):
+        return Image.new("RGB", (8, 8))
+
+
+def plain(folder, how=HOW, data=None, **options):
+    data = Shapes() if data is None else data
+    return train(Plain(**options), data, {}, folder, how, accelerator=Accelerator(cpu=True))
+
+
+def test_a_step_may_log_tensors(tmp_path):
+    assert plain(tmp_path).reason == "finished"
+    row = json.loads((tmp_path / "log.jsonl").read_text().splitlines()[-1])
+    assert row["half"] == pytest.approx(row["loss"] / 2, abs=1e-6) and row["one"] == 1
+
+
+def test_an_update_of_nobody_is_told(tmp_path):
+    with pytest.raises(ValueError, match="the step updates 'typo', and the method's optimizers are net"):
+        plain(tmp_path, name="typo")
+
+
+def test_nothing_to_train_on_is_told(tmp_path):
+    with pytest.raises(ValueError, match="nothing to train on"):
+        plain(tmp_path, data=torch.utils.data.TensorDataset(torch.zeros(0)))
+
+
+def test_the_precision_is_the_accelerators(tmp_path):
+    with pytest.raises(ValueError, match=r"is bf16, .* computes in no: make it with Accelerator\(mixed_"):
+        plain(tmp_path, dataclasses.replace(HOW, mixed_precision="bf16"))
 
 
 def test_a_copy_beside_the_state_stays(tmp_path):

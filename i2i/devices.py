@@ -13,12 +13,15 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 WORTHWHILE = 0.75
 
 
-def choose_device(device: str = "auto") -> torch.device:
+def choose_device(device: str | torch.device = "auto") -> torch.device:
     """ "auto": CUDA where there is one, else the CPU.
 
     Raises:
         ValueError: for an unknown device, or "cuda" without one.
     """
+    if isinstance(device, torch.device) and device.type not in ("cpu", "cuda"):
+        return device  # who names one, such as Apple's, has it
+    device = str(device)
     if device not in ("auto", "cpu", "cuda") and not device.startswith("cuda:"):
         raise ValueError(f"unknown device {device!r}: use auto, cpu or cuda")
     if device == "auto":
