@@ -19,7 +19,7 @@ def choose_device(device: str | torch.device = "auto") -> torch.device:
     Raises:
         ValueError: for an unknown device, or "cuda" without one.
     """
-    if isinstance(device, torch.device) and device.type not in ("cpu", "cuda"):
+    if isinstance(device, torch.device) and device.type != "cuda":
         return device  # who names one, such as Apple's, has it
     device = str(device)
     if device not in ("auto", "cpu", "cuda") and not device.startswith("cuda:"):

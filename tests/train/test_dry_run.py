@@ -157,7 +157,7 @@ def test_a_run_of_other_nets_and_a_folder_that_is_taken(script, other, call, ref
 
 def test_settings_that_no_optimizer_takes(refused, commands, tmp_path):
     words = [*commands("edge_detector"), "--out", tmp_path / "run", "--weight-decay", "-1"]
-    refused("Invalid weight_decay value: -1.0", "edge_detector", *words)
+    refused("weight_decay must be at least 0, got -1.0", "edge_detector", *words)
 
 
 @pytest.mark.parametrize("script", ["edges2photo", "starganv2", "edge_detector"])

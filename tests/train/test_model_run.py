@@ -197,7 +197,7 @@ def test_what_a_model_s_config_leaves_out_are_the_defaults(model_run, tmp_path):
     assert found == {"style": 64, "latent": 16, "widths": StyledConfig().widths, "noise": 0}
     text = json.loads((tmp_path / "old" / "config.json").read_text())
     (tmp_path / "old" / "config.json").write_text(json.dumps({k: v for k, v in text.items() if k != "net"}))
-    with pytest.raises(ModelFolderError, match="does not describe"):
+    with pytest.raises(ModelFolderError, match="net must hold"):
         model_run.shape_of(str(tmp_path / "old"), StyledPix2Pix, StyledConfig)
 
 
