@@ -17,7 +17,8 @@ from collections.abc import AsyncIterator
 import numpy as np
 from PIL import Image
 
-from demo.batching import Busy, Superseded, Together, Worker
+from demo.batching import PLACES, Busy, Superseded, Together, Worker
+from demo.limits import Threads, plain_id, short
 from demo.paper import EMPTY, check_direction, read_paper
 from demo.pictures import as_jpeg_url, as_png_url
 from demo.tile_styles import check_tile, noise_of, resolve, sample_tiles, whole_number
@@ -25,6 +26,7 @@ from demo.zero_gpu import ON_ZERO_GPU, gpu
 
 PICTURES = 4  # on the page at first
 MAX_PICTURES = 12
+PAINTERS = 3  # threads that check and paint drawings
 BUSY = "Many people are drawing just now. Your drawing is kept, and asks again in a moment."
 DEFECT = "The model could not answer this drawing. The reason is in the log of the server; try another one."
 REMEMBERED = 16 * 2**20  # characters of pictures that are kept for undo, redo and changed numbers of tiles
@@ -37,7 +39,7 @@ log = logging.getLogger(__name__)
 def pick(translators: dict, model: str):
     """The translator called `model`. ValueError that lists the names when there is none."""
     if not isinstance(model, str) or model not in translators:
-        raise ValueError(f"There is no model {model!r} here. Choose one of: {', '.join(translators)}.")
+        raise ValueError(f"There is no model {short(model)} here. Choose one of: {', '.join(translators)}.")
     return translators[model]
 
 
@@ -80,6 +82,7 @@ class Answers:
     def __init__(self, translators: dict, worker: Worker):
         self.translators, self.worker = translators, worker
         self.remembered = Remembered()
+        self._painters = Threads(PAINTERS, 4 * PLACES)  # of their own: drawings wait for no tool
         self._render = gpu(self._render_here)
         # On ZeroGPU each visitor's own minutes are used, so nobody shares a call there.
         self._together = {
@@ -102,7 +105,7 @@ class Answers:
         model does not run on an empty canvas.
         """
         try:
-            prepared = await asyncio.to_thread(self._prepare, request)
+            prepared = await self._painters.run(self._prepare, request)
             ticket = self._submit(prepared)
             if ticket is not None:
                 async for place in _places(ticket):
@@ -218,7 +221,7 @@ class Answers:
 
 
 def _drawing_of(request):
-    return request.get("drawing") if isinstance(request, dict) else None
+    return plain_id(request.get("drawing")) if isinstance(request, dict) else None
 
 
 def _in_words(problem: Exception) -> dict:

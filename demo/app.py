@@ -28,13 +28,15 @@ from demo.zero_gpu import LIVE  # noqa: E402  first: before torch
 
 import gradio as gr  # noqa: E402  # isort: skip
 import torch  # noqa: E402
+from starlette.middleware import Middleware  # noqa: E402
 
 from demo.answers import Answers  # noqa: E402
 from demo.batching import Worker  # noqa: E402
 from demo.canvas import drawing_surface, load_examples  # noqa: E402
 from demo.examples import examples_for, fitting_examples, keep_examples, showcase  # noqa: E402
 from demo.handlers import PICTURES, Endpoints, check_servable, facts, model_facts  # noqa: E402
-from demo.routes import routes  # noqa: E402
+from demo.limits import BodyLimit  # noqa: E402
+from demo.routes import MAX_BODY, routes  # noqa: E402
 from demo.tiles import below_tiles, photo_tiles  # noqa: E402
 from demo.tools import Tools  # noqa: E402
 from demo.words import words_of  # noqa: E402
@@ -43,6 +45,7 @@ from i2i.translator import DRAWING_SIZE, Translator, choose_device  # noqa: E402
 
 HERE = Path(__file__).parent
 LARGEST_UPLOAD = "10mb"  # to the endpoints; the page's own requests are smaller (routes.py)
+LARGEST_REQUEST = 11 * 2**20  # bytes: one such file, and its headers
 SWEEP, LIFETIME = 300, 900  # seconds: uploads to the endpoints are looked through, and deleted when they are that old
 CALLS = 4  # of an endpoint that stand in the worker's line at once; Gradio queues CALLS_WAITING more
 CALLS_WAITING = 40
@@ -192,7 +195,10 @@ def serving_options(answers: Answers) -> dict:
         **launch_options(),
         "max_file_size": LARGEST_UPLOAD,
         "enable_monitoring": False,
-        "app_kwargs": {"routes": routes(answers, Tools(answers).functions())},
+        "app_kwargs": {
+            "routes": routes(answers, Tools(answers).functions()),
+            "middleware": [Middleware(BodyLimit, most=MAX_BODY, upload=LARGEST_REQUEST)],
+        },
     }
 
 

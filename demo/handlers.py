@@ -6,6 +6,7 @@ Every problem that a caller can cause is a ValueError in words. docs/api.md show
 from __future__ import annotations
 
 import html
+import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -27,6 +28,7 @@ from i2i.palette import Palette
 
 PICTURES = 4  # a call without a number
 MAX_PICTURES = 16  # a call
+CALLS = 16  # of the endpoints, that wait or are answered at once
 CROWDED = "Many are asking just now; try again in a few seconds."
 
 
@@ -37,6 +39,7 @@ class Endpoints:
         self.answers = answers
         self._sample = gpu(self._sample_here)
         self._style = gpu(self._style_here)
+        self._calls = threading.BoundedSemaphore(CALLS)
 
     def sample(
         self,
@@ -117,10 +120,15 @@ class Endpoints:
         return {"styles": styles, "seeds": seeds or [], "model": model, "weights": translator.weights_id}
 
     def _in_line(self, job: Callable):
+        # Programs leave most places to people, however they call: some of Gradio's routes go past its own queue.
+        if not self._calls.acquire(blocking=False):
+            raise ValueError(CROWDED)
         try:
             return self.answers.worker.run(("endpoint", uuid.uuid4().hex), job)
         except Busy:
             raise ValueError(CROWDED) from None
+        finally:
+            self._calls.release()
 
     def _sample_here(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,8 +12,8 @@ from PIL import Image
 
 from demo import strokes as strokes_
 from demo.batching import Busy, Superseded
+from demo.limits import plain_id, short
 from demo.pictures import open_data_url
-from demo.stroke_format import hex_colours
 from i2i.edges import detect_edges, normalize_sketch, postprocess
 from i2i.images import FITS, fit_square, load_image
 from i2i.palette import Palette
@@ -20,6 +21,7 @@ from i2i.palette import Palette
 KINDS = ("photo", "sketch", "labels")
 SIDE = 256  # of a drawing
 FOREIGN = 0.5  # share of a label map with unknown colours, from which on it is none
+MOST_COLOURS = 256  # of a palette
 LONG = 1.05  # sides of a picture: longer ones lose something, and are told so
 MIDDLE = "The middle of it is used: the model sees squares."
 NOTHING = "No lines were found in this {}. Try one with clearer outlines."
@@ -67,6 +69,16 @@ def picture_to_strokes(picture: Image.Image, kind: str, palette: list | None = N
     return strokes, MIDDLE if kind == "photo" and _is_long(picture) else ""
 
 
+def _check_colours(colours: Any) -> None:
+    """ValueError for a palette that is not the page's; checked before anything is made of it."""
+    if colours is not None and not (
+        isinstance(colours, list)
+        and len(colours) <= MOST_COLOURS
+        and all(isinstance(colour, str) and re.fullmatch("#[0-9a-f]{6}", colour) for colour in colours)
+    ):
+        raise ValueError(f"The palette is no list of at most {MOST_COLOURS} colours '#rrggbb'. Reload the page.")
+
+
 def _is_long(picture: Image.Image) -> bool:
     return max(picture.size) > LONG * min(picture.size)
 
@@ -74,7 +86,6 @@ def _is_long(picture: Image.Image) -> bool:
 def _labels(picture: Image.Image, colours: list | None) -> tuple[list[dict], str]:
     if not colours:
         raise ValueError("This model draws with lines; choose a model with a palette for label maps.")
-    colours = hex_colours(colours)
     rgb = tuple(tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5)) for colour in colours)
     palette = Palette(tuple(colours), rgb)
     side = min(picture.size)
@@ -101,9 +112,12 @@ def answer_upload(in_line: Callable[[Callable[[], Any]], Any], upload: dict) -> 
     in_line: runs a function in the worker and returns its result.
     upload: `{"id", "kind", "data_url", "palette"?: colours}`.
     """
-    name = upload.get("id")
+    name = plain_id(upload.get("id"))
     try:
         kind = upload.get("kind")
+        if kind not in KINDS:
+            raise ValueError(f"The picture is of kind {short(kind)}; expected one of {', '.join(KINDS)}.")
+        _check_colours(upload.get("palette"))
         picture = open_data_url(upload.get("data_url"), "picture")
         strokes, words = in_line(lambda: picture_to_strokes(picture, kind, upload.get("palette")))
         return {"load": {"id": name, "strokes": strokes} | ({"note": words} if words else {})}

@@ -12,6 +12,7 @@ from typing import Any
 from PIL import Image
 
 from demo import strokes as strokes_
+from demo.limits import short
 from demo.pictures import open_data_url
 from i2i.images import fit_square, load_image
 from i2i.palette import Palette
@@ -32,7 +33,7 @@ def check_direction(translator, direction) -> str | None:
     if direction not in translator.directions:
         if not translator.directions:
             raise ValueError(f"{translator.name} translates one way only: leave direction out.")
-        raise ValueError(f"{translator.name} translates {' or '.join(translator.directions)}, not {direction!r}.")
+        raise ValueError(f"{translator.name} translates {' or '.join(translator.directions)}, not {short(direction)}.")
     return direction
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 MAX_SIDE = 4096  # pixels; larger pictures are refused before they are decoded
+MOST_SCANS = 100  # of a JPEG; progressive ones have about ten
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")  # what browsers send; Pillow's rarer readers stay shut
 _UNREADABLE = (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
 _URL_HEADS = ("data:image/png;base64", "data:image/jpeg;base64", "data:image/webp;base64")
@@ -24,6 +25,8 @@ def open_picture(source, what: str = "picture", most: int = MAX_SIDE) -> Image.I
     try:
         with Image.open(source, formats=FORMATS) as image:
             size = image.size
+            if image.format == "JPEG" and (scans := _scans(image)) > MOST_SCANS:
+                raise ValueError(f"{scans} scans")
             if max(size) <= most:
                 image.load()
                 return image.copy()
@@ -32,6 +35,15 @@ def open_picture(source, what: str = "picture", most: int = MAX_SIDE) -> Image.I
             f"The {what} could not be read as a picture. Send a whole PNG, JPEG, WebP, GIF or BMP."
         ) from problem
     raise ValueError(f"The {what} is {size[0]} × {size[1]} pixels; at most {most} on a side. Shrink it.")
+
+
+def _scans(image: Image.Image) -> int:
+    """How often a JPEG's data go over the picture; each time costs as much as the first. Nothing is decoded for it."""
+    place = image.fp.tell()
+    image.fp.seek(0)
+    count = image.fp.read().count(b"\xff\xda")  # in compressed data 0xff is never followed by this byte
+    image.fp.seek(place)
+    return count
 
 
 def open_data_url(url: str, what: str = "picture", most: int = MAX_SIDE) -> Image.Image:

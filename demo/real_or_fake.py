@@ -39,6 +39,7 @@ from i2i.translator import Translator  # noqa: E402
 
 PAGE = Path(__file__).with_suffix(".html")
 HIDDEN = {"Cache-Control": "no-store"}
+LONGEST_ANSWER = 1000  # bytes
 SLOWEST = 600_000  # ms: whatever is beyond was left lying
 # Options that say what the folder of pairs holds, as those of evaluate.py: name, type, what for.
 PAIR_OPTIONS = (
@@ -178,15 +179,19 @@ def build(study: Study) -> Starlette:
         return Response(data, media_type="image/png", headers=HIDDEN)
 
     async def answer(request: Request) -> Response:
-        body = await request.body()
+        body = bytearray()
+        async for part in request.stream():
+            body += part
+            if len(body) > LONGEST_ANSWER:
+                raise HTTPException(413, "the answer is too long")
         return await run_in_threadpool(keep, body, request.path_params)
 
-    def keep(body: bytes, where: dict[str, Any]) -> Response:
+    def keep(body: bytearray, where: dict[str, Any]) -> Response:
         try:
-            said = orjson.loads(body) if len(body) < 1000 else None
+            said = orjson.loads(body)
         except ValueError:
             said = None
-        if not isinstance(said, dict) or not isinstance(said.get("left"), bool) or not isinstance(said.get("ms"), int):
+        if not isinstance(said, dict) or not isinstance(said.get("left"), bool) or type(said.get("ms")) is not int:
             raise HTTPException(400, "expected {left: true or false, ms: a whole number}")
         ms = min(max(0, said["ms"]), SLOWEST)
         return JSONResponse(asked(study.answer, where["session"], where["number"], said["left"], ms))

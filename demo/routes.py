@@ -7,7 +7,7 @@ page (components, the documented endpoints, uploads) stays Gradio's.
 
 from __future__ import annotations
 
-import asyncio
+import logging
 from collections.abc import Callable
 
 import orjson
@@ -15,7 +15,14 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from demo.batching import Busy
+from demo.limits import CROWDED, Threads
+
+HEAVY = ("replay", "clip", "matrix")  # tools that ask the model many times
+DEFECT = "This did not work. The reason is in the log of the server."
 MAX_BODY = 6 * 2**20  # bytes: a photo of 1024 pixels, or a drawing of the most points allowed, and room
+
+log = logging.getLogger(__name__)
 
 
 class TooLarge(ValueError):
@@ -27,8 +34,11 @@ async def read_json(request: Request, limit: int = MAX_BODY):
 
     Raises:
         TooLarge: without reading on.
-        ValueError: if it is no JSON.
+        ValueError: if it is no JSON, or does not say that it is: what says so comes from this page or from a program,
+            for another web site's script may not send it here.
     """
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise ValueError("The request must say Content-Type: application/json. Reload the page.")
     body = bytearray()
     async for part in request.stream():
         body += part
@@ -60,22 +70,32 @@ def routes(answers, tools: dict[str, Callable[[dict], dict]]) -> list[Route]:
         # Said to proxies, some of which hold a stream back until it ends.
         return StreamingResponse(lines(), media_type="application/x-ndjson", headers={"X-Accel-Buffering": "no"})
 
-    def tool(function: Callable[[dict], dict]):
+    light, heavy = Threads(4, 64), Threads(2, 6)
+
+    def tool(function: Callable[[dict], dict], threads: Threads):
         async def ask(request: Request) -> Response:
             try:
                 asked = await read_json(request)
                 if not isinstance(asked, dict):
                     raise ValueError("The request arrived in an unknown form. Reload the page.")
-                return _json(await asyncio.to_thread(function, asked))
+                return _json(await threads.run(function, asked))
             except ClientDisconnect:
                 return Response(status_code=400)
             except ValueError as problem:
                 return _refused(problem)
+            except Busy:
+                return _refused(ValueError(CROWDED))
+            except Exception:  # a defect of ours, or a request that no browser sends
+                log.exception("a request failed")
+                return _json({"state": "error", "message": DEFECT}, 500)
 
         return ask
 
     own = [Route("/i2i/answer", answer, methods=["POST"])]
-    return own + [Route(f"/i2i/{name}", tool(function), methods=["POST"]) for name, function in tools.items()]
+    return own + [
+        Route(f"/i2i/{name}", tool(function, heavy if name in HEAVY else light), methods=["POST"])
+        for name, function in tools.items()
+    ]
 
 
 def _json(value, status: int = 200) -> Response:

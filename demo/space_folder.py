@@ -134,7 +134,8 @@ def _files(folder: Path) -> Iterator[Path]:
     """Files of a folder and below, without hidden ones and Python's caches."""
     for path in sorted(folder.rglob("*")):
         parts = path.relative_to(folder).parts
-        if path.is_file() and not any(part.startswith(".") or part == "__pycache__" for part in parts):
+        hidden = any(part.startswith(".") or part == "__pycache__" for part in parts)
+        if path.is_file() and not hidden and model_folder.is_own(path, folder):
             yield path
 
 
@@ -154,7 +155,7 @@ def _copy_code(fresh: Path) -> None:
 def _copy_model(folder: Path, target: Path) -> None:
     """The files of a model folder, and nothing that lies beside them."""
     for name in (model_folder.CONFIG, model_folder.WEIGHTS, model_folder.CARD):
-        if (folder / name).is_file():
+        if (folder / name).is_file() and model_folder.is_own(folder / name, folder):
             target.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(folder / name, target / name)
     if (folder / "examples").is_dir():

@@ -16,6 +16,8 @@ import re
 
 import numpy as np
 
+from demo.limits import short
+
 UNITS = 256
 GRID = 4  # steps in a unit
 MARGIN = 64  # units that points may lie off the paper: half of the widest stroke
@@ -26,6 +28,8 @@ TOOLS = ("pen", "eraser", "line", "rect", "fill")
 POINTS = {"line": 2, "rect": 2, "fill": 1}  # the other tools have any number from 1 up
 MAX_STROKES = 4_000
 MAX_POINTS = 40_000  # in a drawing
+MAX_AREA = 3_000  # points of a filled area: to fill it takes time with their square
+MAX_WORK = 1_000_000  # points times width, in units: wide strokes take longer to paint
 _PIECE = 512  # points that are simplified together
 _KEYS = {"tool", "points", "width", "color", "filled", "widths"}
 
@@ -45,7 +49,7 @@ def check(strokes, palette=None) -> list[dict]:
         came = f"{len(strokes)} strokes" if isinstance(strokes, list) else type(strokes).__name__
         raise ValueError(f"The drawing is {came}; expected a list of at most {MAX_STROKES} strokes.")
     known = None if palette is None else hex_colours(palette)
-    total = 0
+    total, work = 0, 0.0
     for number, stroke in enumerate(strokes, 1):
         try:
             check_stroke(stroke)
@@ -56,6 +60,10 @@ def check(strokes, palette=None) -> list[dict]:
         except ValueError as problem:
             raise ValueError(f"Stroke {number} of the drawing: {problem}.") from problem
         total += len(stroke["points"])
+        own = ERASER if stroke["tool"] == "eraser" else PEN
+        work += len(stroke["points"]) * max(stroke.get("widths") or [stroke.get("width", own)])
+    if work > MAX_WORK:
+        raise ValueError("The drawing has too many points of wide strokes. Take some of them back.")
     if total > MAX_POINTS:
         raise ValueError(f"The drawing has {total} points; at most {MAX_POINTS} are taken.")
     return settle(strokes)
@@ -68,10 +76,10 @@ def _number(value, low: float, high: float) -> bool:
 def check_stroke(stroke) -> None:
     """ValueError in words, without a name for the stroke, unless it is one."""
     if not isinstance(stroke, dict) or stroke.get("tool") not in TOOLS:
-        came = repr(stroke.get("tool")) if isinstance(stroke, dict) else type(stroke).__name__
+        came = short(stroke.get("tool")) if isinstance(stroke, dict) else type(stroke).__name__
         raise ValueError(f"its tool is {came}, expected one of {', '.join(TOOLS)}")
     if unknown := sorted(str(key) for key in stroke.keys() - _KEYS):
-        raise ValueError(f"it has the unknown entry {unknown[0]!r}")
+        raise ValueError(f"it has the unknown entry {short(unknown[0])}")
     points, tool = stroke.get("points"), stroke["tool"]
     if not isinstance(points, list) or not points or len(points) != POINTS.get(tool, len(points)):
         raise ValueError(f"{tool} takes {POINTS.get(tool, 'one or more')} points as a list of [x, y]")
@@ -79,11 +87,13 @@ def check_stroke(stroke) -> None:
         if not isinstance(point, (list, tuple)) or len(point) != 2 or not all(
             _number(c, -MARGIN, UNITS + MARGIN) for c in point
         ):
-            raise ValueError(f"the point {point!r} is not [x, y] within {-MARGIN} … {UNITS + MARGIN}")
+            raise ValueError(f"the point {short(point)} is not [x, y] within {-MARGIN} … {UNITS + MARGIN}")
     if "width" in stroke and not _number(stroke["width"], NARROWEST, WIDEST):
-        raise ValueError(f"its width is {stroke['width']!r}, expected a number from {NARROWEST:g} to {WIDEST:g}")
+        raise ValueError(f"its width is {short(stroke['width'])}, expected a number from {NARROWEST:g} to {WIDEST:g}")
     if "color" in stroke and not (isinstance(stroke["color"], str) and re.fullmatch("#[0-9a-f]{6}", stroke["color"])):
-        raise ValueError(f"its color is {stroke['color']!r}, expected '#rrggbb' in small letters")
+        raise ValueError(f"its color is {short(stroke['color'])}, expected '#rrggbb' in small letters")
+    if stroke.get("filled") and len(points) > MAX_AREA:
+        raise ValueError(f"its area has {len(points)} corners; at most {MAX_AREA} are taken")
     if "filled" in stroke and (not isinstance(stroke["filled"], bool) or tool not in ("pen", "rect")):
         raise ValueError("filled is true or false, of a rectangle or a pen stroke")
     widths = stroke.get("widths")

@@ -14,6 +14,8 @@ import binascii
 
 import numpy as np
 
+from demo.limits import short
+
 MAX_SEED = 999_999_999
 DEEPEST = 4  # mixtures of mixtures
 LONGEST_NAME = 100  # characters of a domain
@@ -22,9 +24,9 @@ LONGEST_NAME = 100  # characters of a domain
 def whole_number(value, name: str, low: int, high: int) -> int:
     """`value` as an int in [low, high]; ValueError that says what came and what was expected."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value // 1:
-        raise ValueError(f"The {name} must be a whole number from {low} to {high}, not {value!r}.")
+        raise ValueError(f"The {name} must be a whole number from {low} to {high}, not {short(value)}.")
     if not low <= value <= high:
-        raise ValueError(f"The {name} must be from {low} to {high}, not {int(value)}.")
+        raise ValueError(f"The {name} must be from {low} to {high}, not {short(int(value))}.")
     return int(value)
 
 
@@ -58,7 +60,7 @@ def check_tile(tile, depth: int = DEEPEST) -> dict:
         if "seed" in tile:
             seed, domain = whole_number(tile["seed"], "seed", 0, MAX_SEED), tile.get("domain")
             if domain is not None and not (isinstance(domain, str) and 0 < len(domain) <= LONGEST_NAME):
-                raise ValueError(f"A domain is a name of at most {LONGEST_NAME} letters, not {domain!r}.")
+                raise ValueError(f"A domain is a name of at most {LONGEST_NAME} letters, not {short(domain)}.")
             return {"seed": seed} | ({"domain": domain} if domain is not None else {})
         if "style" in tile:
             style_vector(tile["style"])
@@ -79,7 +81,7 @@ def check_domain(translator, domain: str | None) -> None:
     if not names and domain is not None:
         raise ValueError(f"{translator.name} knows no domains: leave domain out.")
     if names and domain not in translator.domains:
-        raise ValueError(f"{translator.name} translates to {names}; choose one of them, not {domain!r}.")
+        raise ValueError(f"{translator.name} translates to {names}; choose one of them, not {short(domain)}.")
 
 
 def vector_of(translator, tile: dict) -> np.ndarray:

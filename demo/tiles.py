@@ -137,6 +137,8 @@ def photo_tiles(
 
 def below_tiles(facts: str, **options) -> gr.HTML:
     """History and what the page says about its model; `facts`: HTML about the first one."""
+    # Gradio evaluates ${...} and {{...}} in a template: what a model's folder says must be text there.
+    facts = facts.translate({ord(sign): f"&#{ord(sign)};" for sign in "${}`"})
     return gr.HTML(
         value=None,
         html_template=_BELOW.replace('<div class="facts"></div>', f'<div class="facts">{facts}</div>'),

@@ -12,7 +12,9 @@ class Lost extends Error {}
 async function post(path, body, signal) {
   let response;
   try {
-    response = await fetch(`i2i/${path}`, { method: 'POST', body: JSON.stringify(body), signal });
+    response = await fetch(`i2i/${path}`, {
+      method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body), signal,
+    });
   } catch {
     throw new Lost('The server cannot be reached.');
   }

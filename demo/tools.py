@@ -18,6 +18,7 @@ from demo.answers import MAX_PICTURES, Answers, pick
 from demo.batching import Busy, Superseded
 from demo.examples import example_photos
 from demo.imports import answer_upload
+from demo.limits import CROWDED, plain_id
 from demo.metadata import png_of, sheet
 from demo.paper import Paper, check_direction, read_paper
 from demo.pictures import as_jpeg_url, open_data_url
@@ -27,7 +28,6 @@ from demo.zero_gpu import gpu
 from i2i.images import load_image
 from i2i.style_pictures import style_matrix, style_path
 
-CROWDED = "Many people are drawing just now. Try again in a moment."
 SAVED_SIDE = 512  # pixels of a saved drawing
 SOURCES, REFERENCES = 6, 8  # of a matrix, at most
 
@@ -60,7 +60,8 @@ class Tools:
 
     def read(self, asked: dict) -> dict:
         """Strokes of a picture from outside: `{"id", "strokes", "note"?}` or `{"id", "error"}`; see `answer_upload`."""
-        return answer_upload(lambda job: self.answers.worker.run(("upload", str(asked.get("id"))), job), asked)["load"]
+        session = ("upload", str(plain_id(asked.get("id"))))
+        return answer_upload(lambda job: self.answers.worker.run(session, job), asked)["load"]
 
     def examples(self, asked: dict) -> dict:
         """`{"model"}` → `{"photos": [{"id", "name", "side", "url"}, …]}`: example photos of the model's folder."""
@@ -109,7 +110,12 @@ class Tools:
             # A frame at a time: whoever draws meanwhile comes in between.
             picture = grown.picture()
             job = functools.partial(self._sample, asked["model"], picture, tiles, direction)
-            return picture and self._in_line("replay", asked, job)
+            try:
+                return picture and self._in_line("replay", asked, job)
+            except ValueError as problem:  # what is drawn so far may be too faint for the model's eyes
+                if str(problem).startswith("empty drawing"):
+                    return None
+                raise
 
         webp, frames = replay(paper, answer, len(tiles), translator.image_size)
         return {"webp": _base64(webp), "frames": frames}

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from i2i.model_folder import CARD, CONFIG, WEIGHTS, ModelFolderError, read_config, weights_digest
+from i2i.model_folder import CARD, CONFIG, WEIGHTS, ModelFolderError, is_own, read_config, weights_digest
 
 FILES = [CONFIG, WEIGHTS, CARD, "examples/*"]  # what a model folder holds; nothing else is sent or fetched
 LOGIN = "run `hf auth login` with a token from https://huggingface.co/settings/tokens, or set HF_TOKEN"
@@ -135,7 +135,8 @@ def push(
     with in_words("push to", repo_id):
         from huggingface_hub import CommitOperationAdd
 
-        paths = [folder / CONFIG, folder / WEIGHTS, *sorted(p for p in (folder / "examples").rglob("*") if p.is_file())]
+        paths = [folder / CONFIG, folder / WEIGHTS, *sorted((folder / "examples").rglob("*"))]
+        paths = [path for path in paths if path.is_file() and is_own(path, folder)]
         additions = [CommitOperationAdd(p.relative_to(folder).as_posix(), p) for p in paths]
         card = hub_card(folder, repo_id)
         additions.append(CommitOperationAdd(CARD, card.encode()))

@@ -119,6 +119,16 @@ def _undo(folder: Path, what: str, why: str) -> str:
     )
 
 
+def is_own(path: Path, folder: Path) -> bool:
+    """Whether a file of a folder lies in it, or in the cache that the Hub's library links it from.
+
+    Another link may lead to anything on this machine, which is not to be published with a model.
+    """
+    home = folder.resolve()
+    homes = [home, *(parent / "blobs" for parent in home.parents if parent.name.startswith("models--"))]
+    return any(path.resolve().is_relative_to(one) for one in homes)
+
+
 def weights_digest(folder: Path) -> str:
     """sha256 of the weights file, hexadecimal."""
     return hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()

@@ -69,6 +69,22 @@ def test_a_loaded_model_is_published_with_its_card_and_examples(hub, folder):
     assert there["model.safetensors"] == (folder / "model.safetensors").read_bytes()
 
 
+def test_links_out_of_a_folder_are_not_published(hub, folder, tmp_path):
+    (tmp_path / "key").write_text("secret")
+    (folder / "examples" / "key.png").symlink_to(tmp_path / "key")
+    push(folder, "someone/tiny")
+    assert b"secret" not in hub.repos["model", "someone/tiny"].values()
+    # The Hub's own library links the files of a snapshot from its blobs.
+    cache = tmp_path / "models--someone--tiny"
+    (cache / "blobs").mkdir(parents=True)
+    shutil.copytree(folder, cache / "snapshots" / "a", ignore=lambda *_: ["examples"])
+    (cache / "blobs" / "1").write_bytes(b"a picture")
+    (cache / "snapshots" / "a" / "examples").mkdir()
+    (cache / "snapshots" / "a" / "examples" / "b.jpg").symlink_to(cache / "blobs" / "1")
+    push(cache / "snapshots" / "a", "someone/again")
+    assert hub.repos["model", "someone/again"]["examples/b.jpg"] == b"a picture"
+
+
 def test_only_a_model_folders_own_files_are_fetched(hub, folder):
     push(folder, "someone/tiny")
     hub.repos["model", "someone/tiny"]["evil.pkl"] = b"\x80"

@@ -111,7 +111,7 @@ def _receive(url: str, part: Path, advance: Advance | None, timeout: float) -> b
         if known["tag"]:
             headers["If-Range"] = known["tag"]
     try:
-        response = urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=timeout)
+        response = _opener().open(urllib.request.Request(url, headers=headers), timeout=timeout)
     except urllib.error.HTTPError as error:
         if error.code == 416 and have:  # nothing after what is there: it is whole, or of another version
             if known["total"] == have and error.headers.get("Content-Range") in (None, f"bytes */{have}"):
@@ -145,6 +145,23 @@ def _receive(url: str, part: Path, advance: Advance | None, timeout: float) -> b
             words = "the disk is full" if error.errno == errno.ENOSPC else str(error)
             raise FetchError(f"cannot write {part}: {words}; free the disk or choose another folder") from error
     return total is None or have == total
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows a server elsewhere, but never from an encrypted connection to a plain one, nor out of HTTP."""
+
+    def redirect_request(self, req, fp, code, msg, headers, newurl):
+        before, after = (urllib.parse.urlsplit(url).scheme.lower() for url in (req.full_url, newurl))
+        if after not in ("http", "https") or (before, after) == ("https", "http"):
+            raise FetchError(
+                f"{req.full_url} leads to {newurl}, where anybody on the way could change the file: name a mirror "
+                "with --url"
+            )
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    return urllib.request.build_opener(_Redirects)
 
 
 class _ConnectionLost(Exception):

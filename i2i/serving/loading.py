@@ -26,6 +26,9 @@ SERVERS = {
     "starganv2": StarGANv2Server,
 }
 
+LARGEST = 4096  # pixels: what config.json may ask for, which may come from anybody
+LONGEST_NAME = 200
+
 
 def load(folder: Path) -> tuple[dict[str, Any], nn.ModuleDict]:
     """config.json and the nets that it describes, with their weights, on the CPU.
@@ -57,8 +60,11 @@ def _check(config: dict[str, Any], path: Path) -> None:
 def _wrong(config: dict[str, Any]) -> str:
     """The first thing that is wrong with config.json whatever its method, in words; empty where nothing is."""
     size, net, domains = config.get("size"), config.get("net"), config.get("domains", [])
-    if not isinstance(size, int) or isinstance(size, bool) or size < 1:
-        return f"size must be a whole number of pixels, got {size!r}"
+    if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= LARGEST:
+        return f"size must be a whole number of pixels, at most {LARGEST}, got {size!r}"
+    name = config.get("name", "a")
+    if not isinstance(name, str) or not 1 <= len(name) <= LONGEST_NAME or not name.isprintable():
+        return f"name must be a text of at most {LONGEST_NAME} letters, got {name!r}"
     if not isinstance(net, dict):
         return f"net must hold the nets' arguments, got {net!r}"
     if net.get("size", size) != size:
@@ -66,7 +72,7 @@ def _wrong(config: dict[str, Any]) -> str:
     for side, described in (("input", config.get("input")), ("output", config.get("output", {"kind": "photo"}))):
         if not isinstance(described, dict) or "kind" not in described:
             return f"{side} must say its kind, got {described!r}"
-        if described["kind"] not in KINDS:
+        if not isinstance(described["kind"], str) or described["kind"] not in KINDS:
             return f"{side} has the kind {described['kind']!r}, expected one of {', '.join(KINDS)}"
         if described["kind"] == "labels" and "palette" not in described:
             return f"{side} must hold the palette of its label maps"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
+import urllib.request
 
 import pytest
 
-from i2i.data.fetch_download import download
+from i2i.data.fetch_download import _Redirects, download
 from i2i.data.fetch_unpack import FetchError
 
 CONTENT = os.urandom(200_000)  # more than the buffers on the way hold
@@ -26,6 +27,26 @@ def get(server, tmp_path):
         return path.read_bytes(), pauses
 
     return get
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "allowed"),
+    [
+        ("https://a.org/x", "https://b.org/x", True),
+        ("http://a.org/x", "https://a.org/x", True),
+        ("http://a.org/x", "http://b.org/x", True),
+        ("https://a.org/x", "http://a.org/x", False),
+        ("https://a.org/x", "ftp://a.org/x", False),
+        ("http://a.org/x", "file:///etc/passwd", False),
+    ],
+)
+def test_a_redirect_never_leaves_encryption(before, after, allowed):
+    request = urllib.request.Request(before)
+    if allowed:
+        assert _Redirects().redirect_request(request, None, 302, "Found", {}, after).full_url == after
+    else:
+        with pytest.raises(FetchError, match=f"leads to {after}, where anybody on the way could change the file"):
+            _Redirects().redirect_request(request, None, 302, "Found", {}, after)
 
 
 def ranges(server):

@@ -139,6 +139,8 @@ def test_answers_of_another_form(study, body):
     with TestClient(build(study)) as client:
         session = client.post("/session").json()["session"]
         assert client.post(f"/answer/{session}/0", content=body).status_code == 400
+        assert client.post(f"/answer/{session}/0", content=b'{"left": true, "ms": true}').status_code == 400
+        assert client.post(f"/answer/{session}/0", content=b" " * 5000).status_code == 413
         assert client.get(f"/session/{session}").json()["next"] == 0
 
 

@@ -88,12 +88,46 @@ def test_tools_are_posts_too(served):
 
 @pytest.mark.parametrize("path", ["answer", "save", "style", "replay", "clip", "matrix", "examples"])
 def test_what_is_no_request(served, path):
-    url = served[0] + f"i2i/{path}"
-    assert "not JSON" in httpx.post(url, content=b"{").json()["message"]
-    assert "unknown form" in httpx.post(url, content=b"[1]").text
+    url, as_json = served[0] + f"i2i/{path}", {"Content-Type": "application/json"}
+    assert "not JSON" in httpx.post(url, content=b"{", headers=as_json).json()["message"]
+    assert "unknown form" in httpx.post(url, content=b"[1]", headers=as_json).text
     assert httpx.get(url).status_code == 405
-    large = httpx.post(url, content=b'"' + b"x" * MAX_BODY + b'"')
+    # What another web site's script can send without asking first is refused.
+    for kind in ("text/plain", "application/x-www-form-urlencoded", ""):
+        simple = httpx.post(url, content=json.dumps(asked()).encode(), headers={"Content-Type": kind})
+        assert simple.status_code == 400 and "must say Content-Type: application/json" in simple.json()["message"]
+    large = httpx.post(url, content=b'"' + b"x" * MAX_BODY + b'"', headers=as_json)
     assert large.status_code == 413 and "larger than 6 MB" in large.json()["message"]
+
+
+@pytest.mark.parametrize("path", ["gradio_api/call/styles", "gradio_api/queue/join", "gradio_api/cancel"])
+def test_gradios_routes_take_no_more(served, path):
+    body = b'{"data": [' + b" " * (MAX_BODY + 1) + b"]}"
+
+    def chunks():
+        yield from (body[k : k + 65536] for k in range(0, len(body), 65536))
+
+    for content in (body, chunks()):  # with its length in the head, and without
+        response = httpx.post(served[0] + path, content=content, headers={"Content-Type": "application/json"})
+        assert response.status_code == 413 and "larger than 6 MB" in response.json()["error"]
+
+
+@pytest.mark.parametrize("path", ["answer", "save", "read", "style"])
+def test_nested_nonsense_is_answered_in_words(served, path):
+    deep: list = []
+    for _ in range(500):
+        deep = [deep]
+    for name in ("id", "drawing", "model", "session", "tiles", "strokes", "photo", "palette", "kind", "turn"):
+        body = json.dumps(asked(id="x", kind="labels", data_url="data:,") | {name: deep})
+        response = httpx.post(served[0] + f"i2i/{path}", content=body, headers={"Content-Type": "application/json"})
+        assert response.status_code in (200, 400) and len(response.content) < 100_000
+        last(response)
+
+
+def test_what_arrived_is_echoed_in_short(served):
+    for wrong in ({"model": "x" * 1_000_000}, {"tiles": [{"seed": 10**300}]}, {"direction": "y" * 100_000}):
+        for path in ("answer", "save"):
+            assert len(httpx.post(served[0] + f"i2i/{path}", json=asked(**wrong)).content) < 20_000
 
 
 def test_no_picture_reaches_another_person(served):
@@ -248,6 +282,9 @@ def test_uploads_are_limited_and_cleaned(served):
     with open("/dev/zero", "rb") as zeros:
         files = {"files": ("cat.png", zeros.read(11_000_000))}
     assert httpx.post(url + "gradio_api/upload", files=files, timeout=60).status_code == 413
+    many = [("files", (f"{k}.png", b"0" * 3_000_000)) for k in range(4)]
+    assert httpx.post(url + "gradio_api/upload", files=many, timeout=60).status_code == 413
+    assert httpx.post(url + "gradio_api/upload", files=many[:1], timeout=60).status_code == 200
     assert app.build_page(served[1]).delete_cache == (app.SWEEP, app.LIFETIME)
 
 

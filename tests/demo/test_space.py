@@ -70,6 +70,17 @@ def test_the_folder_holds_page_library_models_and_nothing_else(model, tmp_path):
     assert not [p for p in out.parent.iterdir() if p != out]  # nothing of the making is left
 
 
+def test_links_out_of_a_models_folder_are_left_behind(model, tmp_path):
+    (tmp_path / "key").write_text("secret")
+    for place in ("examples/key.png", "README.md"):
+        (model / place).unlink(missing_ok=True)
+        (model / place).symlink_to(tmp_path / "key")
+    build(tmp_path / "space", [str(model)])
+    there = tmp_path / "space" / "assets" / "models" / "tiny"
+    assert sorted(path.name for path in (there / "examples").iterdir()) == ["samples.jpg"]
+    assert not any(path.read_bytes() == b"secret" for path in (tmp_path / "space").rglob("*") if path.is_file())
+
+
 def test_the_readme_configures_the_space(model, tmp_path):
     change(model, data={"name": "drawn squares", "licence": "CC0 1.0"})
     build(tmp_path / "space", [str(model)], title="Squares")
