@@ -232,7 +232,7 @@ def _settle(folder: Path, old: Path) -> None:
     if not folder.exists():
         old.rename(folder)
         return
-    for entry in old.iterdir():
+    for entry in list(old.iterdir()):
         if entry.name in (CONFIG, WEIGHTS, CARD):
             entry.unlink()
         else:  # two of one name only where a kill came in between
