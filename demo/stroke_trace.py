@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage
 from skimage import measure
 
-from demo.stroke_format import MAX_POINTS, MAX_STROKES, UNITS, hex_colours, settle, simplify
+from demo.stroke_format import MAX_AREA, MAX_POINTS, MAX_STROKES, UNITS, hex_colours, settle, simplify
 from i2i.edges.trace import trace
 
 _SOFT = np.array([1, 2, 3, 2, 1]) / 9  # weights along a traced pixel line, whose steps nobody drew
@@ -65,11 +65,12 @@ def from_labels(classes: np.ndarray, palette) -> list[dict]:
         if area != mask.size:
             stroke = _area(mask, rows, columns, unpainted, scale)
         strokes.append({**stroke, "color": colours[index], "filled": True})
-    points = sum(len(stroke["points"]) for stroke in strokes)
-    if len(strokes) > MAX_STROKES or points > MAX_POINTS:
+    corners = [len(stroke["points"]) for stroke in strokes]
+    if len(strokes) > MAX_STROKES or sum(corners) > MAX_POINTS or max(corners, default=0) > MAX_AREA:
         raise ValueError(
-            f"The label map is too ragged: {len(strokes)} areas with {points} outline points, and a drawing has "
-            f"{MAX_STROKES} strokes and {MAX_POINTS} points at most. Smooth it or remove specks."
+            f"The label map is too ragged: {len(strokes)} areas with {sum(corners)} outline points, and a drawing has "
+            f"{MAX_STROKES} strokes and {MAX_POINTS} points at most, {MAX_AREA} around one area. Smooth it or remove "
+            "specks."
         )
     return settle(strokes)
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from demo import strokes as S
 from demo.stroke_codec import _checksum
-from demo.stroke_format import MAX_POINTS
+from demo.stroke_format import MAX_AREA, MAX_POINTS
 from demo.stroke_paint import paint_labels
 from i2i.edges.trace import render
 
@@ -302,6 +302,16 @@ def test_a_label_map_becomes_boxes_and_areas():
     assert sum(stroke["tool"] == "rect" for stroke in strokes) >= 2 and len(strokes) <= 6
     small = S.from_labels(classes[::4, ::4], PALETTE)  # another size is still the whole paper
     assert (paint_labels(small, 64, PALETTE) != classes[::4, ::4]).mean() < 0.02
+
+
+def test_a_label_map_with_one_endless_outline_is_refused():
+    combs = np.zeros((256, 256), np.uint8)
+    combs[:, ::8] = combs[128] = 1
+    for tooth in range(1, 4):  # on every spine
+        combs[::4, tooth::8] = 1
+    combs[:8] = combs[-8:] = 0  # the paper lies around them
+    with pytest.raises(ValueError, match=f"too ragged: .* {MAX_AREA} around one area. Smooth it"):
+        S.from_labels(combs, PALETTE)
 
 
 def test_a_label_map_of_noise_is_refused():
