@@ -20,6 +20,14 @@ async function fragmentOf({ model, weights, tiles, strokes }) {
   return `${head}${drawing}&v=${LINK_VERSION}`;
 }
 
+function unquoted(name) {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    throw new Error('The link is damaged. Copy it again.');
+  }
+}
+
 // Throws an Error in words for a text that is no link of this page.
 async function stateOf(fragment) {
   const parts = new URLSearchParams(fragment.replace(/^#/, ''));
@@ -31,7 +39,7 @@ async function stateOf(fragment) {
     if (!/^(\d{1,9}|~[\w-]+)$/.test(name)) throw new Error('The link is damaged. Copy it again.');
     return {
       ...(name[0] === '~' ? { style: name.slice(1) } : { seed: Number(name) }),
-      ...(domain && { domain: decodeURIComponent(domain) }), ...(locked && { locked }),
+      ...(domain && { domain: unquoted(domain) }), ...(locked && { locked }),
     };
   });
   if (tiles.length > MOST_TILES) throw new Error('The link is damaged. Copy it again.');

@@ -19,15 +19,15 @@ from i2i.data.paired import channels_of
 from i2i.devices import DTYPES, choose_device, faster_dtype
 from i2i.images import load_image
 from i2i.serving import pictures
-from i2i.serving.given import checked_seeds, split_styles, whole
+from i2i.serving.given import check_beside, check_count, checked_jobs, checked_seeds, seeds_of, split_styles
 from i2i.serving.loading import SERVERS, load
 from i2i.serving.pictures import DRAWING_SIZE, Picture
+from i2i.serving.seen import check_seen, checked_size
 
 __all__ = ["DRAWING_SIZE", "Picture", "Translator", "choose_device"]
 
 Style = Any  # vector (S,), stack (n, S), a photo, or a sequence of vectors and photos
 
-JOB = {"x", "n", "seed", "seeds", "style"}  # what may differ from input to input in one call
 
 class Translator:
     """A trained model, ready to sample. Make one with `Translator.from_pretrained`.
@@ -242,15 +242,7 @@ class Translator:
             ValueError: as in `sample`; if one job is at fault, none is answered.
         """
         self._server.check(direction, domain)
-        if isinstance(jobs, (str, Mapping)) or not isinstance(jobs, Iterable):
-            raise ValueError(f"jobs is {type(jobs).__name__}: give a list of dicts such as {{'x': input}}")
-        jobs = list(jobs)
-        for k, job in enumerate(jobs):
-            if not isinstance(job, Mapping):
-                raise ValueError(f"job {k} is {type(job).__name__}: give a list of dicts such as {{'x': input}}")
-            if "x" not in job or not set(job) <= JOB:
-                held = ", ".join(job) or "nothing"
-                raise ValueError(f"job {k} has {held}: give x, and with it seeds, style, n or seed")
+        jobs = checked_jobs(jobs)
         seen = [self.see(job["x"], direction=direction) for job in jobs]
         own = [{name: value for name, value in job.items() if name != "x"} for job in jobs]
         ready = [(x, self._noise(**noise, domain=domain)) for x, noise in zip(seen, own, strict=True)]
@@ -305,7 +297,8 @@ class Translator:
 
         Drawings are made at 256 pixels, as in training; a smaller model sees them shrunk by area averaging.
         """
-        return pictures.read(x, self._server.input(direction), self._checked_size(size))
+        size = checked_size(size, self.name, self.image_size, self._server.stride)
+        return pictures.read(x, self._server.input(direction), size)
 
     def answer(
         self,
@@ -350,28 +343,7 @@ class Translator:
         return self._server.answer_styles(x, styles.detach()).clone()
 
     def _check_seen(self, x: Tensor, direction: str | None = None) -> None:
-        """ValueError for what `see` would not give; the size is left to the net, which may take several."""
-        shape = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
-        size, stride = self.image_size, self._server.stride
-        if not isinstance(x, Tensor) or x.ndim != 3 or x.shape[1] != x.shape[2]:
-            raise ValueError(f"x must be a tensor (C, {size}, {size}), as Translator.see gives it, got {shape}")
-        if x.shape[1] != size and (not stride or x.shape[1] % stride):
-            raise ValueError(f"x must be {size} pixels high and wide, got {shape}: Translator.see makes it so")
-        channels = channels_of(self.sides(direction)[0])
-        if x.shape[0] != channels:
-            raise ValueError(f"x must have {channels} channels, got {shape}: Translator.see makes it so")
-        if not torch.isfinite(x).all():
-            raise ValueError("x holds NaN or infinite values")
-
-    def _checked_size(self, size: int | None) -> int:
-        if size is None or size == self.image_size:
-            return self.image_size
-        stride, size = self._server.stride, whole(size, "size")
-        if not stride:
-            raise ValueError(f"{self.name} answers at {self.image_size} pixels only: leave size out")
-        if size < stride or size % stride:
-            raise ValueError(f"{self.name} answers at multiples of {stride} pixels, got size {size}")
-        return size
+        check_seen(x, channels_of(self.sides(direction)[0]), self.image_size, self._server.stride)
 
     def _noise(
         self,
@@ -382,28 +354,15 @@ class Translator:
         domain: str | None = None,
     ) -> Tensor | list[int]:
         """What makes the pictures of one input differ, as `sample` is told it: styles (n, S), or seeds."""
-        if seeds is not None and style is not None:
-            raise ValueError("give seeds or style, not both")
-        if seeds is not None or style is not None:
-            given = "seeds" if seeds is not None else "style"
-            if seed is not None:
-                raise ValueError(f"seed and n are short for seeds: leave seed out beside {given}")
-            noise = checked_seeds(seeds) if style is None else self._given_styles(style, domain)
-            if n is not None and n != len(noise):
-                raise ValueError(f"n is {n}, but {given} gives {len(noise)}, one for each picture: leave n out")
-            return noise
-        n = 4 if n is None else whole(n, "n")
-        seed = 0 if seed is None else whole(seed, "seed")
-        if n < 1:
-            raise ValueError(f"n must be at least 1, got {n}")
-        return checked_seeds(range(seed, seed + n))
-
-    def _given_styles(self, style: Style, domain: str | None = None) -> Tensor:
+        if style is None:
+            return seeds_of(n, seed, seeds)
         length = self._server.style_length
         if not length:
             self.styles([0])  # says that there are none
+        check_beside("style", seed, seeds)
         rows = [
             item if isinstance(item, np.ndarray) and item.ndim == 1 else self.style_of(item, domain)
             for item in split_styles(style, length)
         ]
+        check_count("style", n, len(rows))
         return torch.from_numpy(np.stack(rows).astype(np.float32))

@@ -1,13 +1,15 @@
-"""What callers give as seeds, counts and styles, checked and brought to one form."""
+"""What callers give as jobs, seeds, counts and styles, checked and brought to one form."""
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 from torch import Tensor
+
+JOB = {"x", "n", "seed", "seeds", "style"}  # what may differ from input to input in one call
 
 
 def whole(value: Any, name: str) -> int:
@@ -37,6 +39,48 @@ def checked_seeds(seeds: Iterable[int]) -> list[int]:
         if not 0 <= seed < 2**63:
             raise ValueError(f"seeds are whole numbers from 0 to 2**63 - 1, got {seed}")
     return seeds
+
+
+def seeds_of(n: Any, seed: Any, seeds: Any) -> list[int]:
+    """The seeds that n, seed and seeds say, None where one is not given; ValueError where they contradict."""
+    if seeds is not None:
+        check_beside("seeds", seed, None)
+        seeds = checked_seeds(seeds)
+        check_count("seeds", n, len(seeds))
+        return seeds
+    n = 4 if n is None else whole(n, "n")
+    seed = 0 if seed is None else whole(seed, "seed")
+    if n < 1:
+        raise ValueError(f"n must be at least 1, got {n}")
+    return checked_seeds(range(seed, seed + n))
+
+
+def check_beside(given: str, seed: Any, seeds: Any) -> None:
+    """ValueError where seed or seeds are given beside what they would say otherwise."""
+    if seeds is not None:
+        raise ValueError(f"give seeds or {given}, not both")
+    if seed is not None:
+        raise ValueError(f"seed and n are short for seeds: leave seed out beside {given}")
+
+
+def check_count(given: str, n: Any, count: int) -> None:
+    """ValueError where n is given and is not the number of pictures that seeds or styles ask for."""
+    if n is not None and n != count:
+        raise ValueError(f"n is {n}, but {given} gives {count}, one for each picture: leave n out")
+
+
+def checked_jobs(jobs: Any) -> list[Mapping[str, Any]]:
+    """Jobs of `Translator.sample_many` as a list; ValueError for anything but mappings of x and what may go with it."""
+    if isinstance(jobs, (str, Mapping)) or not isinstance(jobs, Iterable):
+        raise ValueError(f"jobs is {type(jobs).__name__}: give a list of dicts such as {{'x': input}}")
+    jobs = list(jobs)
+    for k, job in enumerate(jobs):
+        if not isinstance(job, Mapping):
+            raise ValueError(f"job {k} is {type(job).__name__}: give a list of dicts such as {{'x': input}}")
+        if "x" not in job or not set(job) <= JOB:
+            held = ", ".join(job) or "nothing"
+            raise ValueError(f"job {k} has {held}: give x, and with it seeds, style, n or seed")
+    return jobs
 
 
 def _numbers(value: Any) -> Any:

@@ -141,7 +141,13 @@ def test_a_link_to_the_other_models(open_page):
 
 
 @pytest.mark.parametrize(
-    "damage", [lambda text: text[:-4], lambda text: text.replace("tiles=40", "tiles=x"), lambda text: text + "&v=2"]
+    "damage",
+    [
+        lambda text: text[:-4],
+        lambda text: text.replace("tiles=40", "tiles=x"),
+        lambda text: text.replace("tiles=40", "tiles=40@%25E0%25A4"),
+        lambda text: text + "&v=2",
+    ],
 )
 def test_a_damaged_link_is_told_in_words(open_page, damage):
     page = open_page("#" + damage(link_fragment(STATE)).replace("&v=1&v=2", "&v=2"))
