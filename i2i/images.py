@@ -16,6 +16,8 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from i2i.profiles import to_srgb
+
 try:  # not needed, but then photos of telephones can be read as they are
     import pillow_heif
 
@@ -99,7 +101,7 @@ def load_image(source: Image.Image | np.ndarray | str | os.PathLike) -> Image.Im
     """Bring any picture to an RGB PIL image.
 
     EXIF orientation is applied, transparency is flattened on white, and 16-bit, CMYK, palette and grey
-    pictures are converted. Of an animation the first frame is taken.
+    pictures, and RGB of another colour profile than sRGB, are converted. Of an animation the first frame is taken.
 
     Args:
         source: PIL image of any mode; array (H, W) or (H, W, 1 | 3 | 4), uint8 or float in [0, 1]; or a path.
@@ -193,6 +195,7 @@ def _to_rgb(image: Image.Image, name: str) -> Image.Image:
         image = Image.fromarray(values.astype(np.uint8))
     elif image.mode == "F":
         image = _array_to_pil(_of_floats(np.asarray(image), f"image {name} (mode F)"))
+    image = to_srgb(image)
     if "A" in image.getbands() or "a" in image.getbands() or "transparency" in image.info:
         rgba = image.convert("RGBA")
         paper = Image.new("RGBA", rgba.size, (255, 255, 255, 255))

@@ -121,8 +121,9 @@ class Palette:
 
         Colours, be they RGB or a palette PNG's own, become the class of the nearest colour. A palette PNG is read by
         its colours, never by its numbers, since other programs number classes as they like. Grey pictures whose levels
-        all lie below the number of classes hold class indices, as do palette PNGs with nothing but a ramp of grey;
-        other grey pictures are colours. What is transparent counts as white.
+        all lie below the number of classes hold class indices, as do palette PNGs with nothing but a ramp of grey, but
+        where all their levels are greys of the palette: an empty black mask is black. Other grey pictures are colours.
+        What is transparent counts as white.
 
         Args:
             picture: PIL image of any mode; uint8 (H, W, 3 | 4) colours; or an integer (H, W) of class indices.
@@ -233,7 +234,8 @@ class Palette:
             raise ValueError(f"label map: got {type(picture).__name__}, expected a PIL image or a numpy array")
         picture = ImageOps.exif_transpose(picture)
         levels = self._levels(picture)
-        if levels is not None and levels.max() < len(self):
+        greys = {colour[0] for colour in self.colours if len(set(colour)) == 1}
+        if levels is not None and levels.max() < len(self) and not set(np.unique(levels).tolist()) <= greys:
             return levels.ravel().astype(np.uint8), levels.shape, True
         if picture.mode == "P" and "transparency" not in picture.info:
             table = _own_palette(picture).astype(np.int64)

@@ -180,7 +180,9 @@ class DrawnPairs:
             bar.update(done - bar.n)
 
         detector = self._draw if self.layout == "photos" else None
-        report = prepare_pairs(args.photos, args.out / "data", detector=detector, progress=progress, **self._how())
+        report = prepare_pairs(
+            args.photos, args.out / "data", detector=detector, progress=progress, again=not args.resume, **self._how()
+        )
         if bar:
             bar.close()
         for line in status_lines(report.files):

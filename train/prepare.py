@@ -187,13 +187,15 @@ def edges(args: argparse.Namespace) -> int:
     }  # fmt: skip
     if args.dry_run:
         if first:
-            plan_pairs(args.photos, args.out, options.size, options.fit, options.val_fraction, **how).check()
+            found = plan_pairs(args.photos, args.out, options.size, options.fit, options.val_fraction, **how)
+            found.check()
             print(f"edges: {len(items)} files in {args.photos}, taken for {layout}; drawn by {recipe or 'nobody'}")
             print(f"device {accelerator.device}, {accelerator.num_processes} processes; would write {args.out}")
+            print(f"  done before: {len(items) - len(found.todo)}; gone, to be removed: {len(found.changes.removed)}")
             for name in ("layout", "size", "fit", "val_fraction", "min_ink", "max_ink"):
                 print(f"  {name}: {getattr(options, name)}")
             others = other_files(args.photos, args.out)
-            print(f"  files that are no pictures: {len(others)} {' '.join(others[:5])}")
+            print(f"  files that are no pictures by their suffix: {len(others)} {' '.join(others[:5])}")
         return 0
     count = accelerator.num_processes
     bar = Bar("edges" if count == 1 else f"share 1 of {count}", first)
@@ -213,11 +215,13 @@ def edges(args: argparse.Namespace) -> int:
 def run_task(args: argparse.Namespace, task: Task, sources: list[Path]) -> FolderReport | None:
     """Run a task over its folders with a bar; None after a dry run."""
     if args.dry_run:
-        jobs, todo, ignored = plan(task, sources, args.out)
+        jobs, todo, ignored, gone = plan(task, sources, args.out)
         refused = Counter(job.refused[0] for job in jobs if job.refused)
         print(f"{task.command}: {len(jobs)} in {' and '.join(map(str, sources))}, {len(jobs) - len(todo)} done before")
         print(f"would write {args.out}; left out beforehand: {dict(refused) or 'none'}")
-        print(f"  files that are no pictures: {len(ignored)} {' '.join(ignored[:5])}")
+        if gone:
+            print(f"  results of {gone} files that are gone would be removed")
+        print(f"  files that are no pictures by their suffix: {len(ignored)} {' '.join(ignored[:5])}")
         for name, value in task.settings().items():
             print(f"  {name}: {value}")
         return None

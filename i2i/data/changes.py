@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from i2i.data.layout import PrepareError
-from i2i.data.records import stamp_of
+from i2i.data.records import Records, stamp_of
 
 
 @dataclass(frozen=True)
@@ -44,14 +44,14 @@ def find_changes(records: Mapping[str, dict[str, Any]], files: Mapping[str, Coll
     )  # fmt: skip
 
 
-def refuse_another_folder(out: Path, records: Collection[str], changes: Changes) -> None:
+def refuse_another_folder(out: Path, records: Records, changes: Changes) -> None:
     """PrepareError where most of what was prepared is gone or has another content: the folder is another one, and
     to go on would delete the results of the first. To begin anew then costs little, if it is the same after all.
     """
-    lost = [*changes.removed, *changes.changed]
-    if 2 * len(lost) > len(records):
+    lost, known = [*changes.removed, *changes.changed], len(records.records)
+    if records.made_something and 2 * len(lost) > known:
         raise PrepareError(
-            f"{out} was prepared from another folder: of the {len(records)} files that it was made of, {len(lost)} are "
+            f"{out} was prepared from another folder: of the {known} files that it was made of, {len(lost)} are "
             f"not here or have another content, such as {lost[0]}; choose another output folder, or delete {out} if "
             "the files are meant to replace those"
         )

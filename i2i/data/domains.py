@@ -16,6 +16,7 @@ from torch.utils.data import Dataset
 
 from i2i.data.index_csv import read_index
 from i2i.data.layout import SUFFIXES, PrepareError, find_photos
+from i2i.data.pictures import HELD_OUT
 from i2i.data.unreadable import read_all
 from i2i.images import levels_to_tensor, load_image
 
@@ -79,8 +80,9 @@ def find_domains(root: str | os.PathLike, split: str, config: DomainConfig) -> d
     if config.index:
         found = _from_index(root, config)
     else:
-        apart = next((root / name for name in ("val", "test") if (root / name).is_dir()), None)
-        inner = root / "train" if (root / "train").is_dir() else root
+        apart = next((root / name for name in HELD_OUT if (root / name).is_dir()), None)
+        # A domain may be called train: a part to train with holds folders.
+        inner = root / "train" if any(path.is_dir() for path in (root / "train").glob("*")) else root
         apart = apart if inner != root else None
         found = _from_folders(apart if apart and split == "val" else inner, config)
     if len(found) < 2:
@@ -144,7 +146,7 @@ def _held_out(files: list[Path], root: Path, split: str, fraction: float) -> lis
     """
 
     def place(path: Path) -> float:
-        return int.from_bytes(hashlib.sha256(path.stem.encode()).digest()[:8], "big") / 2**64
+        return int.from_bytes(hashlib.sha256(os.fsencode(path.stem)).digest()[:8], "big") / 2**64
 
     by_place = sorted(files, key=place)
     count = sum(place(p) < fraction for p in files)

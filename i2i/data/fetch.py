@@ -122,7 +122,10 @@ def fetch(
         FetchError: naming what went wrong and what to do.
     """
     todo = plan(wanted, out, mirror)
+    waiting = out / f"{wanted.name}.download"
     if todo.complete:
+        if not keep_archives:  # an earlier call may have been killed just before
+            shutil.rmtree(waiting, ignore_errors=True)
         return todo.folder
     lacking = todo.megabytes - todo.arrived_megabytes - todo.free_megabytes
     if lacking > 0:
@@ -130,7 +133,6 @@ def fetch(
             f"{wanted.name} takes about {todo.megabytes:,} MB in {out}, archive and pictures, and "
             f"{todo.free_megabytes:,} MB are free: make room for {lacking:,} MB more, or choose another --out"
         )
-    waiting = out / f"{wanted.name}.download"
     unpacking = out / f"{wanted.name}.unpacking"
     waiting.mkdir(parents=True, exist_ok=True)
     digests = {}

@@ -22,7 +22,7 @@ from i2i.data.out_folder import (
     refuse_to_overwrite,
 )
 from i2i.data.pictures import header_size
-from i2i.data.reading import why_unreadable
+from i2i.data.reading import TOO_LARGE, why_unreadable
 from i2i.data.records import Records, short_name, stamp_of, why_unwritable, write_atomically
 from i2i.data.tasks import WRITTEN, Job, Task
 
@@ -36,7 +36,7 @@ class FolderReport:
         skipped: jobs that an earlier run had done.
         removed: earlier results whose source files are gone.
         same: files whose content another file has as well.
-        ignored: files that are no pictures.
+        ignored: files that are no pictures by their suffix.
         files: one record a file, as in the manifest.
     """
 
@@ -56,12 +56,13 @@ class FolderReport:
         parts += [f"{self.skipped} were done before"] if self.skipped else []
         parts += [f"results of {self.removed} files that are gone were removed"] if self.removed else []
         parts += [f"{self.same} with the same content as another (same_as in the manifest)"] if self.same else []
-        parts += [f"{len(self.ignored)} ignored, since they are no pictures"] if self.ignored else []
+        parts += [f"{len(self.ignored)} ignored, by their suffix"] if self.ignored else []
         return "; ".join(parts)
 
 
-def plan(task: Task, sources: Iterable[Path], out: Path) -> tuple[list[Job], list[Job], list[str]]:
-    """(all jobs, those that are still to be done, files passed over); nothing is written.
+def plan(task: Task, sources: Iterable[Path], out: Path) -> tuple[list[Job], list[Job], list[str], int]:
+    """(all jobs, those that are still to be done, files passed over, earlier results whose sources are gone and that
+    would be removed); nothing is written.
 
     Raises:
         PrepareError: as `run_folder`.
@@ -70,7 +71,8 @@ def plan(task: Task, sources: Iterable[Path], out: Path) -> tuple[list[Job], lis
     by_key = {job.key: job for job in jobs}
     records, _ = _earlier(task, by_key, out)
     done = {k for k, record in records.records.items() if k in by_key and _current(out, record, by_key[k])}
-    return jobs, [job for job in jobs if job.key not in done], ignored
+    gone = sum(key not in by_key and bool(record["results"]) for key, record in records.records.items())
+    return jobs, [job for job in jobs if job.key not in done], ignored, gone
 
 
 def run_folder(
@@ -104,11 +106,17 @@ def run_folder(
     records, originals = _earlier(task, by_key, out)
     stale = [k for k, record in records.records.items() if k not in by_key or not _current(out, record, by_key[k])]
     removed = sum(key not in by_key for key in stale)
+    tried = [key for key in stale if records.records[key]["status"] == "unreadable"]
     make_folder(out)
     for key in stale:
         records.remove_files((out / path for path in records.drop(key)["results"]), originals)
+    places = {job.key: task.places(job) for job in jobs if job.refused is None}
+    kept = {out / path for paths in places.values() for path in paths}
+    for key, written in records.unfinished.items():  # by a run that was killed before it could say so
+        if key not in by_key and key not in records.records:
+            records.remove_files((out / path for path in written if out / path not in kept), originals)
     todo = [job for job in jobs if job.key not in records.records]
-    records.save(ignored=ignored, unfinished=[job.key for job in todo])
+    records.save(ignored=ignored, unfinished={job.key: places.get(job.key, ()) for job in todo})
     done = skipped = len(jobs) - len(todo)
     workers = workers or min(8, os.cpu_count() or 1)
     try:
@@ -127,6 +135,7 @@ def run_folder(
         # To be done again by the next run: what spoils it is another file, which may be mended by then.
         records.set(kept | {"status": status, "why": why, "results": [], "again": True})
     same = _mark_same(records)
+    skipped += sum(records.records.get(key, {}).get("status") == "unreadable" for key in tried)  # in vain
     records.save(ignored=ignored)
     return FolderReport(records.counts(), skipped, removed, same, ignored, records.ordered())
 
@@ -149,7 +158,7 @@ def _earlier(task: Task, by_key: dict[str, Job], out: Path) -> tuple[Records, Or
     originals = Originals(path for job in by_key.values() for path in job.sources)
     originals.refuse(out / path for paths in places.values() for path in paths)
     changes = find_changes(records.records, {key: job.sources for key, job in by_key.items()})
-    refuse_another_folder(out, records.records, changes)
+    refuse_another_folder(out, records, changes)
     for key in changes.touched:
         records.records[key]["stamp"] = stamp_of(by_key[key].sources)
     return records, originals
@@ -181,6 +190,8 @@ def _current(out: Path, record: dict, job: Job) -> bool:
     planned = list(job.refused) if job.refused else None
     was_planned = [record["status"], record["why"]] if record.get("by_plan") else None
     if record["stamp"] != stamp_of(job.sources) or planned != was_planned or "again" in record:
+        return False
+    if record["status"] == "unreadable" and not job.refused:  # it may have been the disk, or a codec that is there now
         return False
     return all((out / path).exists() for path in record["results"])
 
@@ -217,6 +228,8 @@ def _do(task: Task, job: Job, out: Path) -> dict:
         return record | {"status": "unwritable", "why": str(error)}
     except ValueError as error:
         return record | {"status": "unreadable", "why": str(error)}
+    except MemoryError:
+        return record | {"status": "unreadable", "why": TOO_LARGE}
     record |= {"notes": list(outcome.notes)} | outcome.facts
     if outcome.refused is not None:
         return record | {"status": outcome.refused[0], "why": outcome.refused[1]}

@@ -19,8 +19,7 @@ from i2i.data.layout import PrepareError
 from i2i.data.out_folder import refuse_to_overwrite
 from i2i.data.reading import read_stored
 from i2i.data.records import write_atomically
-from i2i.data.splits import PALETTE
-from i2i.data.tasks import Job, Outcome, Task, jobs_of_folder, pair_name, pictures_in
+from i2i.data.tasks import PALETTE, Job, Outcome, Task, jobs_of_folder, pair_name, pictures_in
 from i2i.images import load_image
 from i2i.palette import TOLERANCE, Palette
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from i2i.data.line_art import drawing_half, drawing_score
-from i2i.data.pictures import SUFFIXES, PrepareError, find_photos, header_size, key_of, other_files
+from i2i.data.pictures import HELD_OUT, SUFFIXES, PrepareError, find_photos, header_size, key_of, other_files
 from i2i.data.two_folders import TwoFolders, find_two_folders
 
 __all__ = [
@@ -26,12 +26,13 @@ __all__ = [
     "find_photos",
     "other_files",
     "ready_pairs",
+    "side_of",
     "split_sides",
 ]
 
 LAYOUTS = ("photos", "side_by_side", "two_folders")
 SIDES = ("left", "right")
-_SPLITS = ("train", "val", "test")
+_SPLITS = ("train", *HELD_OUT)
 _ALMOST_ALL = 0.9  # share of A|B pairs from which on a folder is one of pairs, and what is no pair a mistake
 # How messages spell the options below; scripts give the spelling of theirs.
 OPTIONS = {
@@ -180,6 +181,14 @@ def find_items(
         place = "" if part == folder else f"{key_of(folder, part)}/"
         items += [Item(place + stem, photo, drawing, split=split) for stem, (drawing, photo) in found.pairs.items()]
     return layout, sorted(items, key=lambda item: item.key)
+
+
+def side_of(items: list[Item]) -> str:
+    """Where the drawings of ready pairs are: left, right, or the name of their folder; empty for photos alone."""
+    first = items[0]
+    if first.side is not None or first.drawing is None:
+        return first.side or ""
+    return next(a for a, b in zip(first.drawing.parts, first.photo.parts, strict=False) if a != b)
 
 
 def split_sides(image: Image.Image, side: str) -> tuple[Image.Image, Image.Image]:

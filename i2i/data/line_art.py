@@ -19,7 +19,8 @@ T = TypeVar("T")
 
 def drawing_score(pixels: np.ndarray) -> float:
     """How much a picture looks like line art, 0 to 1: the share of colourless pixels that are nearly black or
-    white, less what one of the two does not clearly outweigh (paper covers most of a drawing).
+    white, less what one of the two does not clearly outweigh (paper covers most of a drawing). 0 where most of what is
+    on the paper has a colour: a small product in a white photo.
 
     Args:
         pixels: uint8 (H, W, 3).
@@ -29,6 +30,9 @@ def drawing_score(pixels: np.ndarray) -> float:
     grey = values.mean(2)
     light, dark = np.mean((grey > 225) & colourless), np.mean((grey < 30) & colourless)
     if light + dark == 0:
+        return 0.0
+    paper = (grey > 225 if light >= dark else grey < 30) & colourless
+    if not paper.all() and np.mean(colourless[~paper]) < 0.5:
         return 0.0
     most = max(light, dark) / (light + dark)
     return float((light + dark) * min(1.0, most / 0.75))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from i2i.data.records import Records, encoded, stamp_of, write_atomically
 
 STATUSES = ("kept", "unreadable", "small", "mismatch", "blank", "dense", "duplicate")
 OUTPUTS = ("folders", "side_by_side", "drawings")
-_ASSUMED = {"output": "folders"}  # what manifests from before there was a choice hold
+_OF_A_PAIR = re.compile(r"-[0-9a-f]{10}\.(webp|png)$")
 
 
 class Manifest(Records):
@@ -36,7 +37,9 @@ class Manifest(Records):
     """
 
     def __init__(self, out: Path, settings: dict[str, Any]):
-        super().__init__(out, settings, _ASSUMED)
+        # Manifests from before there was a choice, or from before it was kept, do not hold these.
+        assumed = {"output": "folders", "drawing_side": settings.get("drawing_side", "")}
+        super().__init__(out, settings, assumed)
         self.removed = 0
 
     def refuse_strangers(self, names: dict[str, str] | None) -> None:
@@ -52,7 +55,7 @@ class Manifest(Records):
             there += [path for folder in folders for path in folder.rglob("*") if not path.is_dir()]
             refuse_to_overwrite(self.out, (path.relative_to(self.out).as_posix() for path in there), ())
         if names is not None:
-            ours = {record["file"] for record in self.kept()} | set(self.unfinished)
+            ours = {record["file"] for record in self.kept()} | self.unfinished.keys()
             places = {key: f"drawings/{name}.png" for key, name in names.items()}
             refuse_to_overwrite(self.out, places.values(), {place for key, place in places.items() if key in ours})
 
@@ -64,19 +67,25 @@ class Manifest(Records):
         """The files whose records say kept, but whose pairs are not there, or not whole."""
         return [record["file"] for record in self.kept() if not all(path.exists() for path in self.paths(record))]
 
-    def clean(self, items: Iterable[Item], changes: Changes) -> None:
+    def clean(self, items: Iterable[Item], changes: Changes, again: bool = True) -> None:
         """Bring the records in line with the files: drop those of files that changed, are gone, or whose pair has
-        vanished, with what is left of their pairs, and those of the duplicates of such files.
+        vanished, with what is left of their pairs, and those of the duplicates of such files. What a killed run wrote
+        and nobody knows of is removed.
 
         Args:
             items: the examples as they are now. changes: what `changes` says of them.
+            again: drop those of unreadable files too: it may have been the disk, or a codec that is there now.
         """
         by_key = {item.key: item for item in items}
         for key in changes.touched:
             self.records[key]["stamp"] = stamp_of(by_key[key].files)
         self.removed = len(changes.removed)
-        for key in dict.fromkeys((*changes.removed, *changes.changed, *self.lost())):
+        unreadable = [key for key, record in self.records.items() if again and record["status"] == "unreadable"]
+        for key in dict.fromkeys((*changes.removed, *changes.changed, *self.lost(), *unreadable)):
             self._forget(key)
+        for record in self.void:
+            self._remove_rejected(record)
+        self._remove_unknown()
         kept = {key for key, record in self.records.items() if record["status"] == "kept"}
         for key in [key for key, record in self.records.items() if "twin" in record and record["twin"] not in kept]:
             self._forget(key)
@@ -85,8 +94,18 @@ class Manifest(Records):
         record = self.drop(key)
         if record["status"] == "kept":
             self.remove_files(self.paths(record))
-        elif record["status"] in ("blank", "dense"):
+        self._remove_rejected(record)
+
+    def _remove_rejected(self, record: dict) -> None:
+        if record["status"] in ("blank", "dense"):
             self.remove_files([self.rejected_path(record)])
+
+    def _remove_unknown(self) -> None:
+        """Pairs that a run was killed over before it could enter them: their photos may be gone by now."""
+        if self.unfinished and self.settings["output"] != "drawings":
+            known = {path for record in self.kept() for path in self.paths(record)}
+            made = (path for path in (self.out / "pairs").rglob("*") if _OF_A_PAIR.search(path.name))
+            self.remove_files([path for path in made if path.is_file()], known)
 
     def paths(self, record: dict) -> tuple[Path, ...]:
         """Files of a kept pair: photo and drawing, the one that holds both, or the drawing alone."""
@@ -149,8 +168,7 @@ class Manifest(Records):
 
         for place, (other, mirrored) in index.repeats(checked, same).items():
             record, twin = kept[place], kept[other]
-            if record["id"] != twin["id"]:  # else both names were written to one and the same file
-                self.remove_files(self.paths(record))
+            self.remove_files(self.paths(record), self.paths(twin))  # both may be one and the same file
             record = record | {"status": "duplicate", "why": f"looks like {twin['file']}", "twin": twin["file"]}
             record["why"] += ", mirrored" if mirrored else ""
             self.set(record | {"split": ""})

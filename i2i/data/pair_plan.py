@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from i2i.data.changes import Changes, refuse_another_folder
-from i2i.data.layout import Item, PrepareError, find_items
+from i2i.data.layout import Item, PrepareError, find_items, side_of
 from i2i.data.manifest import OUTPUTS, Manifest
 from i2i.data.out_folder import check_writable, refuse_around
 from i2i.data.pair_work import plain_names
@@ -60,7 +60,7 @@ class PairPlan:
         """Raise a PrepareError where files that no earlier run made would be overwritten, or where the output folder
         was made of another folder."""
         self.manifest.refuse_strangers(self.names)
-        refuse_another_folder(self.manifest.out, self.manifest.records, self.changes)
+        refuse_another_folder(self.manifest.out, self.manifest, self.changes)
 
 
 def plan_pairs(
@@ -96,5 +96,6 @@ def plan_pairs(
     settings = {
         "format": FORMAT, "size": size, "fit": fit, "val_fraction": val_fraction, "layout": layout,
         "min_ink": min_ink, "max_ink": max_ink, "recipe": recipe, "output": output,
+        "drawing_side": side_of(items),
     }  # fmt: skip
     return PairPlan(layout, items, Manifest(out, settings))

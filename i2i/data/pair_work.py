@@ -18,7 +18,7 @@ from PIL import Image
 from i2i.data.duplicates import Signature
 from i2i.data.layout import Item, split_sides
 from i2i.data.manifest import Manifest
-from i2i.data.reading import read_picture
+from i2i.data.reading import TOO_LARGE, Picture, read_picture
 from i2i.data.records import encoded, short_name, stamp_of, why_unwritable, write_atomically
 from i2i.edges.normalize import normalize_sketch
 from i2i.edges.postprocess import postprocess, thin
@@ -126,13 +126,15 @@ class PairWork:
             contents = [path.read_bytes() for path in item.files]
             record["sha256"] = hashlib.sha256(b"".join(contents)).hexdigest()
             record["id"] = self._name(item.key, record["sha256"])
-            read = read_picture(contents[0], item.photo)
+            read = _read(item.photo, contents[0], item)
             photo = read.image
             drawing = None
             if item.side is not None:
                 drawing, photo = split_sides(photo, item.side)
             elif item.drawing is not None:
-                drawing = read_picture(contents[1], item.drawing).image
+                drawn = _read(item.drawing, contents[1], item)
+                drawing = drawn.image
+                read = Picture(read.image, read.notes + drawn.notes)
             notes = list(read.notes)
             if _used_side(photo, self.fit) < self.size:
                 notes.append(f"enlarged from {photo.width}x{photo.height}")
@@ -155,6 +157,8 @@ class PairWork:
             record |= {"colours": signature.colours.hex(), "contrast": round(signature.contrast, 3)}
         except OSError as error:
             loaded.error = ("unreadable", f"cannot read: {error.strerror or error}")
+        except MemoryError:
+            loaded.error = ("unreadable", TOO_LARGE)
         except ValueError as error:
             blank = str(error).startswith("empty drawing")
             loaded.error = ("blank", "the drawing has no ink") if blank else ("unreadable", str(error))
@@ -201,6 +205,18 @@ class PairWork:
         if ink < low:
             return record | {"status": "blank", "why": f"{ink:.2%} ink, at least {low:.2%} expected"}
         return record | {"status": "dense", "why": f"{ink:.2%} ink, at most {high:.2%} expected"}
+
+
+def _read(path: Path, content: bytes, item: Item) -> Picture:
+    """One of an item's files; where there are two, notes and errors say which of them."""
+    if len(item.files) == 1:
+        return read_picture(content, path)
+    side = f"{path.parent.name}/{path.name}"
+    try:
+        read = read_picture(content, path)
+    except ValueError as error:
+        raise ValueError(f"{side}: {error}") from error
+    return Picture(read.image, tuple(f"{side}: {note}" for note in read.notes))
 
 
 def _used_side(photo: Image.Image, fit: str) -> int:

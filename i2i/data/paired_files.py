@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from i2i.data.layout import SUFFIXES, PrepareError, drawing_score
+from i2i.data.pictures import HELD_OUT, find_photos, key_of
 from i2i.images import load_image
 
 # Kind of picture -> what its file holds.
@@ -94,9 +95,9 @@ def find_examples(root: str | os.PathLike, split: str, config: PairedConfig) -> 
     base = next(p for p in (root / "data" / "pairs", root / "pairs", root) if p.is_dir())
     if split not in ("train", "val"):
         raise PrepareError(f"unknown split {split!r}: use train or val")
-    kept_apart = next((base / name for name in ("val", "test") if (base / name).is_dir()), None)
+    kept_apart = next((base / name for name in HELD_OUT if (base / name).is_dir()), None)
     folders = {p.name for p in _visible(base) if p.is_dir()}
-    alone = kept_apart is not None and folders <= {"val", "test"} and not _pictures(base)
+    alone = kept_apart is not None and folders <= set(HELD_OUT) and not _pictures(base)
     if alone and split == "train":
         raise PrepareError(f"{base} holds {kept_apart.name} alone, pairs to measure with: put others into {base}/train")
     if alone or (kept_apart is not None and (base / "train").is_dir()):
@@ -128,7 +129,7 @@ def _held_out(examples: list[Example], split: str, fraction: float) -> list[Exam
     """
 
     def place(example: Example) -> float:
-        return int.from_bytes(hashlib.sha256(example.key.encode()).digest()[:8], "big") / 2**64
+        return int.from_bytes(hashlib.sha256(os.fsencode(example.key)).digest()[:8], "big") / 2**64
 
     val = {e.key for e in examples if place(e) < fraction}
     if not val and fraction > 0 and len(examples) > 1:
@@ -151,11 +152,33 @@ def _pictures(folder: Path) -> dict[str, Path]:
     return found
 
 
+def _flat_pictures(folder: Path) -> dict[str, Path]:
+    """`_pictures`, of a folder without any in subfolders: passed over, they would be missed."""
+    nested = next((path for path in find_photos(folder) if path.parent != folder), None)
+    if nested is not None:
+        raise PrepareError(
+            f"{folder} holds pictures in subfolders too, such as {key_of(folder, nested)}, which would be passed over: "
+            "give the pairs in one folder, or move the others out of it"
+        )
+    return _pictures(folder)
+
+
+def _nested_photos(folder: Path) -> dict[str, Path]:
+    """Path within the folder without suffix -> file of the photos in a folder and its subfolders."""
+    found: dict[str, Path] = {}
+    for path in find_photos(folder):
+        stem = path.relative_to(folder).with_suffix("").as_posix()
+        if stem in found:
+            raise PrepareError(f"{path.parent} holds {found[stem].name} and {path.name}: remove one of the two")
+        found[stem] = path
+    return found
+
+
 def _in_folder(folder: Path, config: PairedConfig) -> tuple[list[Example], PairedConfig]:
     below = {p.name: p for p in _visible(folder) if p.is_dir()}
     if config.one_photo:
         photos = next((below[name] for name in FOLDERS["photo"] if name in below), folder)
-        files = _pictures(photos)
+        files = _nested_photos(photos)
         if not files:
             raise PrepareError(f"{photos} holds no photos: looked for {' '.join(SUFFIXES)}")
         if photos == folder:
@@ -167,7 +190,7 @@ def _in_folder(folder: Path, config: PairedConfig) -> tuple[list[Example], Paire
         config = replace(config, a=kind_a, b=kind_b)
         # Some systems write é as one sign, others as two.
         files_a, files_b = (
-            {normalize("NFC", stem): path for stem, path in _pictures(below[side]).items()} for side in (a, b)
+            {normalize("NFC", stem): path for stem, path in _flat_pictures(below[side]).items()} for side in (a, b)
         )
         lonely = sorted(files_a.keys() ^ files_b.keys())
         if lonely:
@@ -179,7 +202,7 @@ def _in_folder(folder: Path, config: PairedConfig) -> tuple[list[Example], Paire
         if not examples:
             raise PrepareError(f"{below[a]} holds no pictures: looked for {' '.join(SUFFIXES)}")
         return examples, _look(examples, config)
-    files = _pictures(folder)
+    files = _flat_pictures(folder) if _pictures(folder) else {}
     if not files:
         raise PrepareError(
             f"{folder} holds no pairs: expected pictures A|B side by side, or two folders with equal file names (A and "

@@ -14,6 +14,9 @@ SUFFIXES = (
 )
 
 
+HELD_OUT = ("val", "test", "valid", "validation", "dev")  # names of folders kept for validation, beside train
+
+
 class PrepareError(ValueError):
     """A data folder that cannot be used; the message is one line that says why and what to do."""
 
@@ -30,6 +33,8 @@ def find_photos(folder: str | os.PathLike, skip: str | os.PathLike | None = None
     """
     folder = Path(folder)
     found = [path for path in _files(folder, skip) if path.name.lower().endswith(SUFFIXES)]
+    # What is neither a file nor a broken link, such as a pipe, could be waited for without end.
+    found = [path for path in found if path.is_file() or path.is_symlink()]
     return sorted(found, key=lambda path: key_of(folder, path))
 
 

@@ -53,6 +53,7 @@ class Report:
     Attributes:
         out: the folder with `pairs/`.
         layout: what the source was taken for.
+        side: where the drawings of ready pairs are, see `i2i.data.layout.side_of`.
         counts: number of files of every status in `STATUSES`.
         train: kept pairs for training.
         val: kept pairs for validation.
@@ -62,11 +63,12 @@ class Report:
         seconds: time taken.
         ink: mean, 5 % and 95 % quantile of the kept drawings' share of ink.
         files: one record a file, as in the manifest.
-        ignored: files in the source that are no pictures.
+        ignored: files in the source that are no pictures by their suffix.
     """
 
     out: Path
     layout: str
+    side: str
     counts: dict[str, int]
     train: int
     val: int
@@ -83,10 +85,12 @@ class Report:
         rejected = ", ".join(f"{n} {status}" for status, n in self.counts.items() if status != "kept" and n)
         made = f"{self.train} train, {self.val} val"
         kept = f"{self.counts['kept']} pairs ({made})" if self.train + self.val else f"{self.counts['kept']} drawings"
-        others = f"; {len(self.ignored)} ignored, since they are no pictures" if self.ignored else ""
+        others = f"; {len(self.ignored)} ignored, by their suffix" if self.ignored else ""
         before = f"; {self.skipped} were done before, {self.added} added" if self.skipped else ""
         gone = f"; the results of {self.removed} files that are gone were removed" if self.removed else ""
-        return f"{kept} of {sum(self.counts.values())} files; left out: {rejected or 'none'}{others}{before}{gone}"
+        taken = "" if self.layout == "photos" else f", taken for ready pairs ({self.layout}, drawings {self.side})"
+        files = f"{sum(self.counts.values())} files{taken}"
+        return f"{kept} of {files}; left out: {rejected or 'none'}{others}{before}{gone}"
 
     def commonest_reason(self) -> str:
         """Why most of the files that were left out were: "12 unreadable: HEIC photo, ..."; empty where none was."""
@@ -151,6 +155,7 @@ def prepare_pairs(
     recipe: str = "",
     output: str = "folders",
     share: Share | None = None,
+    again: bool = True,
     progress: Callable[[int, int, dict[str, int]], None] | None = None,
 ) -> Report | None:
     """Make training pairs of a folder of photos or ready pairs.
@@ -181,6 +186,7 @@ def prepare_pairs(
         output: "folders" of photos and drawings; "side_by_side", one picture drawing|photo each; or "drawings" alone,
             one for every readable photo, named as it is, without splits and with nothing left out.
         share: what this process does of the work.
+        again: whether files that an earlier run could not read are tried again.
         progress: called with (files done, files in all, counts by status), of this share.
 
     Returns:
@@ -204,13 +210,13 @@ def prepare_pairs(
     if layout == "photos" and detector is None:
         raise PrepareError(f"{source} holds photos without drawings: an edge detector is needed to draw them")
     ignored = other_files(source, out)
-    removed = 0
+    removed, tried = 0, [key for key, record in manifest.records.items() if record["status"] == "unreadable"]
     if share.index == 0:
         plan.check()
         make_folder(out)
-        manifest.clean(items, plan.changes)
+        manifest.clean(items, plan.changes, again)
         todo = [item.key for item in items if item.key not in manifest.records]
-        manifest.save(ignored=ignored, unfinished=todo)  # also takes in what a killed run left
+        manifest.save(ignored=ignored, unfinished={key: [] for key in todo})  # also takes in what a killed run left
         removed = manifest.removed
     share.wait()
     manifest = manifest if share.index == 0 else Manifest(out, settings)
@@ -238,6 +244,8 @@ def prepare_pairs(
             manifest.fill_empty_splits()
     manifest.removed = removed
     manifest.save(ignored=ignored)
+    if again:  # tried in vain
+        skipped += sum(manifest.records.get(key, {}).get("status") == "unreadable" for key in tried)
     report = _report(manifest, layout, skipped, time.monotonic() - began, ignored)
     least = 1 if output == "drawings" else 2
     if report.counts["kept"] < least:
@@ -269,6 +277,6 @@ def _report(manifest: Manifest, layout: str, skipped: int, seconds: float, ignor
     counts = manifest.counts()
     added = sum(counts.values()) - skipped if skipped else 0
     return Report(
-        manifest.out, layout, counts, splits["train"], splits["val"], skipped, manifest.removed, added,
-        seconds, ink, manifest.ordered(), ignored,
+        manifest.out, layout, manifest.settings["drawing_side"], counts, splits["train"], splits["val"], skipped,
+        manifest.removed, added, seconds, ink, manifest.ordered(), ignored,
     )  # fmt: skip

@@ -10,9 +10,12 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from i2i.images import NO_HEIC, is_heif, load_image, upright
+from i2i.profiles import foreign_profile
 
 _TURNED = {3: "turned 180°", 6: "turned 90°", 8: "turned 90°"} | dict.fromkeys((2, 4, 5, 7), "mirrored")
 _PLAIN = ("RGB", "L")
+_DIM = 1 << 13  # levels of 16 bits: cameras of 12 bits and less stay below
+TOO_LARGE = "it does not fit into the memory that is free: shrink it first, or try again with --workers 1"
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,11 @@ def _open(content: bytes, name: str | os.PathLike) -> Image.Image:
 def _decoded(stored: Image.Image) -> Image.Image:
     try:
         return load_image(stored)
+    except MemoryError as error:
+        raise ValueError(TOO_LARGE) from error
     except ValueError as error:
+        if isinstance(error.__cause__, MemoryError):
+            raise ValueError(TOO_LARGE) from error
         raise ValueError(str(error).removeprefix("cannot read image image: ")) from error
     except Exception as error:  # a decoder's own kind of error must not stop the other files
         raise ValueError(f"damaged picture: {error or type(error).__name__}") from error
@@ -107,8 +114,14 @@ def _notes(image: Image.Image) -> tuple[str, ...]:
         notes.append("transparency put on white")
     if image.mode.startswith("I") or deep:
         notes.append("converted from 16 bits")
+        highest = _quietly(lambda: image.getextrema()[1], None)
+        if image.mode.startswith("I;16") and highest is not None and highest < _DIM:
+            notes.append(f"nearly black: its brightest level is {highest} of 65535")
     elif image.mode not in _PLAIN and image.mode not in ("RGBA", "LA"):
         notes.append(f"converted from mode {image.mode}")
+    profile = _quietly(lambda: foreign_profile(image), "")
+    if profile:
+        notes.append(f"colours converted from {profile}")
     return tuple(notes)
 
 

@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+import threading
 from collections import Counter
 from collections.abc import Container, Iterable
 from pathlib import Path
@@ -21,13 +22,15 @@ _OF_ONE_NAME = (
     errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY
 )  # fmt: skip
 _LONGEST_NAME = 240  # bytes, suffix not counted; most file systems take 255
+MADE = ("written", "kept")  # statuses of records with results
 
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a file under a temporary name, then rename it: it is there whole, or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     name = path.name if len(os.fsencode(path.name)) <= 200 else _digest(path.name)  # what is added must fit as well
-    temporary = path.with_name(f".{name}.{os.getpid()}.tmp")
+    # Threads, too, may write one and the same file: that of two photos with equal content.
+    temporary = path.with_name(f".{name}.{os.getpid()}.{threading.get_ident()}.tmp")
     try:
         temporary.write_bytes(data)
         os.replace(temporary, path)
@@ -87,6 +90,9 @@ class Records:
     cost of saving does not grow with what is done already. What the run was about to do is in `unfinished`, since a
     file may be written and not yet in the journal.
 
+    Where an earlier run made nothing at all, other settings than its own are none to mix with: all begins anew, as if
+    it had not been, and its records are in `void`.
+
     Args:
         out: the output folder; what an earlier run left there is read.
         settings: what determines the results.
@@ -99,7 +105,8 @@ class Records:
     def __init__(self, out: Path, settings: dict[str, Any], assumed: dict[str, Any] | None = None):
         self.out, self.settings = out, settings
         self.records: dict[str, dict] = {}
-        self.unfinished: list[str] = []  # keys that the run that wrote the manifest was about to do
+        self.void: list[dict] = []
+        self.unfinished: dict[str, list[str]] = {}  # what the run that wrote the manifest was about to do -> its places
         self._counts: Counter[str] = Counter()
         self._journal = None
         path = out / "manifest.json"
@@ -119,7 +126,8 @@ class Records:
             old = assumed | content["settings"]
             for record in content["files"]:
                 self.set(record)
-            self.unfinished = list(content.get("unfinished", ()))
+            unfinished = content.get("unfinished", {})  # a list in older manifests
+            self.unfinished = unfinished if isinstance(unfinished, dict) else {key: [] for key in unfinished}
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise PrepareError(
                 f"{path} is not a manifest of prepared files ({error}): choose another output folder, or delete it"
@@ -127,12 +135,21 @@ class Records:
         # As JSON gives them back: lists for tuples.
         now = json.loads(json.dumps(self.settings))
         differing = [key for key in now if old.get(key) != now[key]]
-        if differing:
+        if differing and not self.made_something and not self.unfinished and not self._journals():
+            self.void = list(self.records.values())
+            self.records.clear()
+            self._counts.clear()
+        elif differing:
             was = ", ".join(f"{key} {old.get(key)!r} (now {now[key]!r})" for key in differing)
             raise PrepareError(
                 f"{self.out} was prepared with other settings: {was}; give those again, choose another output folder, "
                 "or delete it"
             )
+
+    @property
+    def made_something(self) -> bool:
+        """Whether there is a record with results."""
+        return any(record["status"] in MADE for record in self.records.values())
 
     def _journals(self) -> list[Path]:
         return sorted(self.out.glob("journal-*.jsonl"))

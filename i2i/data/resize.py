@@ -12,7 +12,7 @@ from PIL import Image, ImageColor
 from i2i.checks import check_choice
 from i2i.data.formats import FORMATS, image_bytes
 from i2i.data.reading import read_picture, read_stored
-from i2i.data.tasks import Job, Outcome, Task, jobs_of_folder
+from i2i.data.tasks import PALETTE, Job, Outcome, Task, jobs_of_folder
 from i2i.images import FITS
 
 LARGEST = 16384  # pixels a side
@@ -50,9 +50,18 @@ class Resize(Task):
             raise ValueError("label maps are written as png and padded by mirroring: leave --format and --fill out")
 
     def jobs(self, sources: tuple[Path, ...], out: Path) -> tuple[list[Job], list[str]]:
-        return jobs_of_folder(sources[0], out)
+        jobs, ignored = jobs_of_folder(sources[0], out)
+        if self.kind == "labels" and PALETTE in ignored:  # without it classes would be numbered anew
+            jobs.append(Job(PALETTE, (sources[0] / PALETTE,), PALETTE))
+            ignored.remove(PALETTE)
+        return jobs, ignored
+
+    def places(self, job: Job) -> tuple[str, ...]:
+        return (PALETTE,) if job.key == PALETTE else super().places(job)
 
     def do(self, job: Job, contents: tuple[bytes, ...]) -> Outcome:
+        if job.key == PALETTE:
+            return Outcome({PALETTE: contents[0]})
         labels = self.kind == "labels"
         picture = (read_stored if labels else read_picture)(contents[0], job.sources[0])
         width, height = self.size[0], self.size[-1]

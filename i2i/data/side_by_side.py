@@ -100,6 +100,7 @@ def partner_jobs(
     """
     sides: list[dict[str, list[str]]] = []
     jobs = []
+    called = _told_apart(sources)
     for source in sources:
         found: dict[str, list[str]] = {}
         for path in pictures_in(source, out):
@@ -110,7 +111,7 @@ def partner_jobs(
             if not all(wrong.values()):
                 found[name] = [key for key in keys if not wrong.get(key)]
                 jobs += [
-                    Job(f"{source.name}/{key}", (source / key,), name_of(tree_name(key)), ("unreadable", why))
+                    Job(f"{called[source]}/{key}", (source / key,), name_of(tree_name(key)), ("unreadable", why))
                     for key, why in wrong.items() if why
                 ]  # fmt: skip
         sides.append(found)
@@ -125,7 +126,15 @@ def partner_jobs(
             elif len(keys) > 1:
                 refused = ("clash", f"{source} holds {' and '.join(keys)}: remove all but one")
         jobs.append(Job(stem, files, name_of(stem), refused))
-    return jobs, [f"{source.name}/{name}" for source in sources for name in other_files(source, out)]
+    return jobs, [f"{called[source]}/{name}" for source in sources for name in other_files(source, out)]
+
+
+def _told_apart(folders: tuple[Path, ...]) -> dict[Path, str]:
+    """What to call folders in messages: their names, with as many of the folders around them as tell them apart."""
+    whole = [folder.resolve().parts for folder in folders]
+    lengths = range(1, max(map(len, whole)) + 1)
+    least = next((n for n in lengths if len({parts[-n:] for parts in whole}) == len(folders)), 1)
+    return {folder: "/".join(parts[-least:]) for folder, parts in zip(folders, whole, strict=True)}
 
 
 def read_partners(job: Job, contents: tuple[bytes, ...]) -> tuple[Picture, ...]:
@@ -135,8 +144,9 @@ def read_partners(job: Job, contents: tuple[bytes, ...]) -> tuple[Picture, ...]:
         ValueError: that names the file that is unreadable.
     """
     read = []
+    called = _told_apart(tuple(path.parent for path in job.sources))
     for path, content in zip(job.sources, contents, strict=True):
-        side = f"{path.parent.name}/{path.name}"
+        side = f"{called[path.parent]}/{path.name}"
         try:
             picture = read_picture(content, path)
         except ValueError as error:

@@ -13,9 +13,7 @@ from unicodedata import normalize
 from i2i.checks import check_choice
 from i2i.data.layout import PrepareError, find_photos
 from i2i.data.reading import read_picture
-from i2i.data.tasks import SPLITS, WRITTEN, Job, Outcome, Task, jobs_of_folder
-
-PALETTE = "palette.json"
+from i2i.data.tasks import PALETTE, SPLITS, WRITTEN, Job, Outcome, Task, jobs_of_folder
 
 
 @dataclass(frozen=True)
@@ -91,7 +89,7 @@ class Split(Task):
             lost = [files[0]["file"] for files in folders.values() if all(r["status"] == "unreadable" for r in files)]
             for record in sum(folders.values(), []) if lost else ():
                 if record["status"] == WRITTEN:
-                    alone[record["file"]] = ("lonely", f"its partner {lost[0]} is unreadable")
+                    alone[record["file"]] = ("lonely", f"its partner {lost[0]} is unreadable; --by content keeps it")
         return alone
 
     def place(self, what: str) -> str:

@@ -16,6 +16,8 @@ from i2i.data.resize import LARGEST, colour
 from i2i.data.side_by_side import partner_jobs
 from i2i.data.tasks import Job, Outcome, Task, jobs_of_folder
 
+_MOST_NUMBERS = 40  # masks with nothing brighter are black to the eye: their levels are numbers
+
 
 @dataclass(frozen=True)
 class Subject(Task):
@@ -98,6 +100,10 @@ class Subject(Task):
             # Many programs save masks with an alpha channel that says nothing; then the colours are the mask.
             mask = mask.getchannel("A") if low < high else mask.convert("L" if mask.mode == "LA" else "RGB")
         levels = np.asarray(mask if mask.mode in ("L", "I", "I;16", "1") else mask.convert("L")).astype(np.float32)
+        met = np.unique(levels)
+        if 1 < met[-1] <= _MOST_NUMBERS and len(met) > 2:
+            numbers = " ".join(f"{number:g}" for number in met)
+            raise ValueError(f"the mask holds {numbers}, which look like numbers of classes: give --values")
         return levels / max(float(levels.max()), 1.0)
 
 

@@ -12,6 +12,7 @@ from i2i.data.layout import SUFFIXES, PrepareError, find_photos, other_files
 
 SPLITS = ("train", "val", "test")
 WRITTEN = "written"
+PALETTE = "palette.json"  # beside label maps: names and colours of the classes
 
 
 @dataclass(frozen=True)

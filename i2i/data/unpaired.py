@@ -18,11 +18,11 @@ from torch.utils.data import Dataset
 from i2i.data.index_csv import read_index
 from i2i.data.layout import SUFFIXES, PrepareError, find_photos
 from i2i.data.paired import CACHE_LIMIT, PairedDataset
+from i2i.data.pictures import HELD_OUT
 from i2i.data.unreadable import read_all
 from i2i.images import fit_square, levels_to_tensor, load_image
 
 SPLITS = ("train", "val")
-_HELD_OUT = ("val", "test")  # names of folders kept for validation
 _INDEX = "index.csv"
 
 
@@ -74,6 +74,7 @@ def find_side(folder: str | os.PathLike, split: str, select: str = "", val_fract
     if select:
         return _split(_selected(folder, select), folder, split, val_fraction, f"with {select}")
     inner = folder / "train" if (folder / "train").is_dir() else folder
+    _refuse_others(folder, inner)
     kept_apart = _kept_apart(inner)
     if kept_apart is None:
         return _split(find_photos(inner), inner, split, val_fraction, f"(looked for {' '.join(SUFFIXES)})")
@@ -84,12 +85,25 @@ def find_side(folder: str | os.PathLike, split: str, select: str = "", val_fract
     return found
 
 
+def _refuse_others(folder: Path, inner: Path) -> None:
+    """PrepareError where a subfolder `train` would hide photos beside it, which may be of a kind that is called so."""
+    if inner == folder:
+        return
+    splits = {inner, *(folder / name for name in HELD_OUT)}
+    other = next((path for path in find_photos(folder) if not splits & set(path.parents)), None)
+    if other is not None:
+        raise PrepareError(
+            f"{folder} holds train and, beside it, {other.relative_to(folder).as_posix()}: if train is a part to train "
+            "with, move everything but it and val out of the folder; if not, rename it"
+        )
+
+
 def _kept_apart(folder: Path) -> Path | None:
     """The validation photos beside a folder of training photos: val or test for train, testA for trainA."""
     place = folder.resolve()
     if not place.name.startswith("train"):
         return None
-    beside = [place.with_name(place.name.replace("train", kept, 1)) for kept in _HELD_OUT]
+    beside = [place.with_name(place.name.replace("train", kept, 1)) for kept in HELD_OUT]
     return next((path for path in beside if path.is_dir()), None)
 
 
@@ -99,7 +113,7 @@ def _split(files: list[Path], folder: Path, split: str, fraction: float, about: 
 
     def place(path: Path) -> float:
         key = path.relative_to(folder).as_posix()
-        return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") / 2**64
+        return int.from_bytes(hashlib.sha256(os.fsencode(key)).digest()[:8], "big") / 2**64
 
     # At least one on either side, however small the folder.
     order = sorted(files, key=place)

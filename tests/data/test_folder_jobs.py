@@ -42,7 +42,7 @@ def test_results_lie_as_their_sources_and_the_manifest_says_so(folder, tmp_path)
     assert report.counts == {"written": 8, "unreadable": 1} and seen[-1] == (9, 9)
     assert report.summary() == (
         "8 written of 9; left out: 1 unreadable; 1 with the same content as another (same_as in the manifest); "
-        "1 ignored, since they are no pictures"
+        "1 ignored, by their suffix"
     )
     with Image.open(tmp_path / "out" / "more" / "deep" / "5.png") as image:
         assert image.size == (32, 32)
@@ -80,7 +80,7 @@ def test_a_second_run_does_what_is_new_changed_or_lost(folder, tmp_path):
     photo(21).save(folder / "0.png")
     (out / "1.png").unlink()
     os.remove(folder / "2.png")
-    jobs, todo, _ = plan(Resize((32,)), [folder], out)
+    jobs, todo, _, gone = plan(Resize((32,)), [folder], out)
     assert len(jobs) == 6 and sorted(job.key for job in todo) == ["0.png", "1.jpg", "new.png"]
     last = run_folder(Resize((32,)), [folder], out)
     assert (last.skipped, last.removed, last.counts) == (3, 1, {"written": 6})

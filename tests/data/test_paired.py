@@ -262,6 +262,10 @@ def test_partners_may_be_written_in_different_normal_forms(tmp_path, label_pairs
 
 
 def test_what_is_wrong_is_said(tmp_path, label_pairs, side_by_side):
+    with pytest.raises(IndexError, match="holds 3 pairs"):
+        PairedDataset(side_by_side, "train", 32)[3]
+    with pytest.raises(ValueError, match="no label maps"):
+        PairedDataset(side_by_side, "val", 32).classes(0)
     one, two = Image.new("RGB", (32, 32)), Image.new("RGB", (16, 16))
     with pytest.raises(PrepareError, match="is no folder"):
         PairedDataset(tmp_path / "nowhere")
@@ -287,10 +291,6 @@ def test_what_is_wrong_is_said(tmp_path, label_pairs, side_by_side):
         PairedDataset(photos, "train", 32, PairedConfig("hole", "photo", direction="BtoA"))
     with pytest.raises(PrepareError, match="unknown split 'all'"):
         PairedDataset(side_by_side, "all")
-    with pytest.raises(IndexError, match="holds 3 pairs"):
-        PairedDataset(side_by_side, "train", 32)[3]
-    with pytest.raises(ValueError, match="no label maps"):
-        PairedDataset(side_by_side, "val", 32).classes(0)
     with pytest.raises(ValueError, match="use split='val'"):
         PairedDataset(label_pairs, "train", 32).classes(0)
 

@@ -104,7 +104,7 @@ def test_drawings_alone_are_named_as_their_photos_and_nothing_is_left_out(photos
     (photos / "notes.txt").write_text("x")
     report = prepare(photos, tmp_path / "out", output="drawings")
     assert report.summary() == (
-        "13 drawings of 14 files; left out: 1 unreadable; 1 ignored, since they are no pictures"
+        "13 drawings of 14 files; left out: 1 unreadable; 1 ignored, by their suffix"
     )
     drawn = sorted(p.relative_to(tmp_path / "out" / "drawings").as_posix() for p in tmp_path.rglob("drawings/**/*.png"))
     expected = ["0", "1", "2", "3.JPG", "3.png", "4", "5", *(f"more/deep/{i}" for i in range(6, 10)), "plain", "same"]

@@ -91,7 +91,8 @@ def test_a_pair_of_which_one_half_is_unreadable_is_left_out(tmp_path):
     report = run_folder(Split(by="name"), [source], out)
     got = {record["file"]: (record["status"], record["why"]) for record in report.files if record["why"]}
     assert got.keys() == {"A/2.png", "B/2.jpg", "B/3.png"}
-    assert got["A/2.png"] == ("lonely", "its partner B/2.jpg is unreadable") and not list(out.rglob("2.png"))
+    assert got["A/2.png"] == ("lonely", "its partner B/2.jpg is unreadable; --by content keeps it")
+    assert not list(out.rglob("2.png"))
     assert run_folder(Split(by="name"), [source], out).counts == report.counts
     fill(source / "B", [2], "jpg")
     assert run_folder(Split(by="name"), [source], out).counts == {"written": 12, "unreadable": 1}

@@ -1,0 +1,248 @@
+"""Folders as people have them: what must not be lost, mixed or taken for something else."""
+
+from __future__ import annotations
+
+import io
+import os
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+from preparing import prepare
+from shapes import photo
+
+from i2i.data.domains import DomainConfig, find_domains
+from i2i.data.folder_jobs import plan, run_folder
+from i2i.data.label_maps import LabelOptions
+from i2i.data.layout import PrepareError
+from i2i.data.line_art import LEAST_SCORE, drawing_score
+from i2i.data.paired import PairedConfig, PairedDataset
+from i2i.data.pairs import PairDataset
+from i2i.data.resize import Resize
+from i2i.data.side_by_side import Combine
+from i2i.data.subject import Subject
+from i2i.data.unpaired import find_side
+from i2i.images import load_image
+from i2i.palette import Palette
+
+
+def save(path, picture):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture.save(path)
+
+
+def pair(k):
+    drawing = Image.new("RGB", (80, 80), "white")
+    drawing.paste("black", (10 + k, 10, 13 + k, 70))
+    both = Image.new("RGB", (160, 80))
+    both.paste(drawing, (0, 0))
+    both.paste(photo(k).resize((80, 80)), (80, 0))
+    return both
+
+
+def test_equal_photos_whose_names_become_equal_are_one_pair(tmp_path):
+    source, same = tmp_path / "photos", photo(0)
+    for letter in "абвгдежзийклмноп":  # each becomes "photo", so that all are written to one place at once
+        save(source / f"{letter}.jpg", same)
+    for k in range(1, 5):
+        save(source / f"{k}.jpg", photo(k))
+    report = prepare(source, tmp_path / "out", workers=8)
+    assert report.counts["kept"] == 5 and report.counts["duplicate"] == 15
+    held = [len(PairDataset(tmp_path / "out", split, 64)) for split in ("train", "val")]
+    assert sum(held) == 5
+
+
+def test_a_pair_that_lies_in_both_splits_stays_in_one(tmp_path):
+    for k in range(4):
+        save(tmp_path / "in" / "train" / f"{k}.png", pair(k))
+    for k in range(2):
+        save(tmp_path / "in" / "val" / f"{k}.png", pair(k))
+    save(tmp_path / "in" / "val" / "9.png", pair(9))
+    report = prepare(tmp_path / "in", tmp_path / "out")
+    assert report.counts["duplicate"] == 2 and "ready pairs (side_by_side, drawings left)" in report.summary()
+    train, val = (set(PairDataset(tmp_path / "out", split, 64).ids) for split in ("train", "val"))
+    assert len(train) + len(val) == 5 and not train & val
+
+
+def test_what_could_not_be_read_is_tried_again(tmp_path):
+    source, out = tmp_path / "in", tmp_path / "out"
+    for k in range(3):
+        save(source / f"{k}.png", photo(k))
+    whole = (source / "2.png").read_bytes()
+    (source / "2.png").write_bytes(b"x" * len(whole))
+    stamp = (source / "2.png").stat()
+    assert run_folder(Resize((32,)), [source], out).counts == {"written": 2, "unreadable": 1}
+    again = run_folder(Resize((32,)), [source], out)
+    assert again.skipped == 3  # in vain, so it is not told as done now
+    (source / "2.png").write_bytes(whole)
+    os.utime(source / "2.png", ns=(stamp.st_atime_ns, stamp.st_mtime_ns))  # as where a codec has been installed
+    assert run_folder(Resize((32,)), [source], out).counts == {"written": 3}
+
+
+def test_photos_that_could_not_be_read_are_drawn_once_they_can(tmp_path):
+    source, out = tmp_path / "in", tmp_path / "out"
+    for k in range(4):
+        save(source / f"{k}.png", photo(k))
+    whole = (source / "2.png").read_bytes()
+    (source / "2.png").write_bytes(b"x" * len(whole))
+    stamp = (source / "2.png").stat()
+    assert prepare(source, out).counts["unreadable"] == 1
+    (source / "2.png").write_bytes(whole)
+    os.utime(source / "2.png", ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    assert prepare(source, out, again=False).counts["unreadable"] == 1  # a training run goes on with what it had
+    assert prepare(source, out).counts["kept"] == 4
+
+
+def test_the_other_half_is_another_preparation(tmp_path):
+    for k in range(3):
+        save(tmp_path / "in" / f"{k}.png", pair(k))
+    prepare(tmp_path / "in", tmp_path / "out", drawing_side="left")
+    save(tmp_path / "in" / "3.png", pair(3))
+    with pytest.raises(PrepareError, match="other settings: drawing_side 'left' \\(now 'right'\\)"):
+        prepare(tmp_path / "in", tmp_path / "out", drawing_side="right")
+    assert prepare(tmp_path / "in", tmp_path / "out").counts["kept"] == 4
+
+
+def test_an_empty_mask_is_black_and_not_the_first_class(tmp_path):
+    for k in range(4):
+        levels = np.full((40, 40), 255, np.uint8)
+        levels[: 4 + k] = 0
+        save(tmp_path / "in" / f"{k}.png", Image.fromarray(levels))
+    save(tmp_path / "in" / "black.png", Image.new("L", (40, 40)))
+    task, _ = LabelOptions().task(tmp_path / "in", tmp_path / "out")
+    assert task.palette.colours == ((255, 255, 255), (0, 0, 0))
+    run_folder(task, [tmp_path / "in"], tmp_path / "out")
+    assert set(np.asarray(load_image(tmp_path / "out" / "labels" / "black.png")).ravel()) == {0}
+    numbers = Palette(("a", "b"), ((255, 255, 255), (0, 0, 0)))
+    assert numbers.classes(Image.fromarray(np.array([[0, 1]], np.uint8))).tolist() == [[0, 1]]
+
+
+def test_small_products_on_white_are_no_drawings():
+    shoe = np.full((96, 96, 3), 255, np.uint8)
+    shoe[40:60, 30:70] = (120, 60, 30)
+    assert drawing_score(shoe) == 0
+    line = np.full((96, 96, 3), 255, np.uint8)
+    line[40:42, 10:90] = 20
+    line[42, 10:90] = 130  # antialiased
+    assert drawing_score(line) >= LEAST_SCORE
+
+
+def test_nested_photos_are_found_and_nested_pairs_are_told(tmp_path):
+    for k in range(3):
+        save(tmp_path / "p" / f"{k}.png", photo(k))
+        save(tmp_path / "p" / "2023" / f"{k}.png", photo(10 + k))
+    config = PairedConfig("gray", "ab", val_fraction=0.3)
+    assert sum(len(PairedDataset(tmp_path / "p", split, 32, config)) for split in ("train", "val")) == 6
+    for k in range(3):
+        save(tmp_path / "q" / f"{k}.png", pair(k))
+    save(tmp_path / "q" / "more" / "x.png", pair(5))
+    with pytest.raises(PrepareError, match="in subfolders too, such as more/x.png"):
+        PairedDataset(tmp_path / "q", "train", 32)
+
+
+def test_a_kind_that_is_called_train_hides_no_other(tmp_path):
+    for k in range(3):
+        for kind in ("car", "bus", "train"):
+            save(tmp_path / "v" / kind / f"{k}.png", photo(k))
+    with pytest.raises(PrepareError, match="holds train and, beside it, bus/0.png"):
+        find_side(tmp_path / "v", "train")
+    assert set(find_domains(tmp_path / "v", "val", DomainConfig(val_fraction=0.5))) == {"car", "bus", "train"}
+
+
+def test_names_that_are_no_text_have_a_place(tmp_path):
+    for k in range(3):
+        save(tmp_path / "p" / f"{k}.png", photo(k))
+    os.rename(tmp_path / "p" / "0.png", os.fsencode(tmp_path / "p") + b"/caf\xe9.png")
+    assert sum(len(find_side(tmp_path / "p", split)) for split in ("train", "val")) == 3
+
+
+def test_what_a_killed_run_wrote_goes_with_its_photo(tmp_path):
+    source, out = tmp_path / "in", tmp_path / "out"
+    for k in range(6):
+        save(source / f"{k}.png", photo(k))
+    prepare(source, out)
+    # As if it had been killed after writing a pair and before entering it.
+    manifest = out / "manifest.json"
+    lost = next(out.rglob("pairs/train/photo/*.webp"))
+    for path in (lost, out / "pairs" / "train" / "drawing" / f"{lost.stem}.png"):
+        path.with_name(path.name.replace(lost.stem, "gone-0123456789")).write_bytes(path.read_bytes())
+    manifest.write_text(manifest.read_text().replace('"files"', '"unfinished": {"gone.png": []}, "files"', 1))
+    (out / "pairs" / "train" / "photo" / "my own.webp").write_bytes(b"x")
+    assert prepare(source, out).counts["kept"] == 6
+    assert not list(out.rglob("gone-*")) and (out / "pairs" / "train" / "photo" / "my own.webp").exists()
+
+
+def test_where_nothing_was_made_other_options_begin_anew(tmp_path):
+    for k in range(3):
+        save(tmp_path / "p" / f"{k}.png", photo(k))
+        save(tmp_path / "k" / f"{k}.png", Image.new("L", photo(k).size, 255))
+    assert run_folder(Subject(), [tmp_path / "p"], tmp_path / "out").counts == {"no mask": 3}
+    both = run_folder(Subject(min_share=0.0), [tmp_path / "p", tmp_path / "k"], tmp_path / "out")
+    assert both.counts == {"written": 3}
+
+
+def test_a_dry_run_tells_what_would_be_removed(tmp_path):
+    for k in range(3):
+        save(tmp_path / "p" / f"{k}.png", photo(k))
+    run_folder(Resize((32,)), [tmp_path / "p"], tmp_path / "out")
+    (tmp_path / "p" / "0.png").unlink()
+    assert plan(Resize((32,)), [tmp_path / "p"], tmp_path / "out")[3] == 1
+    assert (tmp_path / "out" / "0.png").exists()
+
+
+def test_resized_label_maps_keep_their_palette(tmp_path):
+    save(tmp_path / "m" / "0.png", Image.new("RGB", (64, 64), "red"))
+    (tmp_path / "m" / "palette.json").write_text('{"names": ["a"], "colours": [[255, 0, 0]]}')
+    run_folder(Resize((32,), kind="labels"), [tmp_path / "m"], tmp_path / "out")
+    assert Palette.load(tmp_path / "out" / "palette.json").names == ("a",)
+
+
+def test_folders_of_one_name_are_told_apart(tmp_path):
+    for side in ("day", "night"):
+        save(tmp_path / side / "img" / "0.png", photo(0))
+        (tmp_path / side / "img" / "0.jpg").write_bytes(b"x")
+    report = run_folder(Combine(), [tmp_path / "day" / "img", tmp_path / "night" / "img"], tmp_path / "out")
+    assert report.counts == {"written": 1, "unreadable": 2}
+    assert {record["file"] for record in report.files} == {"0", "day/img/0.jpg", "night/img/0.jpg"}
+
+
+def test_masks_of_class_numbers_are_refused_without_their_numbers(tmp_path):
+    save(tmp_path / "p" / "0.png", photo(0))
+    levels = np.full((photo(0).height, photo(0).width), 2, np.uint8)
+    levels[20:60, 20:60], levels[20, 20:60] = 1, 3
+    save(tmp_path / "k" / "0.png", Image.fromarray(levels))
+    report = run_folder(Subject(), [tmp_path / "p", tmp_path / "k"], tmp_path / "out")
+    assert report.counts == {"unreadable": 1} and "the mask holds 1 2 3" in report.files[0]["why"]
+    given = run_folder(Subject(values=(1,)), [tmp_path / "p", tmp_path / "k"], tmp_path / "out")
+    assert given.counts == {"written": 1}
+
+
+def test_twelve_bits_are_noted(tmp_path):
+    save(tmp_path / "p" / "0.tif", Image.fromarray(np.full((64, 64), 4000, np.uint16)))
+    (record,) = run_folder(Resize((32,)), [tmp_path / "p"], tmp_path / "out").files
+    assert "nearly black: its brightest level is 4000 of 65535" in record["notes"]
+
+
+def test_colours_of_another_profile_become_srgb(tmp_path):
+    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+    srgb = Image.new("RGB", (64, 64), (200, 60, 40))
+    srgb.save(tmp_path / "s.png", icc_profile=lab.tobytes())
+    assert load_image(tmp_path / "s.png").getpixel((0, 0)) == (200, 60, 40)
+    # Of a profile made by exchanging red and blue's colorants, the channels come out exchanged.
+    swapped = bytearray(lab.tobytes())
+    tags = {bytes(swapped[132 + 12 * k : 136 + 12 * k]): 132 + 12 * k for k in range(int.from_bytes(swapped[128:132]))}
+    for a, b in ((b"rXYZ", b"bXYZ"),):
+        swapped[tags[a] : tags[a] + 4], swapped[tags[b] : tags[b] + 4] = b, a
+    profile = bytes(swapped).replace("sRGB".encode("utf-16-be"), "wide".encode("utf-16-be")).replace(b"sRGB", b"wide")
+    source = Image.new("RGB", (64, 64), (200, 60, 40))
+    (tmp_path / "p").mkdir()
+    source.save(tmp_path / "p" / "w.png", icc_profile=profile)
+    red, green, blue = load_image(tmp_path / "p" / "w.png").getpixel((0, 0))
+    assert abs(red - 40) <= 3 and abs(green - 60) <= 3 and abs(blue - 200) <= 3
+    (record,) = run_folder(Resize((32,)), [tmp_path / "p"], tmp_path / "out").files
+    assert any(note.startswith("colours converted from") for note in record["notes"])
+    with Image.open(tmp_path / "out" / "w.png") as written:
+        assert "icc_profile" not in written.info
+    damaged = io.BytesIO()
+    source.save(damaged, "PNG", icc_profile=b"no profile at all")
+    assert load_image(Image.open(damaged)).getpixel((0, 0)) == (200, 60, 40)
