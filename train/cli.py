@@ -123,9 +123,24 @@ def run_script(main: Callable[[list[str] | None], int | None]) -> None:
         line = " ".join(str(error).split())
         print(f"error: {line}", file=sys.stderr)
         sys.exit(2)
+    except (MemoryError, RuntimeError) as error:
+        if not _out_of_memory(error):
+            raise
+        print(
+            "error: the memory is full: give a smaller --batch, --size or --workers; a run that was saved goes on "
+            "with --resume and these",
+            file=sys.stderr,
+        )
+        sys.exit(2)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """torch tells a full CPU memory as a RuntimeError, and a GPU's as a kind of it."""
+    known = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    return known or "can't allocate memory" in str(error)
 
 
 class Progress:

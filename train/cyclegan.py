@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import PartialState
 from cli import add_options, collect, print_plan, run_script, shown_command
 from model_run import (
     add_model_options,
@@ -31,6 +30,7 @@ from model_run import (
     train_model,
     training_facts,
 )
+from processes import processes
 from run_folder import begin_run, check_run_folder
 from same_data import digest_of, names_of, refuse_other_data
 
@@ -128,7 +128,7 @@ def resolve(args: argparse.Namespace) -> Plan:
     config = collect(CycleGANConfig, args, **net)
     epochs = EPOCHS if args.epochs is None and args.steps is None and not previous else args.epochs
     if epochs is not None:
-        seen = (args.batch or how["batch"]) * PartialState(cpu=args.cpu).num_processes
+        seen = (args.batch or how["batch"]) * processes(args.cpu)
         how["steps"] = max(1, round(epochs * len(data) / seen))
     names = (args.name_a or names[0], args.name_b or names[1])
     return Plan(config, collect(TrainConfig, args, **how), unpaired, pairs, data, val, names, digest)

@@ -25,6 +25,7 @@ from model_run import (
     train_with_bar,
 )
 from run_folder import begin_run, check_run_folder
+from same_data import digest_of, refuse_other_data
 from teacher import describe_teacher, teacher_maps, unlabelled_photos
 
 from i2i import model_folder
@@ -43,6 +44,8 @@ from i2i.training.state import StateFolder
 TRAINING = {"steps": 11000, "ema": 0.998, "mixed_precision": "auto"}
 INK = 25 / 255  # what counts as ink in a soft map
 SCALES = (0.5, 1.0, 1.5)
+SHARE = 0.02  # of ink in drawings
+LEAST_CROP = 32  # pixels: the network's coarsest level is a sixteenth
 # Kept with the run, so that --resume needs none of them again.
 KEPT = ("held_out", "crop", "calibrate", "ink", "init", "trunk_weights", "teacher", "unlabelled", "each", "shapes")
 CALIBRATION_PHOTOS = 100  # of each folder
@@ -62,6 +65,10 @@ def config_json(config: EdgeConfig, calibration: dict, metrics: dict, training: 
         "training": training,
         "metrics": metrics,
     }
+
+
+def _name(pair: tuple[Path, Path]) -> str:
+    return f"{pair[0].parent.name}/{pair[0].stem}"
 
 
 def logit(value: float | np.ndarray) -> float | np.ndarray:
@@ -178,12 +185,12 @@ def main(argv: list[str] | None) -> int:
     )  # fmt: skip
     parser.add_argument("--crop", type=int, default=256, help="pixels of a training crop (default: 256)")
     parser.add_argument("--calibrate", nargs="+", default=[], help="folders of photos that set the ink")
-    parser.add_argument("--ink", type=float, default=0.02, help="share of ink with --calibrate (default: 0.02)")
+    parser.add_argument("--ink", type=float, default=None, help=f"share of ink with --calibrate (default: {SHARE})")
     add_run_options(parser)
     add_options(parser, EdgeConfig)
     add_options(parser, TrainConfig, defaults=TRAINING)
     args = parse_run(parser, argv, EdgeTraining.method, ("bsds",))
-    check_run_folder(args)
+    check_run_folder(args, args.bsds, *map(Path, args.unlabelled), *map(Path, args.calibrate))
     before = StateFolder(args.out).meta() if args.resume else None
     saved, defaults = {}, TRAINING
     if before:
@@ -202,6 +209,12 @@ def main(argv: list[str] | None) -> int:
         raise ValueError("--held-out 0 leaves no photos to calibrate on: give folders of photos with --calibrate")
     held = [p for p in pairs if p[0].parent.name == "val"][: args.held_out]
     kept = [p for p in pairs if p not in held]
+    digest = digest_of({"train": map(_name, kept), "val": map(_name, held)})
+    refuse_other_data(args, before and before["recipe"], digest, f"the photos of {args.bsds}", "--held-out")
+    if args.crop < LEAST_CROP:
+        raise ValueError(f"--crop must be at least {LEAST_CROP} pixels, got {args.crop}")
+    if args.ink is not None and not 0 < args.ink < 1:
+        raise ValueError(f"--ink is a share between 0 and 1, got {args.ink:g}")
     if not 0 <= args.shapes <= 1:
         raise ValueError(f"--shapes must be from 0 to 1, got {args.shapes:g}")
     if args.unlabelled and not args.teacher:
@@ -210,6 +223,7 @@ def main(argv: list[str] | None) -> int:
         raise ValueError(f"--each must be at least 1, got {args.each}")
     for option, value, needed, there in (
         ("--each", args.each, "--unlabelled", args.unlabelled),
+        ("--ink", args.ink, "--calibrate", args.calibrate),
         ("--lambda-taught", args.lambda_taught, "--teacher", args.teacher),
         ("--lambda-exact", args.lambda_exact, "--shapes", args.shapes),
         ("--norms frozen", True if args.norms == "frozen" else None, "--init", args.init),
@@ -266,12 +280,15 @@ def main(argv: list[str] | None) -> int:
     options = {k: getattr(args, k) for k in KEPT}
     outcome = train_with_bar(
         method, data, held_out, args, how, accelerator=accelerator,
-        recipe={"config": dataclasses.asdict(config), "options": options, "given": args.given}, on_save=export,
+        recipe={
+            "config": dataclasses.asdict(config), "options": options, "given": args.given, "data_digest": digest,
+        },
+        on_save=export,
     )  # fmt: skip
     if accelerator.is_main_process and outcome.reason == "finished":
         detector = EdgeDetector(target)
         metrics, best = benchmark(detector, held) if held else ({"protocol": "nothing was held out"}, None)
-        calibration = calibrate(detector, calibration_sets, args.ink, best)
+        calibration = calibrate(detector, calibration_sets, args.ink or SHARE, best)
         final = config_json(config, calibration, metrics, facts(outcome.step, outcome.seconds))
         net = make_edge_net(config.net)
         model_folder.load_weights(target, model_folder.read_config(target), net)

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator, PartialState
+from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 from cli import Progress, given_options
 from PIL import Image
+from processes import processes
 from run_folder import alone
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -129,6 +130,15 @@ def refuse_other_method(args: argparse.Namespace, method: str, recipe: Mapping[s
         )
 
 
+def refuse_other_recipe(args: argparse.Namespace, begun: str | None) -> None:
+    """ValueError where --recipe is not the one that the run in --out began with."""
+    if args.recipe != begun:
+        raise ValueError(
+            f"the run in {args.out} began with {f'--recipe {begun}' if begun else 'no recipe'} and keeps to it: "
+            "leave --recipe out, or begin another run with another --out"
+        )
+
+
 # Before the run
 
 
@@ -141,7 +151,7 @@ def find_accelerator(args: argparse.Namespace, how: TrainConfig, size: int) -> t
     `size` pixels."""
     cpu = args.cpu or not torch.cuda.is_available()
     how = resolve_precision(how, torch.device("cpu" if cpu else "cuda"), size)
-    if PartialState(cpu=cpu).num_processes > 1:
+    if processes(cpu) > 1:
         # Each process has timed its own device, and a close check may fall out differently: the main one decides.
         (precision,) = broadcast_object_list([how.mixed_precision])
         how = replace(how, mixed_precision=precision)

@@ -20,11 +20,13 @@ from model_run import (
     find_accelerator,
     first_batch,
     parse_run_of_epochs,
+    refuse_other_recipe,
     save_samples,
     shape_of,
     train_model,
     training_facts,
 )
+from processes import processes
 from recipes import RECIPES, find_recipe
 from run_folder import begin_run, check_run_folder
 from same_data import digest_of, refuse_other_data
@@ -101,12 +103,7 @@ def resolve(
     previous = StateFolder(args.out).meta() if args.resume else None
     if previous:
         kept = previous["recipe"]
-        begun = kept["options"].get("recipe")
-        if args.recipe != begun:
-            raise ValueError(
-                f"the run in {args.out} began with {f'--recipe {begun}' if begun else 'no recipe'} and keeps to it: "
-                "leave --recipe out, or begin another run with another --out"
-            )
+        refuse_other_recipe(args, kept["options"].get("recipe"))
         net, pairs, how = dict(kept["config"]), dict(kept["pairs"]), previous["train"] | {"minutes": 0.0}
     else:
         recipe = find_recipe(args.recipe) if args.recipe else None
@@ -133,7 +130,7 @@ def resolve(
         )
     how = collect(TrainConfig, args, **how)
     if args.epochs is not None:
-        how = dataclasses.replace(how, steps=max(1, round(args.epochs * len(data) / how.batch)))
+        how = dataclasses.replace(how, steps=max(1, round(args.epochs * len(data) / (how.batch * processes(args.cpu)))))
     check_steps(args, how)
     return config, how, data, val
 

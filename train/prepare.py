@@ -12,7 +12,6 @@ import warnings
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar
 
@@ -41,7 +40,6 @@ OPTIONS = {
 }  # fmt: skip
 LAYOUTS = {"folders": "folders", "side-by-side": "side_by_side", "drawings-only": "drawings"}
 DEVICES = ("auto", "cpu", "cuda")
-LONGEST = timedelta(days=7)  # that processes wait for each other
 
 
 @dataclass(frozen=True)
@@ -162,6 +160,7 @@ def edges(args: argparse.Namespace) -> int:
     # Imported here since they take seconds that the other commands need not wait.
     import torch
     from accelerate import Accelerator, InitProcessGroupKwargs
+    from processes import LONGEST
 
     from i2i.edges.detector import EdgeDetector
 

@@ -20,7 +20,8 @@ from styled_views import samples_picture, seeds_of_page
 from tqdm import tqdm
 
 from i2i import model_folder
-from i2i.data.out_folder import check_writable
+from i2i.data.layout import ready_pairs
+from i2i.data.out_folder import check_writable, refuse_inside
 from i2i.methods.answer_fit import AnswerFit, fit_answers
 from i2i.metrics.held_out import held_out_for
 from i2i.nets.features import load_features
@@ -65,6 +66,7 @@ def main(argv: list[str] | None) -> int:
     if args.out.exists() and (not args.out.is_dir() or any(args.out.iterdir())):
         raise ValueError(f"{args.out} is there already: choose another --out, or delete it")
     check_writable(args.out)
+    refuse_inside([ready_pairs(args.pairs) or args.pairs], args.out)
     translator = Translator.from_pretrained(args.model, args.device, "float32")
     about = dict(translator.config)
     if about["method"] != "styled":

@@ -18,6 +18,7 @@ from model_run import (
     train_with_bar,
 )
 from run_folder import begin_run, check_run_folder
+from same_data import digest_of, refuse_other_data
 
 from i2i import model_folder
 from i2i.data.paired import PairedConfig, PairedDataset
@@ -78,6 +79,8 @@ def run(args: argparse.Namespace) -> int:
     pairs = dataclasses.replace(found, direction="BtoA" if found.a == "labels" else "AtoB")
     data = PairedDataset(args.pairs, "train", size, pairs)
     val = PairedDataset(args.pairs, "val", size, pairs, cache=False)
+    digest = digest_of({"train": data.ids, "val": val.ids})
+    refuse_other_data(args, before and kept, digest, f"the pairs of {args.pairs}", "other pairs")
     config = collect(SegmenterConfig, args, **kept["config"] | {"size": size, "classes": len(data.palette)})
     check_steps(args, how)
     accelerator, how = find_accelerator(args, how, size)
@@ -109,6 +112,7 @@ def run(args: argparse.Namespace) -> int:
         method, data, held_out, args, how, accelerator=accelerator,
         recipe={
             "config": dataclasses.asdict(config), "palette": pairs.palette, "name": name, "licence": licence,
+            "data_digest": digest,
         },
         on_save=export,
     )  # fmt: skip

@@ -25,6 +25,7 @@ from model_run import (
     features_or_none,
     find_accelerator,
     parse_run,
+    refuse_other_recipe,
     shape_of,
     show_grid,
     train_model,
@@ -75,6 +76,7 @@ def resolve(args: argparse.Namespace) -> tuple[StarGANv2Config, TrainConfig, Dom
     over the defaults."""
     if args.resume:
         previous = StateFolder(args.out).meta()
+        refuse_other_recipe(args, previous["recipe"].get("options", {}).get("recipe"))
         net, domains = previous["recipe"]["config"], previous["recipe"]["domains"]
         how = previous["train"] | {"minutes": 0.0}
     else:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
+
+_GRID = re.compile(r"\d{7,}")  # names that grids are given
 
 
 class Monitor:
@@ -16,7 +21,8 @@ class Monitor:
     def __init__(self, run: Path, resumed_at: int = 0):
         self.run = run
         self.log = run / "log.jsonl"
-        self._forget_after(resumed_at)
+        with self._told():
+            self._forget_after(resumed_at)
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:  # an optional extra: JSONL and PNG are there without it
@@ -25,7 +31,13 @@ class Monitor:
             self.board = SummaryWriter(str(run / "tensorboard"), purge_step=resumed_at or None)
 
     def _forget_after(self, step: int) -> None:
-        """Drop the lines that a killed run wrote after its last saved state, which come again, and torn ones."""
+        """Drop what a killed run left after its last saved state, which comes again, and torn lines."""
+        for picture in (self.run / "grids").glob("*.png"):
+            if _GRID.fullmatch(picture.stem) and int(picture.stem) > step:
+                picture.unlink()
+        if not step:  # TensorBoard would show the curves of both runs as one
+            for events in (self.run / "tensorboard").glob("events.out.tfevents.*"):
+                events.unlink()
         if self.log.exists():
             kept = [json.dumps(row) for row in self._rows() if row["step"] <= step]
             fresh = self.log.with_suffix(".new")
@@ -43,7 +55,7 @@ class Monitor:
         return _read(self.log.read_text(errors="replace").splitlines() if self.log.exists() else [])
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
-        with self.log.open("a") as file:
+        with self._told(), self.log.open("a") as file:
             file.write(json.dumps({"step": step} | {k: round(v, 6) for k, v in values.items()}) + "\n")
         if self.board is not None:
             for name, value in values.items():
@@ -51,14 +63,27 @@ class Monitor:
 
     def grid(self, step: int, picture: Image.Image) -> None:
         folder = self.run / "grids"
-        folder.mkdir(exist_ok=True)
-        picture.save(folder / f"{step:07d}.png")
+        with self._told():
+            folder.mkdir(exist_ok=True)
+            picture.save(folder / f"{step:07d}.png")
         if self.board is not None:
             self.board.add_image("samples", np.asarray(picture.convert("RGB")), step, dataformats="HWC")
 
     def curves(self) -> None:
         if rows := self._rows():
-            draw_curves(rows).save(self.run / "curves.png")
+            with self._told():
+                draw_curves(rows).save(self.run / "curves.png")
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """Errors in writing say what to do about them."""
+        try:
+            yield
+        except OSError as error:
+            raise OSError(
+                f"curves and grids cannot be written to {self.run} ({error.strerror or error}): make room there, or "
+                "allow writing; then --resume goes on from the last saved state"
+            ) from error
 
     def close(self) -> None:
         self.curves()

@@ -60,13 +60,13 @@ def _contiguous(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 def _load_optimizer(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> None:
     """`load_state_dict` across devices and versions: moments get the memory layout that the weights have here, and how
-    the optimizer is computed stays as it is here.
+    the optimizer is computed, and its betas and the like, stay as they are here: they may have been given anew.
 
     A fused optimizer walks through memory, and nets need not lie in it as they did where the state was made.
     """
-    computed = [{k: group[k] for k in ("fused", "foreach") if k in group} for group in optimizer.param_groups]
+    settings = [{k: v for k, v in group.items() if k != "params"} for group in optimizer.param_groups]
     optimizer.load_state_dict(saved)
-    for group, how in zip(optimizer.param_groups, computed, strict=True):
+    for group, how in zip(optimizer.param_groups, settings, strict=True):
         group.update(how)
         for weight in group["params"]:
             moments = optimizer.state.get(weight, {})

@@ -141,6 +141,12 @@ def test_a_card_tells_what_was_given_and_no_folder_of_this_machine(cli, tmp_path
     assert command == f"python train/script.py PHOTOS --out RUN {told.format(here=tmp_path)}".strip()
 
 
+FULL = (
+    "error: the memory is full: give a smaller --batch, --size or --workers; a run that was saved goes on with "
+    "--resume and these"
+)
+
+
 @pytest.mark.parametrize(
     "error, code, line",
     [
@@ -148,6 +154,9 @@ def test_a_card_tells_what_was_given_and_no_folder_of_this_machine(cli, tmp_path
         (FileNotFoundError(2, "No such file", "x.jpg"), 2, "error: [Errno 2] No such file: 'x.jpg'"),
         (FloatingPointError("step 3: not finite"), 2, "error: step 3: not finite"),
         (KeyboardInterrupt(), 130, "interrupted"),
+        (MemoryError(), 2, FULL),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."), 2, FULL),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."), 2, FULL),
     ],
 )
 def test_expected_errors_become_one_line(cli, capsys, error, code, line):
@@ -170,6 +179,12 @@ def test_success_and_bugs_are_not_dressed_up(cli):
 
     with pytest.raises(TypeError):
         cli.run_script(bug)
+
+    def shapes(argv):
+        raise RuntimeError("shapes differ")
+
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        cli.run_script(shapes)
 
 
 def test_the_plan_shows_settings_sizes_and_facts(cli, capsys):

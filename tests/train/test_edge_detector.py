@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -227,6 +228,9 @@ def test_bad_input_is_one_line_and_exit_code_2(bsds, tmp_path, words, message):
         (["--held-out", "2", "--lambda-taught", "2"], "--lambda-taught does nothing without --teacher"),
         (["--held-out", "2", "--lambda-exact", "2"], "--lambda-exact does nothing without --shapes"),
         (["--held-out", "2", "--norms", "frozen"], "--norms frozen does nothing without --init"),
+        (["--held-out", "2", "--crop", "0"], "--crop must be at least 32 pixels, got 0"),
+        (["--held-out", "2", "--ink", "0.02"], "--ink does nothing without --calibrate"),
+        (["--held-out", "2", "--ink", "-1", "--calibrate", "p"], "--ink is a share between 0 and 1, got -1"),
         (["--held-out", "2", "--norms", "none"], "unknown norms 'none': use one of batch, frozen"),
         (["--held-out", "2", "--trunk-lr", "1e-3"], "--trunk-lr does nothing without --trunk mobilenet_v1"),
         (["--held-out", "2", "--trunk", "mobilenet_v1"], "give both, or neither"),
@@ -237,6 +241,17 @@ def test_options_that_cannot_be(load_script, bsds, tmp_path, words, message):
     with pytest.raises(ValueError, match=message):
         load_script("edge_detector").main([str(bsds), "--out", str(tmp_path / "run"), "--cpu", *words])
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_goes_on_with_its_own_photos(load_script, bsds, tmp_path):
+    main, run, own = load_script("edge_detector").main, ["--out", str(tmp_path / "run")], tmp_path / "own"
+    shutil.copytree(bsds, own)
+    assert main([str(own), *run, "--steps", "2", "--minutes", "1e-9", *QUICK]) == 0
+    add_pair(own, "train", "9", 96, 128)
+    with pytest.raises(ValueError, match="the photos of .*own are not those that .*run began with"):
+        main([str(own), *run, "--resume", "--cpu"])
+    with pytest.raises(ValueError, match="lies inside"):
+        main([str(own), "--out", str(own / "images" / "run"), *QUICK])
 
 
 def test_shifted_adds_to_the_logits(load_script):

@@ -216,6 +216,11 @@ def test_a_resumed_judge_keeps_its_licence(evaluate, label_pairs, tmp_path):
     assert evaluate.main(words(*common, "--resume", "--steps", 2)) == 0
     config = json.loads((tmp_path / "run" / "model" / "config.json").read_text())
     assert config["data"]["licence"] == "CC0" and config["training"]["steps"] == 2
+    fewer = shutil.copytree(label_pairs, tmp_path / "fewer")
+    for side in ("photo", "labels"):
+        sorted((fewer / side).iterdir())[0].unlink()
+    with pytest.raises(ValueError, match="the pairs of .*fewer are not those that .*run began with"):
+        evaluate.main(words("segmenter", fewer, *common[2:], "--resume", "--steps", 3))
 
 
 def test_fcn_score_beside_the_real_photos(evaluate, judge, label_pairs, tmp_path):

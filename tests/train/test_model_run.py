@@ -249,13 +249,13 @@ def test_the_main_process_decides_the_precision_of_all(model_run, monkeypatch):
     """Where this process would have found another one faster."""
     faster = dataclasses.replace(TrainConfig(), mixed_precision="bf16")
     monkeypatch.setattr(model_run, "resolve_precision", lambda *_: faster)
-    monkeypatch.setattr(model_run, "PartialState", lambda cpu: SimpleNamespace(num_processes=2))
+    monkeypatch.setattr(model_run, "processes", lambda cpu: 2)
     monkeypatch.setattr(model_run, "broadcast_object_list", lambda found: ["no"])
     monkeypatch.setattr(model_run, "Accelerator", lambda **given: given)
     how = TrainConfig(mixed_precision="auto")
     accelerator, decided = model_run.find_accelerator(argparse.Namespace(cpu=True), how, 256)
     assert accelerator == {"cpu": True, "mixed_precision": "no"} and decided.mixed_precision == "no"
-    monkeypatch.setattr(model_run, "PartialState", lambda cpu: SimpleNamespace(num_processes=1))
+    monkeypatch.setattr(model_run, "processes", lambda cpu: 1)
     assert model_run.find_accelerator(argparse.Namespace(cpu=True), how, 256)[1].mixed_precision == "bf16"
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from i2i import Translator
@@ -163,12 +165,24 @@ def test_what_a_resumed_run_keeps_and_what_it_takes(pix2pix, tmp_path):
     assert longest["steps"] == pairs + 1 and f"--steps {pairs + 1}" in longest["command"]
     assert "--epochs" not in longest["command"]
     assert resume()["of_steps"] == pairs + 1  # the epochs of old say nothing any more
+    resume("--steps", pairs + 2, "--beta1", 0.9)
+    saved = torch.load(tmp_path / "run" / "state" / "optimizers.pt", weights_only=True)
+    assert {group["betas"] for state in saved.values() for group in state["param_groups"]} == {(0.9, 0.999)}
     says = "the pairs of .* are not those that .*run began with, or are divided otherwise: .*leave --val-fraction out"
     with pytest.raises(ValueError, match=says):
         resume("--val-fraction", 0.6)
     labelled(tmp_path / "others", 3, count=7)
     with pytest.raises(ValueError, match=says):
         pix2pix.main(words(tmp_path / "others", *out, "--resume", "--cpu"))
+
+
+def test_epochs_are_shared_by_processes(load_script, label_pairs, tmp_path, capsys, monkeypatch):
+    main, found = load_script("pix2pix").main, []
+    for count in (1, 2):
+        monkeypatch.setattr(load_script("paired_run"), "processes", lambda cpu, count=count: count)
+        assert main(words(label_pairs, "--out", tmp_path / "run", "--epochs", 4, "--dry-run", *QUICK)) == 0
+        found.append(int(re.search(r"\bsteps: (\d+)", capsys.readouterr().out)[1]))
+    assert found[0] == 2 * found[1]
 
 
 def test_a_run_without_a_recipe_takes_none_later(pix2pix, tmp_path):

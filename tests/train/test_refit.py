@@ -71,6 +71,7 @@ def test_bad_input_names_the_fix(refit, tiny_model_folder, outlines, tmp_path):
         ((tiny_model_folder, outlines, "--out", tmp_path / "full"), "full is there already: choose another --out"),
         (("coats", outlines, "--out", tmp_path / "new"), "coats is a starganv2 model: only styled pix2pix"),
         ((tiny_model_folder, outlines, "--out", tmp_path / "new", "--diversity", "-1"), "diversity must be at least 0"),
+        ((tiny_model_folder, outlines, "--out", outlines / "new"), "new lies inside .*choose a folder beside it"),
         ((tiny_model_folder, tmp_path / "full", "--out", tmp_path / "new"), "holds no pairs"),
     ):
         with pytest.raises(ValueError, match=message):

@@ -107,6 +107,8 @@ def test_a_run_keeps_its_domains(script, domain_photos, tmp_path):
     run = words(domain_photos, "--out", tmp_path / "run")
     chosen = words("--domains", "blue", "green", "red")
     assert script.main([*run, *chosen, "--steps", "2", "--minutes", "1e-9", *QUICK]) == 0
+    with pytest.raises(ValueError, match="began with no recipe and keeps to it: leave --recipe out"):
+        script.main([*run, "--resume", "--cpu", "--recipe", "lean"])
     for others in (("red", "green", "blue"), ("blue", "green")):
         says = f"learns the domains blue green red, in this order, and --resume got {' '.join(others)}: leave"
         with pytest.raises(ValueError, match=says):
