@@ -121,9 +121,8 @@ class Palette:
 
         Colours, be they RGB or a palette PNG's own, become the class of the nearest colour. A palette PNG is read by
         its colours, never by its numbers, since other programs number classes as they like. Grey pictures whose levels
-        all lie below the number of classes hold class indices, as do palette PNGs with nothing but a ramp of grey, but
-        where all their levels are greys of the palette: an empty black mask is black. Other grey pictures are colours.
-        What is transparent counts as white.
+        all lie below the number of classes hold class indices, as do palette PNGs with nothing but a ramp of grey;
+        other grey pictures are colours. What is transparent counts as white.
 
         Args:
             picture: PIL image of any mode; uint8 (H, W, 3 | 4) colours; or an integer (H, W) of class indices.
@@ -156,13 +155,17 @@ class Palette:
         far = distance > tolerance
         return _counted(colours[far], inverse, np.flatnonzero(far))
 
-    def nearest(self, picture: Image.Image | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def nearest(self, picture: Image.Image | np.ndarray, indices: bool = True) -> tuple[np.ndarray, np.ndarray]:
         """(uint8 (H, W) class indices, float32 (H, W) distance to that class's colour in levels), however far.
+
+        Args:
+            picture: as in `classes`.
+            indices: whether a picture may hold class indices, as `classes` says; else all are colours.
 
         Raises:
             ValueError: as `unknown`.
         """
-        places, inverse, shape, distance, _ = self._match(picture)
+        places, inverse, shape, distance, _ = self._match(picture, indices)
         return (
             places.astype(np.uint8)[inverse].reshape(shape),
             distance.astype(np.float32)[inverse].reshape(shape),
@@ -203,9 +206,11 @@ class Palette:
         shown = ", ".join(self.names[:_LISTED])
         return f"{len(self)} classes: {shown}{', ...' if len(self) > _LISTED else ''}"
 
-    def _match(self, picture: Image.Image | np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple, np.ndarray, np.ndarray]:
+    def _match(
+        self, picture: Image.Image | np.ndarray, indices: bool = True
+    ) -> tuple[np.ndarray, np.ndarray, tuple, np.ndarray, np.ndarray]:
         """Of the values that occur: (nearest class, (H * W) where they occur, (H, W), distance, colour (N, 3))."""
-        values, shape, are_indices = self._values(picture)
+        values, shape, are_indices = self._values(picture, indices)
         unique, inverse = np.unique(values, return_inverse=True)
         if are_indices:
             return unique, inverse.ravel(), shape, np.zeros(len(unique)), self.array[unique]
@@ -218,11 +223,11 @@ class Palette:
             nearest[nearer], best[nearer] = place, apart[nearer]
         return nearest, inverse.ravel(), shape, np.sqrt(best), colours.astype(np.uint8)
 
-    def _values(self, picture: Image.Image | np.ndarray) -> tuple[np.ndarray, tuple[int, int], bool]:
+    def _values(self, picture: Image.Image | np.ndarray, indices: bool) -> tuple[np.ndarray, tuple[int, int], bool]:
         """((H * W) class indices or 0xRRGGBB, (H, W), whether they are indices)."""
         if isinstance(picture, np.ndarray) and picture.ndim == 2:
-            indices = self._indices(picture)
-            return indices.ravel(), indices.shape, True
+            numbers = self._indices(picture)
+            return numbers.ravel(), numbers.shape, True
         if isinstance(picture, np.ndarray):
             if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] not in (3, 4) or not picture.size:
                 raise ValueError(
@@ -233,9 +238,9 @@ class Palette:
         if not isinstance(picture, Image.Image):
             raise ValueError(f"label map: got {type(picture).__name__}, expected a PIL image or a numpy array")
         picture = ImageOps.exif_transpose(picture)
-        levels = self._levels(picture)
-        greys = {colour[0] for colour in self.colours if len(set(colour)) == 1}
-        if levels is not None and levels.max() < len(self) and not set(np.unique(levels).tolist()) <= greys:
+        picture.info.pop("icc_profile", None)  # a class's colour is a number, however a screen shows it
+        levels = self._levels(picture) if indices else None
+        if levels is not None and levels.max() < len(self):
             return levels.ravel().astype(np.uint8), levels.shape, True
         if picture.mode == "P" and "transparency" not in picture.info:
             table = _own_palette(picture).astype(np.int64)

@@ -17,14 +17,18 @@ def foreign_profile(image: Image.Image) -> str:
     if not profile or image.mode not in _MODES:
         return ""
     try:
-        name = ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(profile))).strip()
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        name = ImageCms.getProfileDescription(opened).strip()
+    except (ImageCms.PyCMSError, ImportError, OSError, ValueError, TypeError):  # ImportError: built without LittleCMS
+        return ""
+    if opened.profile.xcolor_space.strip() != "RGB":  # made for another kind of pixels
         return ""
     return "" if "srgb" in name.lower() else name or "nameless"
 
 
 def to_srgb(image: Image.Image) -> Image.Image:
-    """The picture with its colours as sRGB has them, and without its profile; the same picture where that is none.
+    """The picture with its colours as sRGB has them, and without its profile, with a transparent colour as RGBA; the
+    same picture where it has no foreign profile.
 
     Args:
         image: mode RGB or RGBA; any other comes back as it is.
@@ -32,9 +36,8 @@ def to_srgb(image: Image.Image) -> Image.Image:
     if not foreign_profile(image):
         return image
     profile = ImageCms.ImageCmsProfile(io.BytesIO(image.info["icc_profile"]))
-    try:
-        converted = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode=image.mode)
-    except ImageCms.PyCMSError:  # a profile that is made for another kind of pixels
-        return image
+    if "transparency" in image.info:  # a colour that stands for nothing, and would be another one then
+        image = image.convert("RGBA")
+    converted = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode=image.mode)
     converted.info.pop("icc_profile", None)
     return converted

@@ -127,8 +127,8 @@ def run_script(main: Callable[[list[str] | None], int | None]) -> None:
         if not _out_of_memory(error):
             raise
         print(
-            "error: the memory is full: give a smaller --batch, --size or --workers; a run that was saved goes on "
-            "with --resume and these",
+            "error: the memory is full: give a smaller --batch or fewer --workers, or smaller pictures; a run that was "
+            "saved goes on with --resume",
             file=sys.stderr,
         )
         sys.exit(2)
@@ -140,7 +140,7 @@ def run_script(main: Callable[[list[str] | None], int | None]) -> None:
 def _out_of_memory(error: Exception) -> bool:
     """torch tells a full CPU memory as a RuntimeError, and a GPU's as a kind of it."""
     known = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
-    return known or "can't allocate memory" in str(error)
+    return known or any(words in str(error) for words in ("can't allocate memory", "not enough memory"))
 
 
 class Progress:

@@ -11,13 +11,16 @@ folders, photo and labels, with equal names.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import Accelerator
 from cli import add_options, collect, print_plan, run_script, shown_command
 from mapping_refit import refit_mapping
 from model_run import (
@@ -37,7 +40,7 @@ from model_run import (
 )
 from pace import stages, steps_within
 from pair_sources import DrawnPairs, LabelPairs, refuse_other_pairs
-from run_folder import begin_run
+from run_folder import alone, begin_run
 from same_data import digest_of
 from styled_start import (
     NONE,
@@ -233,9 +236,32 @@ def main(argv: list[str] | None) -> int:
             print_plan([config, how], method.nets, facts)
             advice_on_few(source.count, args, say)
         return 0
+    begin_run(accelerator, args)
+    # From here on nobody else may work there: pairs whose photos are gone would be removed from a run that trains.
+    with alone(args.out) if accelerator.is_main_process else contextlib.nullcontext():
+        return train_on(source, method, args, how, accelerator, kept, name, taught, say)
+
+
+def train_on(
+    source: DrawnPairs | LabelPairs,
+    method: StyledPix2Pix,
+    args: argparse.Namespace,
+    how: TrainConfig,
+    accelerator: Accelerator,
+    kept: dict[str, Any],
+    name: str,
+    taught: str,
+    say: Callable[[str], None],
+) -> int:
+    """Make the pairs, train, and leave the model with its card.
+
+    Args:
+        kept: recipe of the run that goes on; empty for a new one.
+        name: of the model. taught: name of the losses' feature network.
+    """
+    config = method.config
     pairs, val = source.load(config.size)
     refuse_other_pairs(args, kept, pairs.ids, val.ids)
-    begin_run(accelerator, args)
     advice_on_few(len(pairs) + len(val), args, say)
     advice_on_background(pairs, args, say)
     if args.hours is not None:

@@ -296,7 +296,7 @@ def train_with_bar(
     """`train` into args.out, with a bar on stderr.
 
     Raises:
-        ValueError: where another process trains there.
+        ValueError: where another process works there.
     """
     recipe = recipe | {"method": method.method}
     before = StateFolder(args.out).meta() if args.resume else {"step": 0, "processes": accelerator.num_processes}

@@ -11,14 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator
-from run_folder import alone
 from same_data import digest_of, how_to_go_on
 from tqdm import tqdm
 
 from i2i.data.folder_jobs import status_lines
 from i2i.data.layout import Item, find_items, ready_pairs
 from i2i.data.manifest import Manifest, settings_of
-from i2i.data.out_folder import make_folder
 from i2i.data.pair_plan import PairPlan, plan_pairs
 from i2i.data.paired import PairedConfig, PairedDataset
 from i2i.data.pairs import PairDataset
@@ -182,12 +180,9 @@ class DrawnPairs:
             bar.update(done - bar.n)
 
         detector = self._draw if self.layout == "photos" else None
-        make_folder(args.out)
-        with alone(args.out):  # or a run that trains here would lose pairs whose photos are gone
-            report = prepare_pairs(
-                args.photos, args.out / "data", detector=detector, progress=progress, again=not args.resume,
-                **self._how(),
-            )  # fmt: skip
+        report = prepare_pairs(
+            args.photos, args.out / "data", detector=detector, progress=progress, again=not args.resume, **self._how()
+        )
         if bar:
             bar.close()
         for line in status_lines(report.files):

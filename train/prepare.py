@@ -7,6 +7,7 @@ stopped run goes on where it was. OUT/manifest.json says for each file what happ
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import warnings
 from collections import Counter
@@ -25,7 +26,7 @@ from i2i.data.grayscale import Grayscale
 from i2i.data.label_maps import LabelMaps, LabelOptions, class_shares, unknown_colours, write_palette
 from i2i.data.layout import LAYOUTS as SOURCES
 from i2i.data.layout import PrepareError, find_items, other_files
-from i2i.data.out_folder import check_writable, refuse_around, refuse_inside
+from i2i.data.out_folder import check_writable, make_folder, refuse_around, refuse_inside
 from i2i.data.pair_plan import plan_pairs
 from i2i.data.prepare import Share, draw_with, prepare_pairs
 from i2i.data.resize import Resize
@@ -161,6 +162,7 @@ def edges(args: argparse.Namespace) -> int:
     import torch
     from accelerate import Accelerator, InitProcessGroupKwargs
     from processes import LONGEST
+    from run_folder import alone
 
     from i2i.edges.detector import EdgeDetector
 
@@ -190,7 +192,9 @@ def edges(args: argparse.Namespace) -> int:
             found.check()
             print(f"edges: {len(items)} files in {args.photos}, taken for {layout}; drawn by {recipe or 'nobody'}")
             print(f"device {accelerator.device}, {accelerator.num_processes} processes; would write {args.out}")
-            print(f"  done before: {len(items) - len(found.todo)}; gone, to be removed: {len(found.changes.removed)}")
+            again = sum(record["status"] == "unreadable" for record in found.manifest.records.values())
+            gone = {record["file"] for record in found.manifest.kept()} & {*found.changes.removed}
+            print(f"  done before: {len(items) - len(found.todo) - again}; pairs of photos that are gone: {len(gone)}")
             for name in ("layout", "size", "fit", "val_fraction", "min_ink", "max_ink"):
                 print(f"  {name}: {getattr(options, name)}")
             others = other_files(args.photos, args.out)
@@ -198,11 +202,14 @@ def edges(args: argparse.Namespace) -> int:
         return 0
     count = accelerator.num_processes
     bar = Bar("edges" if count == 1 else f"share 1 of {count}", first)
-    report = prepare_pairs(
-        args.photos, args.out, options.size, options.fit, detector, options.val_fraction, **how,
-        batch=options.batch, workers=args.workers,
-        share=Share(accelerator.process_index, count, accelerator.wait_for_everyone), progress=bar,
-    )  # fmt: skip
+    if first:
+        make_folder(args.out)
+    with alone(args.out) if first else contextlib.nullcontext():
+        report = prepare_pairs(
+            args.photos, args.out, options.size, options.fit, detector, options.val_fraction, **how,
+            batch=options.batch, workers=args.workers,
+            share=Share(accelerator.process_index, count, accelerator.wait_for_everyone), progress=bar,
+        )  # fmt: skip
     bar.close()
     accelerator.end_training()  # lets go of the process group
     if report is not None:

@@ -14,6 +14,7 @@ from i2i.data.out_folder import check_writable, make_folder, refuse_around, refu
 from i2i.training.monitor import Monitor
 from i2i.training.state import StateFolder
 
+_HELD: set[Path] = set()  # run folders that this process holds
 # Folders that a run fills, each within --out.
 MADE = ("model", "state", "grids", "tensorboard")
 
@@ -49,14 +50,19 @@ def begin_run(accelerator: Accelerator, args: argparse.Namespace) -> None:
 
 @contextlib.contextmanager
 def alone(run: Path) -> Iterator[None]:
-    """Hold the run folder for this process; it is free again when the process ends, however it ends.
+    """Hold the run folder for this process, once or within another hold; it is free again when the process ends,
+    however it ends.
 
     Raises:
         ValueError: where another process holds it.
     """
+    place = run.resolve()
     try:
         import fcntl
     except ImportError:  # Windows
+        yield
+        return
+    if place in _HELD:
         yield
         return
     with (run / ".lock").open("a") as lock:
@@ -64,8 +70,12 @@ def alone(run: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise ValueError(
-                f"another process trains in {run}: wait until it ends, or stop it (Ctrl-C there), and --resume"
+                f"another process works in {run}: wait until it ends, or stop it (Ctrl-C there), and --resume"
             ) from error
         except OSError:  # some network file systems have no locks
             pass
-        yield
+        _HELD.add(place)
+        try:
+            yield
+        finally:
+            _HELD.discard(place)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 def digest_of(splits: Mapping[str, Iterable[str]]) -> str:
     """A run's data in 16 digits: which items are in which split (or side, or domain)."""
     lines = [f"{split} {name}" for split, names in splits.items() for name in sorted(names)]
-    return sha256("\n".join(lines).encode()).hexdigest()[:16]
+    return sha256(os.fsencode("\n".join(lines))).hexdigest()[:16]
 
 
 def names_of(photos: Iterable[Path]) -> list[str]:

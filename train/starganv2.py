@@ -76,7 +76,8 @@ def resolve(args: argparse.Namespace) -> tuple[StarGANv2Config, TrainConfig, Dom
     over the defaults."""
     if args.resume:
         previous = StateFolder(args.out).meta()
-        refuse_other_recipe(args, previous["recipe"].get("options", {}).get("recipe"))
+        # Runs of old versions kept none.
+        refuse_other_recipe(args, previous["recipe"].get("options", {}).get("recipe", args.recipe))
         net, domains = previous["recipe"]["config"], previous["recipe"]["domains"]
         how = previous["train"] | {"minutes": 0.0}
     else:

@@ -38,7 +38,7 @@ class DomainConfig:
         fit: how photos become square, crop (the centre) or stretch.
         crop: share of the training photos that is cropped at random, to 80 % of the area at least.
         flip: share of them that is mirrored.
-        val_fraction: share of the photos kept for validation where there is no folder val or test.
+        val_fraction: share of the photos kept for validation where there is no folder val (or valid, dev, test).
     """
 
     index: str = ""
@@ -64,8 +64,9 @@ class DomainConfig:
 def find_domains(root: str | os.PathLike, split: str, config: DomainConfig) -> dict[str, list[Path]]:
     """The photos of a split by domain.
 
-    `root` holds one subfolder a domain, perhaps within folders `train` and `val` (or `test`); or photos anywhere, and
-    `config.index` says which domain each belongs to. Its paths are relative to `root`, or to the CSV file.
+    `root` holds one subfolder a domain, perhaps within folders `train` and `val` (or another of `HELD_OUT`); or photos
+    anywhere, and `config.index` says which domain each belongs to. Its paths are relative to `root`, or to the CSV
+    file.
 
     Raises:
         PrepareError: for fewer than two domains, a domain with fewer than two photos in this split, photos that are
@@ -81,8 +82,7 @@ def find_domains(root: str | os.PathLike, split: str, config: DomainConfig) -> d
         found = _from_index(root, config)
     else:
         apart = next((root / name for name in HELD_OUT if (root / name).is_dir()), None)
-        # A domain may be called train: a part to train with holds folders.
-        inner = root / "train" if any(path.is_dir() for path in (root / "train").glob("*")) else root
+        inner = root / "train" if _divided(root) else root
         apart = apart if inner != root else None
         found = _from_folders(apart if apart and split == "val" else inner, config)
     if len(found) < 2:
@@ -137,6 +137,19 @@ def _from_index(root: Path, config: DomainConfig) -> dict[str, list[Path]]:
     if lost:
         raise PrepareError(f"{path} lists {len(lost)} photos that are not in {root}, such as {lost[0]}")
     return {name: sorted(files) for name, files in found.items()}
+
+
+def _divided(root: Path) -> bool:
+    """Whether `train` is a part to train with: it holds folders, or nothing is beside it but parts to validate with. A
+    domain may be called so, too.
+    """
+    if not (root / "train").is_dir():
+        return False
+    inside, beside = (
+        {path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")}
+        for folder in (root / "train", root)
+    )
+    return bool(inside) or beside <= {"train", *HELD_OUT}
 
 
 def _held_out(files: list[Path], root: Path, split: str, fraction: float) -> list[Path]:

@@ -102,7 +102,7 @@ def fetch(
     progress: Progress | None = None,
     **options,
 ) -> Path:
-    """Fetch a data set into `out`/NAME; where that is complete already, nothing is done.
+    """Fetch a data set into `out`/NAME; where that is complete already, nothing is fetched.
 
     Archives lie in `out`/NAME.download meanwhile, and one that was put there by hand is used. They are unpacked into
     `out`/NAME.unpacking, which gets its name when every split has its number of files.
@@ -124,7 +124,7 @@ def fetch(
     todo = plan(wanted, out, mirror)
     waiting = out / f"{wanted.name}.download"
     if todo.complete:
-        if not keep_archives:  # an earlier call may have been killed just before
+        if _may_go(todo.folder):
             shutil.rmtree(waiting, ignore_errors=True)
         return todo.folder
     lacking = todo.megabytes - todo.arrived_megabytes - todo.free_megabytes
@@ -154,12 +154,21 @@ def fetch(
             "delete both and fetch again; if the owner has changed the data set, use it from there"
         )
     record = {"name": wanted.name, "page": wanted.page, "licence": wanted.licence, "files": wanted.counts}
+    record["keep_archives"] = keep_archives
     (root / MARK).write_text(json.dumps(record | {"archives": digests}, indent=2, ensure_ascii=False) + "\n")
     root.replace(todo.folder)
     shutil.rmtree(unpacking, ignore_errors=True)
     if not keep_archives:
         shutil.rmtree(waiting)
     return todo.folder
+
+
+def _may_go(folder: Path) -> bool:
+    """Whether archives that are still there are what a call left that was killed just before it removed them."""
+    try:
+        return json.loads((folder / MARK).read_text(encoding="utf-8")).get("keep_archives") is False
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def _stage(progress: Progress | None, what: str) -> Callable[[int, int | None], None] | None:

@@ -24,7 +24,7 @@ from i2i.data.out_folder import (
 from i2i.data.pictures import header_size
 from i2i.data.reading import TOO_LARGE, why_unreadable
 from i2i.data.records import Records, short_name, stamp_of, why_unwritable, write_atomically
-from i2i.data.tasks import WRITTEN, Job, Task
+from i2i.data.tasks import PALETTE, WRITTEN, Job, Task
 
 
 @dataclass(frozen=True)
@@ -154,6 +154,8 @@ def _earlier(task: Task, by_key: dict[str, Job], out: Path) -> tuple[Records, Or
     places = {job.key: task.places(job) for job in by_key.values() if job.refused is None}
     ours = {path for record in records.records.values() for path in record["results"]}
     ours.update(path for key in records.unfinished for path in places.get(key, ()))
+    if PALETTE in by_key and _equal(out / PALETTE, by_key[PALETTE].sources[0]):  # somebody copied it there
+        ours.add(PALETTE)
     refuse_to_overwrite(out, (path for paths in places.values() for path in paths), ours)
     originals = Originals(path for job in by_key.values() for path in job.sources)
     originals.refuse(out / path for paths in places.values() for path in paths)
@@ -162,6 +164,10 @@ def _earlier(task: Task, by_key: dict[str, Job], out: Path) -> tuple[Records, Or
     for key in changes.touched:
         records.records[key]["stamp"] = stamp_of(by_key[key].sources)
     return records, originals
+
+
+def _equal(a: Path, b: Path) -> bool:
+    return a.is_file() and b.is_file() and a.read_bytes() == b.read_bytes()
 
 
 def _without_clashes(jobs: list[Job]) -> list[Job]:

@@ -60,27 +60,38 @@ class LabelOptions:
                 palette = Palette.load(path)
                 if not (out / "manifest.json").exists() and path.resolve() != (out / PALETTE).resolve():
                     refuse_to_overwrite(out, [PALETTE], ())
-                return LabelMaps(palette, self.tolerance, self.border), str(path)
+                return self._of(palette, source, out), str(path)
         palette = collect_palette(pictures_in(source, out), self.tolerance)
-        return LabelMaps(palette, self.tolerance, self.border), "made of the colours that occur: give the classes names"
+        return self._of(palette, source, out), "made of the colours that occur: give the classes names"
+
+
+    def _of(self, palette: Palette, source: Path, out: Path) -> LabelMaps:
+        indices = not any_grey_from(pictures_in(source, out), len(palette))
+        return LabelMaps(palette, self.tolerance, self.border, indices)
 
 
 @dataclass(frozen=True)
 class LabelMaps(Task):
-    """The task of `LabelOptions`, with the palette itself."""
+    """The task of `LabelOptions`, with the palette itself.
+
+    Attributes:
+        indices: whether grey maps with low levels alone hold class indices: not where others of the folder are colours.
+            An empty mask of a folder of black and white ones is black, whichever class that is.
+    """
 
     command: ClassVar[str] = "labels"
 
     palette: Palette
     tolerance: float = TOLERANCE
     border: int = 0
+    indices: bool = True
 
     def settings(self) -> dict[str, Any]:
         # Names may be given later: the maps stay the same.
         return {
             "command": self.command, "colours": [list(c) for c in self.palette.colours],
             "tolerance": self.tolerance, "border": self.border,
-        }  # fmt: skip
+        } | ({} if self.indices else {"indices": False})  # fmt: skip
 
     def jobs(self, sources: tuple[Path, ...], out: Path) -> tuple[list[Job], list[str]]:
         jobs, ignored = jobs_of_folder(sources[0], out, pair_name)
@@ -93,7 +104,7 @@ class LabelMaps(Task):
     def do(self, job: Job, contents: tuple[bytes, ...]) -> Outcome:
         picture = read_stored(contents[0], job.sources[0])
         try:
-            classes, distance = self.palette.nearest(picture.image)
+            classes, distance = self.palette.nearest(picture.image, self.indices)
         except ValueError as error:
             return Outcome(notes=picture.notes, refused=("unknown colours", str(error)))
         classes, mended, lost = mend(classes, distance > self.tolerance, self.border)
@@ -125,6 +136,18 @@ def mend(classes: np.ndarray, unsure: np.ndarray, border: int) -> tuple[np.ndarr
     apart, (rows, columns) = distance_transform_edt(unsure, return_indices=True)
     lost = apart > border
     return classes[rows, columns], int(np.count_nonzero(unsure & ~lost)), lost
+
+
+def any_grey_from(files: Iterable[Path], level: int) -> bool:
+    """Whether a grey map holds a level from `level` on; maps that cannot be read are passed over."""
+    for path in files:
+        try:
+            with Image.open(path) as image:
+                if image.mode == "L" and image.getextrema()[1] >= level:
+                    return True
+        except Exception:  # whatever a broken file raises: it is reported when the map itself is read
+            continue
+    return False
 
 
 def collect_palette(files: Iterable[Path], tolerance: float = TOLERANCE) -> Palette:
@@ -179,7 +202,9 @@ def _made_up(count: int) -> Palette:
 
 
 def _colours_at(image: Image.Image, where: np.ndarray | None) -> Counter[int]:
-    pixels = np.asarray(load_image(image)).astype(np.int64)
+    plain = image.copy()
+    plain.info.pop("icc_profile", None)  # as `Palette` sees it
+    pixels = np.asarray(load_image(plain)).astype(np.int64)
     pixels = pixels.reshape(-1, 3) if where is None else pixels[where]
     values, counts = np.unique(pixels @ np.array([1 << 16, 1 << 8, 1]), return_counts=True)
     return Counter(dict(zip(values.tolist(), counts.tolist(), strict=True)))

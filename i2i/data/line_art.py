@@ -13,14 +13,15 @@ from i2i.images import load_image
 LEAST_SCORE = 0.75  # of `drawing_score`, for a picture to count as a drawing
 MOST = 0.6  # share of the pictures looked at that must be drawings, for all of them to count as such
 _SAMPLES = 24
+_MOST_INK = 0.12  # share of the paper that coloured lines may cover
 
 T = TypeVar("T")
 
 
 def drawing_score(pixels: np.ndarray) -> float:
     """How much a picture looks like line art, 0 to 1: the share of colourless pixels that are nearly black or
-    white, less what one of the two does not clearly outweigh (paper covers most of a drawing). 0 where most of what is
-    on the paper has a colour: a small product in a white photo.
+    white, less what one of the two does not clearly outweigh (paper covers most of a drawing). 0 where much is on the
+    paper and most of it has a colour: a product in a white photo, not lines of coloured ink.
 
     Args:
         pixels: uint8 (H, W, 3).
@@ -32,7 +33,7 @@ def drawing_score(pixels: np.ndarray) -> float:
     if light + dark == 0:
         return 0.0
     paper = (grey > 225 if light >= dark else grey < 30) & colourless
-    if not paper.all() and np.mean(colourless[~paper]) < 0.5:
+    if np.mean(~paper) > _MOST_INK and np.mean(colourless[~paper]) < 0.5:
         return 0.0
     most = max(light, dark) / (light + dark)
     return float((light + dark) * min(1.0, most / 0.75))

@@ -81,7 +81,9 @@ class Manifest(Records):
             self.records[key]["stamp"] = stamp_of(by_key[key].files)
         self.removed = len(changes.removed)
         unreadable = [key for key, record in self.records.items() if again and record["status"] == "unreadable"]
-        for key in dict.fromkeys((*changes.removed, *changes.changed, *self.lost(), *unreadable)):
+        for key in dict.fromkeys((*changes.removed, *changes.changed, *unreadable)):
+            self._forget(key)
+        for key in self.lost():  # also where two photos of a killed run shared a pair, and one of them is gone now
             self._forget(key)
         for record in self.void:
             self._remove_rejected(record)

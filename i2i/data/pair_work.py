@@ -211,7 +211,7 @@ def _read(path: Path, content: bytes, item: Item) -> Picture:
     """One of an item's files; where there are two, notes and errors say which of them."""
     if len(item.files) == 1:
         return read_picture(content, path)
-    side = f"{path.parent.name}/{path.name}"
+    side = path.parent.name
     try:
         read = read_picture(content, path)
     except ValueError as error:

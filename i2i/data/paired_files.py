@@ -37,7 +37,7 @@ class PairedConfig:
         jitter: pictures are enlarged by this factor and cropped at random, 286/256 in the paper; 1 for none.
         flip: share of the items that is mirrored.
         fit: how pictures become square, crop (the centre) or stretch (as the paper does).
-        val_fraction: share of the pairs kept for validation where there is no folder val or test.
+        val_fraction: share of the pairs kept for validation where there is no folder val (or valid, dev, test).
     """
 
     a: str = "auto"
@@ -83,8 +83,9 @@ def find_examples(root: str | os.PathLike, split: str, config: PairedConfig) -> 
     """The pairs of a split, sorted by key, and the configuration with every "auto" resolved.
 
     `root` holds pictures A|B side by side; or two folders with equal file stems; or photos alone where both sides are
-    made from them; each of these perhaps within folders `train` and `val` (or `test`), or, to measure with, in one of
-    the latter alone. The run folder of `train/edges2photo.py`, and its `data` folder, are understood too.
+    made from them; each of these perhaps within folders `train` and `val` (or another of `HELD_OUT`), or, to measure
+    with, in one of the latter alone. The run folder of `train/edges2photo.py`, and its `data` folder, are understood
+    too.
 
     Raises:
         PrepareError: that names the folder, what was found, and what was expected.
@@ -154,7 +155,9 @@ def _pictures(folder: Path) -> dict[str, Path]:
 
 def _flat_pictures(folder: Path) -> dict[str, Path]:
     """`_pictures`, of a folder without any in subfolders: passed over, they would be missed."""
-    nested = next((path for path in find_photos(folder) if path.parent != folder), None)
+    below = [path for path in find_photos(folder) if path.parent != folder]
+    # Thumbnails of network drives lie in folders such as @eaDir.
+    nested = next((path for path in below if "@" not in {part[0] for part in path.relative_to(folder).parts}), None)
     if nested is not None:
         raise PrepareError(
             f"{folder} holds pictures in subfolders too, such as {key_of(folder, nested)}, which would be passed over: "
@@ -178,7 +181,9 @@ def _in_folder(folder: Path, config: PairedConfig) -> tuple[list[Example], Paire
     below = {p.name: p for p in _visible(folder) if p.is_dir()}
     if config.one_photo:
         photos = next((below[name] for name in FOLDERS["photo"] if name in below), folder)
-        files = _nested_photos(photos)
+        # Beside folders that stand for sides or splits, what lies deeper is not simply more photos.
+        told = {"A", "B", "train", *HELD_OUT, *(name for names in FOLDERS.values() for name in names)}
+        files = _nested_photos(photos) if photos != folder or not told & below.keys() else _pictures(folder)
         if not files:
             raise PrepareError(f"{photos} holds no photos: looked for {' '.join(SUFFIXES)}")
         if photos == folder:

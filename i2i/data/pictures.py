@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 from PIL import Image
@@ -14,7 +15,7 @@ SUFFIXES = (
 )
 
 
-HELD_OUT = ("val", "test", "valid", "validation", "dev")  # names of folders kept for validation, beside train
+HELD_OUT = ("val", "valid", "validation", "dev", "test")  # names of folders kept for validation, beside train
 
 
 class PrepareError(ValueError):
@@ -24,18 +25,26 @@ class PrepareError(ValueError):
 def find_photos(folder: str | os.PathLike, skip: str | os.PathLike | None = None) -> list[Path]:
     """All pictures in a folder and its subfolders, sorted by path.
 
-    Files are told by their suffix (any case), see `SUFFIXES`. Hidden files and folders are ignored, and so is the
-    folder `skip` (results written inside the source). A folder that links lead to as well is met once, in its own
-    place if that lies in the folder.
+    Files are told by their suffix (any case), see `SUFFIXES`. Hidden files and folders are ignored, and so are pipes,
+    devices, and the folder `skip` (results written inside the source). A folder that links lead to as well is met
+    once, in its own place if that lies in the folder.
 
     Raises:
         PrepareError: if the folder does not exist or is a file, or one of its subfolders cannot be opened.
     """
     folder = Path(folder)
     found = [path for path in _files(folder, skip) if path.name.lower().endswith(SUFFIXES)]
-    # What is neither a file nor a broken link, such as a pipe, could be waited for without end.
-    found = [path for path in found if path.is_file() or path.is_symlink()]
+    found = [path for path in found if not _endless(path)]
     return sorted(found, key=lambda path: key_of(folder, path))
+
+
+def _endless(path: Path) -> bool:
+    """Whether reading could wait for ever: a pipe, a socket, a device."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:  # reported as unreadable
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def other_files(folder: str | os.PathLike, skip: str | os.PathLike | None = None) -> list[str]:

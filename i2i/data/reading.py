@@ -14,6 +14,7 @@ from i2i.profiles import foreign_profile
 
 _TURNED = {3: "turned 180°", 6: "turned 90°", 8: "turned 90°"} | dict.fromkeys((2, 4, 5, 7), "mirrored")
 _PLAIN = ("RGB", "L")
+_OF_COLOURS = ("converted", "colours converted", "nearly black")  # what these notes begin with
 _DIM = 1 << 13  # levels of 16 bits: cameras of 12 bits and less stay below
 TOO_LARGE = "it does not fit into the memory that is free: shrink it first, or try again with --workers 1"
 
@@ -52,7 +53,7 @@ def read_stored(content: bytes, name: str | os.PathLike) -> Picture:
         ValueError: as `read_picture`.
     """
     stored = _open(content, name)
-    notes = tuple(note for note in _notes(stored) if not note.startswith("converted"))
+    notes = tuple(note for note in _notes(stored) if not note.startswith(_OF_COLOURS))
     _decoded(stored)  # names what is damaged
     return Picture(upright(stored), notes)
 

@@ -169,8 +169,9 @@ class Records:
 
     def remove_files(self, paths: Iterable[Path], keep: Container[Path] = ()) -> None:
         """Remove results, but nothing outside the output folder and nothing of `keep`, whatever a manifest says."""
+        out = self.out.resolve()
         for path in paths:
-            if path.resolve().is_relative_to(self.out.resolve()) and path not in keep:
+            if path not in keep and path.resolve().is_relative_to(out):
                 path.unlink(missing_ok=True)
 
     def log(self, record: dict, part: str = "0-of-1") -> None:

@@ -131,7 +131,7 @@ def partner_jobs(
 
 def _told_apart(folders: tuple[Path, ...]) -> dict[Path, str]:
     """What to call folders in messages: their names, with as many of the folders around them as tell them apart."""
-    whole = [folder.resolve().parts for folder in folders]
+    whole = [folder.absolute().parts for folder in folders]
     lengths = range(1, max(map(len, whole)) + 1)
     least = next((n for n in lengths if len({parts[-n:] for parts in whole}) == len(folders)), 1)
     return {folder: "/".join(parts[-least:]) for folder, parts in zip(folders, whole, strict=True)}

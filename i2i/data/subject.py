@@ -15,6 +15,7 @@ from i2i.data.reading import read_picture, read_stored
 from i2i.data.resize import LARGEST, colour
 from i2i.data.side_by_side import partner_jobs
 from i2i.data.tasks import Job, Outcome, Task, jobs_of_folder
+from i2i.profiles import to_srgb
 
 _MOST_NUMBERS = 40  # masks with nothing brighter are black to the eye: their levels are numbers
 
@@ -61,7 +62,7 @@ class Subject(Task):
         if len(contents) == 2:
             alpha, pixels = self._cover(stored), np.asarray(picture.image)
         else:
-            alpha, pixels = _transparency(stored)
+            alpha, pixels = _transparency(to_srgb(stored))
         if alpha is None:
             why = "it has no transparency: give a folder of masks as well"
             return Outcome(notes=picture.notes, refused=("no mask", why))

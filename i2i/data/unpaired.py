@@ -58,9 +58,9 @@ class UnpairedConfig:
 def find_side(folder: str | os.PathLike, split: str, select: str = "", val_fraction: float = 0.1) -> list[Path]:
     """The photos of one side and split, sorted.
 
-    A folder may be nested. If it holds `train` and `val` (or `test`), or is called trainA, say, with valA (or testA)
-    beside it, these are the splits. Otherwise a hash of each path decides, so that adding photos never moves one from
-    one split to the other, but where so few leave a split empty: it then gets the one that is nearest to it.
+    A folder may be nested. If it holds `train` and `val` (or another of `HELD_OUT`), or is called trainA, say, with
+    valA (or testA) beside it, these are the splits. Otherwise a hash of each path decides, so that adding photos never
+    moves one from one split to the other, but where so few leave a split empty: it then gets the one that is nearest.
 
     Args:
         folder: one side. split: "train" or "val". select: as in `UnpairedConfig`.
@@ -74,9 +74,9 @@ def find_side(folder: str | os.PathLike, split: str, select: str = "", val_fract
     if select:
         return _split(_selected(folder, select), folder, split, val_fraction, f"with {select}")
     inner = folder / "train" if (folder / "train").is_dir() else folder
-    _refuse_others(folder, inner)
     kept_apart = _kept_apart(inner)
     if kept_apart is None:
+        _refuse_others(folder, inner)
         return _split(find_photos(inner), inner, split, val_fraction, f"(looked for {' '.join(SUFFIXES)})")
     chosen = inner if split == "train" else kept_apart
     found = find_photos(chosen)
@@ -86,15 +86,12 @@ def find_side(folder: str | os.PathLike, split: str, select: str = "", val_fract
 
 
 def _refuse_others(folder: Path, inner: Path) -> None:
-    """PrepareError where a subfolder `train` would hide photos beside it, which may be of a kind that is called so."""
-    if inner == folder:
-        return
-    splits = {inner, *(folder / name for name in HELD_OUT)}
-    other = next((path for path in find_photos(folder) if not splits & set(path.parents)), None)
+    """PrepareError where a subfolder `train`, which may be of a kind that is called so, would hide photos beside it."""
+    other = next((path for path in find_photos(folder) if inner not in path.parents), None) if inner != folder else None
     if other is not None:
         raise PrepareError(
             f"{folder} holds train and, beside it, {other.relative_to(folder).as_posix()}: if train is a part to train "
-            "with, move everything but it and val out of the folder; if not, rename it"
+            "with, put val beside it, or move the rest out of the folder; if not, rename it"
         )
 
 

@@ -32,12 +32,14 @@ class Monitor:
 
     def _forget_after(self, step: int) -> None:
         """Drop what a killed run left after its last saved state, which comes again, and torn lines."""
-        for picture in (self.run / "grids").glob("*.png"):
-            if _GRID.fullmatch(picture.stem) and int(picture.stem) > step:
-                picture.unlink()
+        if not step and not self._rows():
+            return  # no run of ours: what is there is somebody's
+        late = [p for p in (self.run / "grids").glob("*.png") if _GRID.fullmatch(p.stem) and int(p.stem) > step]
         if not step:  # TensorBoard would show the curves of both runs as one
-            for events in (self.run / "tensorboard").glob("events.out.tfevents.*"):
-                events.unlink()
+            late += (self.run / "tensorboard").glob("events.out.tfevents.*")
+        for path in late:
+            with contextlib.suppress(PermissionError):  # held open by a viewer, on Windows
+                path.unlink()
         if self.log.exists():
             kept = [json.dumps(row) for row in self._rows() if row["step"] <= step]
             fresh = self.log.with_suffix(".new")

@@ -81,7 +81,7 @@ def test_a_second_run_does_what_is_new_changed_or_lost(folder, tmp_path):
     (out / "1.png").unlink()
     os.remove(folder / "2.png")
     jobs, todo, _, gone = plan(Resize((32,)), [folder], out)
-    assert len(jobs) == 6 and sorted(job.key for job in todo) == ["0.png", "1.jpg", "new.png"]
+    assert len(jobs) == 6 and sorted(job.key for job in todo) == ["0.png", "1.jpg", "new.png"] and gone == 1
     last = run_folder(Resize((32,)), [folder], out)
     assert (last.skipped, last.removed, last.counts) == (3, 1, {"written": 6})
     after = states(out)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 
 import numpy as np
@@ -113,14 +112,22 @@ def test_an_empty_mask_is_black_and_not_the_first_class(tmp_path):
     assert task.palette.colours == ((255, 255, 255), (0, 0, 0))
     run_folder(task, [tmp_path / "in"], tmp_path / "out")
     assert set(np.asarray(load_image(tmp_path / "out" / "labels" / "black.png")).ravel()) == {0}
-    numbers = Palette(("a", "b"), ((255, 255, 255), (0, 0, 0)))
-    assert numbers.classes(Image.fromarray(np.array([[0, 1]], np.uint8))).tolist() == [[0, 1]]
+    # Where the maps hold numbers, one of zeros alone is the first class, whatever colour that has.
+    for k in range(3):
+        save(tmp_path / "numbers" / f"{k}.png", Image.fromarray(np.eye(40, dtype=np.uint8) * (k > 0)))
+    (tmp_path / "numbers" / "palette.json").write_text('{"names": ["a", "b"], "colours": [[255, 255, 255], [0, 0, 0]]}')
+    task, _ = LabelOptions().task(tmp_path / "numbers", tmp_path / "out2")
+    run_folder(task, [tmp_path / "numbers"], tmp_path / "out2")
+    assert set(np.asarray(load_image(tmp_path / "out2" / "labels" / "0.png")).ravel()) == {255}
 
 
 def test_small_products_on_white_are_no_drawings():
     shoe = np.full((96, 96, 3), 255, np.uint8)
-    shoe[40:60, 30:70] = (120, 60, 30)
+    shoe[40:70, 20:80] = (120, 60, 30)
     assert drawing_score(shoe) == 0
+    blue = np.full((96, 96, 3), 255, np.uint8)
+    blue[40:44, 10:90] = (20, 40, 160)
+    assert drawing_score(blue) >= LEAST_SCORE
     line = np.full((96, 96, 3), 255, np.uint8)
     line[40:42, 10:90] = 20
     line[42, 10:90] = 130  # antialiased
@@ -133,8 +140,14 @@ def test_nested_photos_are_found_and_nested_pairs_are_told(tmp_path):
         save(tmp_path / "p" / "2023" / f"{k}.png", photo(10 + k))
     config = PairedConfig("gray", "ab", val_fraction=0.3)
     assert sum(len(PairedDataset(tmp_path / "p", split, 32, config)) for split in ("train", "val")) == 6
+    for side in ("A", "B"):  # no more photos, but pairs
+        save(tmp_path / "ab" / side / "0.png", photo(0))
+    with pytest.raises(PrepareError, match="holds no photos"):
+        PairedDataset(tmp_path / "ab", "train", 32, config)
     for k in range(3):
         save(tmp_path / "q" / f"{k}.png", pair(k))
+        save(tmp_path / "q" / "@eaDir" / f"{k}.png", photo(k))
+    assert len(PairedDataset(tmp_path / "q", "train", 32)) == 2
     save(tmp_path / "q" / "more" / "x.png", pair(5))
     with pytest.raises(PrepareError, match="in subfolders too, such as more/x.png"):
         PairedDataset(tmp_path / "q", "train", 32)
@@ -147,6 +160,12 @@ def test_a_kind_that_is_called_train_hides_no_other(tmp_path):
     with pytest.raises(PrepareError, match="holds train and, beside it, bus/0.png"):
         find_side(tmp_path / "v", "train")
     assert set(find_domains(tmp_path / "v", "val", DomainConfig(val_fraction=0.5))) == {"car", "bus", "train"}
+    for k in range(3):
+        for kind in ("train", "val"):
+            save(tmp_path / "flat" / kind / f"{k}.png", photo(k))
+    assert len(find_side(tmp_path / "flat", "train")) == 3
+    with pytest.raises(PrepareError, match="two domains are the least, got none"):
+        find_domains(tmp_path / "flat", "train", DomainConfig())
 
 
 def test_names_that_are_no_text_have_a_place(tmp_path):
@@ -195,6 +214,10 @@ def test_resized_label_maps_keep_their_palette(tmp_path):
     (tmp_path / "m" / "palette.json").write_text('{"names": ["a"], "colours": [[255, 0, 0]]}')
     run_folder(Resize((32,), kind="labels"), [tmp_path / "m"], tmp_path / "out")
     assert Palette.load(tmp_path / "out" / "palette.json").names == ("a",)
+    # Somebody had copied it there already.
+    (tmp_path / "by hand").mkdir()
+    (tmp_path / "by hand" / "palette.json").write_bytes((tmp_path / "m" / "palette.json").read_bytes())
+    assert run_folder(Resize((32,), kind="labels"), [tmp_path / "m"], tmp_path / "by hand").counts == {"written": 2}
 
 
 def test_folders_of_one_name_are_told_apart(tmp_path):
@@ -223,26 +246,37 @@ def test_twelve_bits_are_noted(tmp_path):
     assert "nearly black: its brightest level is 4000 of 65535" in record["notes"]
 
 
+def wide_profile() -> bytes:
+    """sRGB's profile with red and blue exchanged, under another name."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    tags = {bytes(profile[132 + 12 * k : 136 + 12 * k]): 132 + 12 * k for k in range(int.from_bytes(profile[128:132]))}
+    red, blue = tags[b"rXYZ"], tags[b"bXYZ"]
+    profile[red : red + 4], profile[blue : blue + 4] = b"bXYZ", b"rXYZ"
+    return bytes(profile).replace("sRGB".encode("utf-16-be"), "wide".encode("utf-16-be")).replace(b"sRGB", b"wide")
+
+
 def test_colours_of_another_profile_become_srgb(tmp_path):
-    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
-    srgb = Image.new("RGB", (64, 64), (200, 60, 40))
-    srgb.save(tmp_path / "s.png", icc_profile=lab.tobytes())
-    assert load_image(tmp_path / "s.png").getpixel((0, 0)) == (200, 60, 40)
-    # Of a profile made by exchanging red and blue's colorants, the channels come out exchanged.
-    swapped = bytearray(lab.tobytes())
-    tags = {bytes(swapped[132 + 12 * k : 136 + 12 * k]): 132 + 12 * k for k in range(int.from_bytes(swapped[128:132]))}
-    for a, b in ((b"rXYZ", b"bXYZ"),):
-        swapped[tags[a] : tags[a] + 4], swapped[tags[b] : tags[b] + 4] = b, a
-    profile = bytes(swapped).replace("sRGB".encode("utf-16-be"), "wide".encode("utf-16-be")).replace(b"sRGB", b"wide")
-    source = Image.new("RGB", (64, 64), (200, 60, 40))
-    (tmp_path / "p").mkdir()
-    source.save(tmp_path / "p" / "w.png", icc_profile=profile)
-    red, green, blue = load_image(tmp_path / "p" / "w.png").getpixel((0, 0))
+    source, place = Image.new("RGB", (64, 64), (200, 60, 40)), tmp_path / "p"
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for name, profile in (("s", srgb), ("damaged", b"no profile at all")):
+        source.save(tmp_path / f"{name}.png", icc_profile=profile)
+        assert load_image(tmp_path / f"{name}.png").getpixel((0, 0)) == (200, 60, 40)
+    place.mkdir()
+    source.save(place / "w.png", icc_profile=wide_profile())
+    red, green, blue = load_image(place / "w.png").getpixel((0, 0))
     assert abs(red - 40) <= 3 and abs(green - 60) <= 3 and abs(blue - 200) <= 3
-    (record,) = run_folder(Resize((32,)), [tmp_path / "p"], tmp_path / "out").files
+    (record,) = run_folder(Resize((32,)), [place], tmp_path / "out").files
     assert any(note.startswith("colours converted from") for note in record["notes"])
     with Image.open(tmp_path / "out" / "w.png") as written:
         assert "icc_profile" not in written.info
-    damaged = io.BytesIO()
-    source.save(damaged, "PNG", icc_profile=b"no profile at all")
-    assert load_image(Image.open(damaged)).getpixel((0, 0)) == (200, 60, 40)
+    # A colour that stands for nothing stays nothing; the number of a class stays what it is, and so does a cut-out.
+    key = Image.new("RGB", (64, 64), (255, 0, 255))
+    key.paste((200, 60, 40), (16, 16, 48, 48))
+    key.save(place / "w.png", icc_profile=wide_profile(), transparency=(255, 0, 255))
+    assert load_image(place / "w.png").getpixel((0, 0)) == (255, 255, 255)
+    (record,) = run_folder(Subject(size=0), [place], tmp_path / "cut").files
+    red, _, blue = load_image(tmp_path / "cut" / "w.png").getpixel((20, 20))
+    assert record["status"] == "written" and red < 60 and blue > 180
+    assert Palette(("a",), ((200, 60, 40),)).classes(Image.open(tmp_path / "s.png")).max() == 0
+    source.save(place / "w.png", icc_profile=wide_profile())
+    assert Palette(("a",), ((200, 60, 40),)).classes(Image.open(place / "w.png"), tolerance=1).max() == 0

@@ -142,8 +142,8 @@ def test_a_card_tells_what_was_given_and_no_folder_of_this_machine(cli, tmp_path
 
 
 FULL = (
-    "error: the memory is full: give a smaller --batch, --size or --workers; a run that was saved goes on with "
-    "--resume and these"
+    "error: the memory is full: give a smaller --batch or fewer --workers, or smaller pictures; a run that was saved "
+    "goes on with --resume"
 )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from another_process import held_by_another
 from shape_photos import PLAIN, QUICK, TINY, save, shapes
 
 from i2i.nets import features
@@ -180,7 +181,7 @@ def test_the_pairs_of_another_run_are_taken_with_what_drew_them(edges2photo, pho
     assert facts[0]["train"] + facts[0]["val"] == facts[1]["train"] + facts[1]["val"] == 6
 
 
-def test_a_second_start_leaves_the_pairs_of_the_first_alone(edges2photo, load_script, photos, tmp_path):
+def test_a_second_start_leaves_the_pairs_of_the_first_alone(edges2photo, photos, tmp_path):
     """While the first trains and has saved nothing yet."""
     run = tmp_path / "run"
     assert edges2photo(photos, "--out", run, *QUICK) == 0
@@ -188,7 +189,7 @@ def test_a_second_start_leaves_the_pairs_of_the_first_alone(edges2photo, load_sc
         shutil.rmtree(run / name)
     before = contents(run / "data")
     next(photos.glob("*.png")).unlink()
-    with load_script("run_folder").alone(run), pytest.raises(ValueError, match="another process trains in"):
+    with held_by_another(run), pytest.raises(ValueError, match="another process works in"):
         edges2photo(photos, "--out", run, *QUICK)
     assert contents(run / "data") == before
 

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from another_process import held_by_another
 from safetensors.torch import save_file
 from torch import nn
 
@@ -285,11 +286,13 @@ def test_photos_do_not_lie_where_the_run_writes(run_folder, tmp_path, resume):
 
 
 def test_a_run_folder_is_for_one_process(run_folder, tmp_path):
-    with run_folder.alone(tmp_path):
-        with pytest.raises(ValueError, match="another process trains in .*: wait until it ends, or stop it"):
+    with held_by_another(tmp_path):
+        with pytest.raises(ValueError, match="another process works in .*: wait until it ends, or stop it"):
             with run_folder.alone(tmp_path):
                 pass
-    with run_folder.alone(tmp_path):  # free again
+    with run_folder.alone(tmp_path), run_folder.alone(tmp_path):  # free again, and one process may hold it twice
+        pass
+    with held_by_another(tmp_path):  # and lets it go
         pass
 
 
@@ -299,3 +302,8 @@ def test_a_run_goes_on_with_the_script_that_began_it(model_run, tmp_path):
         parse(model_run, "photos", "--out", run, "--resume")
     again = save(tmp_path / "again", options={}, given={}, method="styled")
     assert parse(model_run, "photos", "--out", again, "--resume").resume
+
+
+def test_names_that_are_no_text_have_a_digest(load_script):
+    digest = load_script("same_data").digest_of
+    assert digest({"train": ["caf\udce9"]}) != digest({"train": ["caf"]})

@@ -33,6 +33,13 @@ def test_what_a_killed_run_showed_after_its_state_is_gone(tmp_path):
     assert not board.exists() or len(list(board.iterdir())) == 1
 
 
+def test_pictures_that_no_run_made_stay(tmp_path):
+    (tmp_path / "grids").mkdir()
+    (tmp_path / "grids" / "20240115.png").write_bytes(b"x")
+    Monitor(tmp_path).close()
+    assert grids(tmp_path) == ["20240115.png"]
+
+
 def test_a_full_disk_is_told_with_the_fix(tmp_path, monkeypatch):
     monitor = Monitor(tmp_path)
 
