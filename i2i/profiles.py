@@ -13,17 +13,7 @@ def foreign_profile(image: Image.Image) -> str:
     """What the colour profile of an RGB picture calls itself, "Display P3" for instance; empty without one, for sRGB
     itself, and for a damaged one, which says nothing.
     """
-    profile = image.info.get("icc_profile")
-    if not profile or image.mode not in _MODES:
-        return ""
-    try:
-        opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        name = ImageCms.getProfileDescription(opened).strip()
-    except (ImageCms.PyCMSError, ImportError, OSError, ValueError, TypeError):  # ImportError: built without LittleCMS
-        return ""
-    if opened.profile.xcolor_space.strip() != "RGB":  # made for another kind of pixels
-        return ""
-    return "" if "srgb" in name.lower() else name or "nameless"
+    return _way(image)[0]
 
 
 def to_srgb(image: Image.Image) -> Image.Image:
@@ -33,11 +23,28 @@ def to_srgb(image: Image.Image) -> Image.Image:
     Args:
         image: mode RGB or RGBA; any other comes back as it is.
     """
-    if not foreign_profile(image):
+    _, way = _way(image)
+    if way is None:
         return image
-    profile = ImageCms.ImageCmsProfile(io.BytesIO(image.info["icc_profile"]))
     if "transparency" in image.info:  # a colour that stands for nothing, and would be another one then
         image = image.convert("RGBA")
-    converted = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode=image.mode)
+    converted = ImageCms.applyTransform(image, way)
     converted.info.pop("icc_profile", None)
     return converted
+
+
+def _way(image: Image.Image) -> tuple[str, ImageCms.ImageCmsTransform | None]:
+    """The name of a foreign profile and the way from it to sRGB; empty and None where there is no such."""
+    profile = image.info.get("icc_profile")
+    if not profile or image.mode not in _MODES:
+        return "", None
+    mode = "RGBA" if "transparency" in image.info else image.mode
+    try:
+        opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        name = ImageCms.getProfileDescription(opened).strip()
+        if "srgb" in name.lower():
+            return "", None
+        return name or "nameless", ImageCms.buildTransform(opened, ImageCms.createProfile("sRGB"), mode, mode)
+    # Damaged, made for another kind of pixels; ImportError: Pillow was built without LittleCMS.
+    except (ImageCms.PyCMSError, ImportError, OSError, ValueError, TypeError):
+        return "", None

@@ -64,7 +64,6 @@ class LabelOptions:
         palette = collect_palette(pictures_in(source, out), self.tolerance)
         return self._of(palette, source, out), "made of the colours that occur: give the classes names"
 
-
     def _of(self, palette: Palette, source: Path, out: Path) -> LabelMaps:
         indices = not any_grey_from(pictures_in(source, out), len(palette))
         return LabelMaps(palette, self.tolerance, self.border, indices)

@@ -258,7 +258,9 @@ def wide_profile() -> bytes:
 def test_colours_of_another_profile_become_srgb(tmp_path):
     source, place = Image.new("RGB", (64, 64), (200, 60, 40)), tmp_path / "p"
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    for name, profile in (("s", srgb), ("damaged", b"no profile at all")):
+    torn = bytearray(wide_profile())
+    torn[128:132] = (0).to_bytes(4)  # it has a name no more, nor colours
+    for name, profile in (("s", srgb), ("damaged", b"no profile at all"), ("torn", bytes(torn))):
         source.save(tmp_path / f"{name}.png", icc_profile=profile)
         assert load_image(tmp_path / f"{name}.png").getpixel((0, 0)) == (200, 60, 40)
     place.mkdir()
