@@ -236,6 +236,8 @@ def main(argv: list[str] | None) -> int:
             print_plan([config, how], method.nets, facts)
             advice_on_few(source.count, args, say)
         return 0
+    if args.labels:  # nothing is made of them, and nothing to be written yet
+        return train_on(source, method, args, how, accelerator, kept, name, taught, say)
     begin_run(accelerator, args)
     # From here on nobody else may work there: pairs whose photos are gone would be removed from a run that trains.
     with alone(args.out) if accelerator.is_main_process else contextlib.nullcontext():
@@ -262,6 +264,7 @@ def train_on(
     config = method.config
     pairs, val = source.load(config.size)
     refuse_other_pairs(args, kept, pairs.ids, val.ids)
+    begin_run(accelerator, args)
     advice_on_few(len(pairs) + len(val), args, say)
     advice_on_background(pairs, args, say)
     if args.hours is not None:
