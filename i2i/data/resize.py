@@ -12,7 +12,7 @@ from PIL import Image, ImageColor
 from i2i.checks import check_choice
 from i2i.data.formats import FORMATS, image_bytes
 from i2i.data.reading import read_picture, read_stored
-from i2i.data.tasks import PALETTE, Job, Outcome, Task, jobs_of_folder
+from i2i.data.tasks import PALETTE, Job, Outcome, Task, carry_palette, jobs_of_folder
 from i2i.images import FITS
 
 LARGEST = 16384  # pixels a side
@@ -51,9 +51,8 @@ class Resize(Task):
 
     def jobs(self, sources: tuple[Path, ...], out: Path) -> tuple[list[Job], list[str]]:
         jobs, ignored = jobs_of_folder(sources[0], out)
-        if self.kind == "labels" and PALETTE in ignored:  # without it classes would be numbered anew
-            jobs.append(Job(PALETTE, (sources[0] / PALETTE,), PALETTE))
-            ignored.remove(PALETTE)
+        if self.kind == "labels":
+            carry_palette(sources[0], jobs, ignored)
         return jobs, ignored
 
     def places(self, job: Job) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from unicodedata import normalize
 from i2i.checks import check_choice
 from i2i.data.layout import PrepareError, find_photos
 from i2i.data.reading import read_picture
-from i2i.data.tasks import PALETTE, SPLITS, WRITTEN, Job, Outcome, Task, jobs_of_folder
+from i2i.data.tasks import PALETTE, SPLITS, WRITTEN, Job, Outcome, Task, carry_palette, jobs_of_folder
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,7 @@ class Split(Task):
     def jobs(self, sources: tuple[Path, ...], out: Path) -> tuple[list[Job], list[str]]:
         _check_whole(sources[0])
         jobs, ignored = jobs_of_folder(sources[0], out, lambda key: key)
-        if PALETTE in ignored:  # belongs to the label maps, whatever their split
-            jobs.append(Job(PALETTE, (sources[0] / PALETTE,), PALETTE))
-            ignored.remove(PALETTE)
+        carry_palette(sources[0], jobs, ignored)  # it belongs to the label maps, whatever their split
         return jobs, ignored
 
     def do(self, job: Job, contents: tuple[bytes, ...]) -> Outcome:

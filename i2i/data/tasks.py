@@ -91,6 +91,15 @@ def jobs_of_folder(source: Path, out: Path, name_of: Callable[[str], str] | None
     return jobs, other_files(source, out)
 
 
+def carry_palette(source: Path, jobs: list[Job], ignored: list[str]) -> None:
+    """Where palette.json lies beside label maps, a job more that copies it, in `jobs` instead of in `ignored`: without
+    it classes would be numbered anew.
+    """
+    if PALETTE in ignored:
+        jobs.append(Job(PALETTE, (source / PALETTE,), PALETTE))
+        ignored.remove(PALETTE)
+
+
 def pictures_in(source: Path, out: Path) -> list[Path]:
     """The pictures of a folder, sorted.
 

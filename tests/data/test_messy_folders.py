@@ -30,6 +30,19 @@ def save(path, picture):
     picture.save(path)
 
 
+def spoil(path):
+    """Make a file unreadable; what comes back makes it whole, with the same size and time: as if a codec had come."""
+    whole = path.read_bytes()
+    path.write_bytes(b"x" * len(whole))
+    stamp = path.stat()
+
+    def mend():
+        path.write_bytes(whole)
+        os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+
+    return mend
+
+
 def pair(k):
     drawing = Image.new("RGB", (80, 80), "white")
     drawing.paste("black", (10 + k, 10, 13 + k, 70))
@@ -67,14 +80,11 @@ def test_what_could_not_be_read_is_tried_again(tmp_path):
     source, out = tmp_path / "in", tmp_path / "out"
     for k in range(3):
         save(source / f"{k}.png", photo(k))
-    whole = (source / "2.png").read_bytes()
-    (source / "2.png").write_bytes(b"x" * len(whole))
-    stamp = (source / "2.png").stat()
+    mend = spoil(source / "2.png")
     assert run_folder(Resize((32,)), [source], out).counts == {"written": 2, "unreadable": 1}
     again = run_folder(Resize((32,)), [source], out)
     assert again.skipped == 3  # in vain, so it is not told as done now
-    (source / "2.png").write_bytes(whole)
-    os.utime(source / "2.png", ns=(stamp.st_atime_ns, stamp.st_mtime_ns))  # as where a codec has been installed
+    mend()
     assert run_folder(Resize((32,)), [source], out).counts == {"written": 3}
 
 
@@ -82,12 +92,9 @@ def test_photos_that_could_not_be_read_are_drawn_once_they_can(tmp_path):
     source, out = tmp_path / "in", tmp_path / "out"
     for k in range(4):
         save(source / f"{k}.png", photo(k))
-    whole = (source / "2.png").read_bytes()
-    (source / "2.png").write_bytes(b"x" * len(whole))
-    stamp = (source / "2.png").stat()
+    mend = spoil(source / "2.png")
     assert prepare(source, out).counts["unreadable"] == 1
-    (source / "2.png").write_bytes(whole)
-    os.utime(source / "2.png", ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    mend()
     assert prepare(source, out, again=False).counts["unreadable"] == 1  # a training run goes on with what it had
     assert prepare(source, out).counts["kept"] == 4
 
