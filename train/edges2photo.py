@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import functools
 import json
 import sys
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from cli import add_options, collect, print_plan, run_script, shown_command
+from growing import grown_shape, grown_weights, times_to_grow
 from mapping_refit import refit_mapping
 from model_run import (
     add_model_options,
@@ -187,10 +189,13 @@ def main(argv: list[str] | None) -> int:
     previous = StateFolder(args.out).meta() if args.resume else None
     # Runs of versions that did not know the views go on without.
     began = {"style_views": 0.0, "fit_mapping": 0} | previous["recipe"]["config"] if previous else {}
-    config_before = began or RECIPE | shape_of(args.init, StyledPix2Pix, StyledConfig)
+    shape = {} if previous else shape_of(args.init, StyledPix2Pix, StyledConfig)
+    config_before = began or RECIPE | shape
     train_before = dict(previous["train"]) if previous else {}
     how = collect(TrainConfig, args, **TRAINING | train_before | {"minutes": 0.0})
     size = collect(StyledConfig, args, **config_before).size
+    more_levels = times_to_grow(args.init, shape, size)
+    config_before = grown_shape(config_before, more_levels)
     accelerator, how = find_accelerator(args, how, size)
 
     def say(text: str) -> None:
@@ -210,7 +215,10 @@ def main(argv: list[str] | None) -> int:
     torch.manual_seed(how.seed)
     method = StyledPix2Pix(config, features)
     if args.init and not args.resume:
-        begin_with(method, args.init)
+        begin_with(method, args.init, functools.partial(grown_weights, times=more_levels))
+        if more_levels:
+            count = "a level" if more_levels == 1 else f"{more_levels} levels"
+            say(f"{args.init} writes smaller pictures: its generator grows by {count} at the fine end")
         begin_discriminators(method, args.init, say)
     check_training(method, args, how, accelerator)
     name = args.name or args.photos.resolve().name

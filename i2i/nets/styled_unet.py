@@ -165,12 +165,12 @@ class StyledUNet(nn.Module):
     to pure black or white would never come back. Whoever shows the photo clamps it.
     """
 
-    rgb_levels = 3  # the finest three decoder levels write RGB: size/4, size/2, size
-
     def __init__(self, config: StyledUNetConfig):
         super().__init__()
         self.config = config
         widths = config.widths
+        # All decoder levels but the coarsest two write RGB; of the five of the default, size/4, size/2 and size.
+        self.rgb_levels = max(3, len(widths) - 2)
         stem = widths[0] // 2
         self.stem = nn.Conv2d(config.inputs * 4, stem, 3, padding=1)
         skips = [stem]
