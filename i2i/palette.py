@@ -116,7 +116,9 @@ class Palette:
         """The palette as JSON data: {"names": [...], "colours": [[r, g, b], ...]}."""
         return {"names": list(self.names), "colours": [list(colour) for colour in self.colours]}
 
-    def classes(self, picture: Image.Image | np.ndarray, tolerance: float = TOLERANCE) -> np.ndarray:
+    def classes(
+        self, picture: Image.Image | np.ndarray, tolerance: float = TOLERANCE, indices: bool = True
+    ) -> np.ndarray:
         """Class indices of a label map, uint8 (H, W).
 
         Colours, be they RGB or a palette PNG's own, become the class of the nearest colour. A palette PNG is read by
@@ -127,12 +129,13 @@ class Palette:
         Args:
             picture: PIL image of any mode; uint8 (H, W, 3 | 4) colours; or an integer (H, W) of class indices.
             tolerance: largest Euclidean distance in RGB, levels, at which a colour still is a class.
+            indices: False where pictures are known to hold colours: then grey ones of low levels do too.
 
         Raises:
             ValueError: for colours further away, listed with their pixel counts; indices outside the palette; or
                 arrays of another kind.
         """
-        places, inverse, shape, distance, colours = self._match(picture)
+        places, inverse, shape, distance, colours = self._match(picture, indices)
         far = distance > tolerance
         if far.any():
             listed = _counted(colours[far], inverse, np.flatnonzero(far))

@@ -15,6 +15,7 @@ from PIL import Image
 from scipy.ndimage import distance_transform_edt
 
 from i2i.data.formats import image_bytes
+from i2i.data.grey_maps import any_grey_from
 from i2i.data.layout import PrepareError
 from i2i.data.out_folder import refuse_to_overwrite
 from i2i.data.reading import read_stored
@@ -135,18 +136,6 @@ def mend(classes: np.ndarray, unsure: np.ndarray, border: int) -> tuple[np.ndarr
     apart, (rows, columns) = distance_transform_edt(unsure, return_indices=True)
     lost = apart > border
     return classes[rows, columns], int(np.count_nonzero(unsure & ~lost)), lost
-
-
-def any_grey_from(files: Iterable[Path], level: int) -> bool:
-    """Whether a grey map holds a level from `level` on; maps that cannot be read are passed over."""
-    for path in files:
-        try:
-            with Image.open(path) as image:
-                if image.mode == "L" and image.getextrema()[1] >= level:
-                    return True
-        except Exception:  # whatever a broken file raises: it is reported when the map itself is read
-            continue
-    return False
 
 
 def collect_palette(files: Iterable[Path], tolerance: float = TOLERANCE) -> Palette:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from i2i.colour import photo_to_lab
+from i2i.data.grey_maps import any_grey_from
+from i2i.data.layout import PrepareError
 from i2i.data.paired_files import PairedConfig, find_examples
 from i2i.data.unreadable import read_all
 from i2i.images import levels_to_tensor, load_image
@@ -61,6 +64,7 @@ class PairedDataset(Dataset):
         c = self.config
         self.ids = [e.key for e in self._examples]
         self.palette = Palette.load(c.palette) if "labels" in (c.a, c.b) else None
+        self._indices = self.palette is None or not any_grey_from(self._all_maps(), len(self.palette))
         self.kinds = (c.a, c.b) if c.direction == "AtoB" else (c.b, c.a)
         if self.kinds[0] == "ab":
             raise ValueError("colour alone (ab) is only translated to: reverse it with --direction")
@@ -79,6 +83,14 @@ class PairedDataset(Dataset):
 
     def _describe(self, kind: str) -> dict[str, Any]:
         return {"kind": kind} | ({"palette": self.palette.to_json()} if kind == "labels" else {})
+
+    def _all_maps(self) -> Iterator[Path]:
+        """The label maps of both splits, which are of one kind; none of pairs side by side, half of which is photo."""
+        for split in ("train", "val"):
+            with contextlib.suppress(PrepareError):  # a folder of one split
+                for example in find_examples(self.root, split, self.config)[0]:
+                    if not example.halves:
+                        yield example.a if self.config.a == "labels" else example.b
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -149,7 +161,7 @@ class PairedDataset(Dataset):
     def _pixels(self, picture: Image.Image, kind: str, key: str) -> np.ndarray:
         if kind == "labels":
             try:
-                return self.palette.classes(picture)
+                return self.palette.classes(picture, indices=self._indices)
             except ValueError as error:
                 raise ValueError(
                     f"label map {key}: {error}. To list the unknown colours of all maps, and mend borders that are "

@@ -301,3 +301,23 @@ def test_colours_outside_the_palette_name_the_file(tmp_path):
     (root / "palette.json").write_text(json.dumps({"names": ["a", "b"], "colours": [[255, 0, 0], [0, 0, 255]]}))
     with pytest.raises(ValueError, match="label map [01]: .*#5a5a5a"):
         PairedDataset(root, "train", 32)
+
+
+@pytest.mark.parametrize("white, empty", [(255, 1), (1, 0)])
+def test_an_empty_grey_mask_is_what_the_others_of_its_folder_are(tmp_path, white, empty):
+    """Black and white masks are colours, so the empty one is ground; masks of 0 and 1 are the classes themselves."""
+    palette = {"names": ["cat", "ground"], "colours": [[255, 255, 255], [0, 0, 0]]}
+    (tmp_path / "palette.json").write_text(json.dumps(palette))
+    for name in ("photo", "labels"):
+        (tmp_path / name).mkdir()
+    for i, side in enumerate((0, 9, 16, 0, 20, 11)):
+        photo(i).resize((32, 32)).save(tmp_path / "photo" / f"{i}.png")
+        mask = np.zeros((32, 32), np.uint8)
+        mask[:side, :side] = white
+        Image.fromarray(mask).save(tmp_path / "labels" / f"{i}.png")
+    for fraction in (0.2, 0.5, 0.8):  # also where a split holds nothing but empty masks
+        config = PairedConfig(val_fraction=fraction)
+        for data in (PairedDataset(tmp_path, split, 32, config) for split in ("train", "val")):
+            for index, key in enumerate(data.ids):
+                if key in ("0", "3"):
+                    assert (data[index]["x"].argmax(0) == empty).all(), (key, fraction)
