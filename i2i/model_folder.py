@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -158,12 +158,38 @@ def changed(folder: Path, nets: nn.Module) -> bool:
     return bool(difference(saved, now)) or not all(torch.equal(saved[name], tensor) for name, tensor in now.items())
 
 
+def load_nets(folder: Path, config: dict[str, Any], what: str, build: Callable[[], nn.Module]) -> nn.Module:
+    """The nets that a folder's config.json describes, with its weights, on the CPU.
+
+    They are built without memory first and compared with the file: a config.json, which may come from anybody, gets no
+    more memory than its weights take.
+
+    Args:
+        what: the kind of model in words, for errors.
+        build: makes the nets from `config`; called twice.
+
+    Raises:
+        ModelFolderError: if config.json describes no such nets, or as `load_weights`.
+    """
+    with describing(folder, what), torch.device("meta"):
+        wanted = build()
+    tensors = _weights_for(folder, config, wanted)
+    with describing(folder, what):
+        nets = build()
+    _fill(nets, tensors)
+    return nets
+
+
 def load_weights(folder: Path, config: dict[str, Any], nets: nn.Module) -> None:
     """Fill `nets` from the folder's weights, after comparing their hash with the config's.
 
     Raises:
         ModelFolderError: if the file is missing, damaged, not the one config.json was written for, or does not fit.
     """
+    _fill(nets, _weights_for(folder, config, nets))
+
+
+def _weights_for(folder: Path, config: dict[str, Any], nets: nn.Module) -> dict[str, Tensor]:
     path = folder / WEIGHTS
     if not path.is_file():
         raise ModelFolderError(f"{folder} has no {WEIGHTS}; copy the whole model folder")
@@ -176,6 +202,10 @@ def load_weights(folder: Path, config: dict[str, Any], nets: nn.Module) -> None:
         raise ModelFolderError(
             f"{path} does not fit its {CONFIG}: {differs}; undo the changes in {CONFIG}, or copy the model folder again"
         )
+    return tensors
+
+
+def _fill(nets: nn.Module, tensors: dict[str, Tensor]) -> None:
     nets.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
 
 

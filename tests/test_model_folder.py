@@ -14,7 +14,16 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from i2i import model_folder
-from i2i.model_folder import ModelFolderError, bundled_models, difference, load_weights, read_config, resolve, save
+from i2i.model_folder import (
+    ModelFolderError,
+    bundled_models,
+    difference,
+    load_nets,
+    load_weights,
+    read_config,
+    resolve,
+    save,
+)
 
 CONFIG = {"method": "test", "kind": "translator", "note": "Fréchet"}
 
@@ -161,6 +170,29 @@ def test_a_net_of_another_shape_is_refused(folder):
     with pytest.raises(ModelFolderError, match=message):
         load_weights(folder, read_config(folder), wider)
     assert all(torch.equal(a, b) for a, b in zip(before, wider.parameters(), strict=True))
+
+
+def test_a_config_gets_no_more_memory_than_its_weights_take(folder):
+    huge = 10**13  # float32 numbers: more than any machine has
+
+    def build():
+        return nn.Sequential(nn.Conv2d(3, huge, 3))
+
+    message = f"fit its config.json: 0.weight is 4x3x3x3 there and {huge}x3x3x3 here; undo the changes"
+    with pytest.raises(ModelFolderError, match=message):
+        load_nets(folder, read_config(folder), "a net", build)
+
+
+def test_nets_come_with_their_weights(folder):
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    nets = load_nets(folder, read_config(folder), "a net", lambda: make_nets(seed=5))
+    assert torch.equal(torch.get_rng_state(), before)
+    saved = load_file(folder / "model.safetensors")
+    assert all(torch.equal(tensor, saved[name].float()) for name, tensor in nets.state_dict().items())
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(ModelFolderError, match="has no model.safetensors; copy the whole"):
+        load_nets(folder, read_config(folder), "a net", make_nets)
 
 
 def test_what_differs_in_words():

@@ -43,12 +43,11 @@ class EdgeDetector:
                 f"{folder} is a {config.get('kind')} of method {config['method']}, not an edge detector; "
                 "give one that train/edge_detector.py made, or leave the option out for the bundled one"
             )
+        net = model_folder.load_nets(folder, config, "an edge detector", lambda: make_edge_net(config["net"]))
         with model_folder.describing(folder, "an edge detector"):
-            net = make_edge_net(config["net"])
             # Sigmoid(slope * logit + offset): a monotone map that puts the wanted share of ink at 25/255.
             calibration = config.get("calibration", {"slope": 1.0, "offset": 0.0})
             self.slope, self.offset = float(calibration["slope"]), float(calibration["offset"])
-        model_folder.load_weights(folder, config, net)
         self.config = config
         self.device = where
         self.net = net.fold_norms().requires_grad_(False).to(self.device, memory_format=torch.channels_last)

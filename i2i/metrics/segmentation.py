@@ -88,13 +88,12 @@ def load_judge(source: str, palette: Palette, device: torch.device) -> Judge:
         recipe = own.SegmenterConfig(**given)
         if recipe.size != config["size"]:
             raise ValueError(f"size is {config['size']}, and that of its net {recipe.size}")
-        nets = own.serving_nets(recipe)
     if theirs != palette:
         raise ValueError(
             f"{source} knows the classes {', '.join(theirs.names)}, but the pairs have {', '.join(palette.names)}: "
             "train a segmenter on pairs with the same palette.json"
         )
-    model_folder.load_weights(folder, config, nets)
+    nets = model_folder.load_nets(folder, config, "a segmenter", lambda: own.serving_nets(recipe))
     net = nets["segmenter"].eval().requires_grad_(False).to(device)
     name = f"{config.get('name', folder.name)} {config['sha256'][:8]}"
     return Judge(name, recipe.size, net, np.arange(len(palette), dtype=np.uint8), len(palette), device)

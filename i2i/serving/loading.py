@@ -43,11 +43,14 @@ def load(folder: Path) -> tuple[dict[str, Any], nn.ModuleDict]:
             f"bundled models that do: {', '.join(model_folder.bundled_models()) or 'none'}"
         )
     _check(config, folder / model_folder.CONFIG)
-    with model_folder.describing(folder, f"a {config['method']} model"):
-        nets = SERVERS[config["method"]].build(config)
-        _check_channels(config, SERVERS[config["method"]].channels(config))
-    model_folder.load_weights(folder, config, nets)
-    return config, nets
+    server = SERVERS[config["method"]]
+
+    def build() -> nn.ModuleDict:
+        nets = server.build(config)
+        _check_channels(config, server.channels(config))
+        return nets
+
+    return config, model_folder.load_nets(folder, config, f"a {config['method']} model", build)
 
 
 def _check(config: dict[str, Any], path: Path) -> None:
