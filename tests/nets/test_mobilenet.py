@@ -72,6 +72,31 @@ def test_same_padding_at_stride_two():
     np.testing.assert_allclose(found, wanted, rtol=1e-5)
 
 
+@pytest.mark.parametrize("whole_net", [False, True])  # autocast, or weights in bfloat16 as well
+def test_strided_depthwise_in_bfloat16_rounds_the_answer_alone(whole_net):
+    torch.manual_seed(0)
+    layer, half = _ConvNorm(8, 8, 3, 2, 8), _ConvNorm(8, 8, 3, 2, 8)
+    half.load_state_dict(layer.state_dict())
+    for net in (layer, half):
+        net.conv.weight.data = net.conv.weight.data.bfloat16().float()
+        net.conv.bias.data = net.conv.bias.data.bfloat16().float()
+    x = torch.randn(2, 8, 12, 12).bfloat16()
+    exact, rounded = x.float().requires_grad_(), x.clone().requires_grad_()
+    wanted = layer(exact)
+    if whole_net:
+        found = half.bfloat16()(rounded)
+    else:
+        with torch.autocast("cpu", torch.bfloat16):
+            found = half(rounded)
+    assert found.dtype == torch.bfloat16 and 0.2 < (wanted > 0).float().mean() < 0.8
+    # Sums in bfloat16 would be off by more than the rounding of what they come to.
+    assert torch.equal(found, wanted.bfloat16())
+    wanted.sum().backward()
+    found.float().sum().backward()
+    assert torch.equal(rounded.grad, exact.grad.bfloat16())
+    assert torch.allclose(half.conv.weight.grad.float(), layer.conv.weight.grad, rtol=1e-2, atol=1e-2)
+
+
 def test_relu6():
     layer = _ConvNorm(1, 1, 1, 1, 1)
     torch.nn.init.ones_(layer.conv.weight)
