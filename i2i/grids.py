@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+
+
+def colours_of(described: Mapping[str, Any]) -> Sequence[Sequence[int]] | None:
+    """The colours of the classes of a model's input or output, as config.json describes it; None for other pictures."""
+    return described.get("palette", {}).get("colours")
 
 
 def draw_input(x: Tensor, colours: Sequence[Sequence[int]] | None = None) -> Tensor:

@@ -202,7 +202,7 @@ class Translator:
                 to a domain already, so that beside vectors alone the domain has no say.
             size: height and width of the answers where they shall differ from `image_size`: the nets of pix2pix,
                 BicycleGAN, CycleGAN and StarGAN v2 take any multiple of their coarsest step (256 for U-Net-256, 4 for
-                ResNets).
+                ResNets, whose least is 8).
             plain: pix2pix only: the one answer of evaluation mode, without dropout and with the batch statistics of
                 training: n, seed, seeds and style are left out.
 
@@ -297,7 +297,7 @@ class Translator:
 
         Drawings are made at 256 pixels, as in training; a smaller model sees them shrunk by area averaging.
         """
-        size = checked_size(size, self.name, self.image_size, self._server.stride)
+        size = checked_size(size, self.name, self.image_size, self._server.sizes)
         return pictures.read(x, self._server.input(direction), size)
 
     def answer(
@@ -343,7 +343,7 @@ class Translator:
         return self._server.answer_styles(x, styles.detach()).clone()
 
     def _check_seen(self, x: Tensor, direction: str | None = None) -> None:
-        check_seen(x, channels_of(self.sides(direction)[0]), self.image_size, self._server.stride)
+        check_seen(x, channels_of(self.sides(direction)[0]), self.image_size, self._server.sizes)
 
     def _noise(
         self,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from i2i.grids import draw_input, tile
+from i2i.grids import colours_of, draw_input, tile
 
 
 def test_tiles_are_in_place_with_white_gaps():
@@ -52,6 +52,11 @@ def test_a_drawing_is_shown_in_grey():
     shown = draw_input(x)
     assert shown.shape == (2, 3, 4, 4)
     assert all(torch.equal(shown[:, c : c + 1], x) for c in range(3))
+
+
+def test_the_colours_of_a_palette_are_found_where_there_are_some():
+    assert colours_of({"kind": "labels", "palette": {"names": ["a"], "colours": [[1, 2, 3]]}}) == [[1, 2, 3]]
+    assert colours_of({"kind": "edges"}) is None
 
 
 def test_each_label_has_a_colour_of_its_own():

@@ -89,7 +89,7 @@ def on_pairs(
             held = held_out_for(way.config, args.paired, "val", pairs=pairs)
             kinds = held.input["kind"], held.output["kind"]
             title = f"{kinds[0]} to {kinds[1]}" if kinds[0] != kinds[1] else held.config.direction
-            held = seen.setdefault(title, (held, {}))[0]
+            held = same_pairs(title, name, held, seen)
             seen[title][1][name] = way
             count, prefix = min(args.pictures, len(held)), f"{title}: "
             with bar(count, f"{name}, {title}") as progress:
@@ -114,6 +114,22 @@ def on_pairs(
         words = f"input, truth, {', '.join(found)}; then back, where there is a way"
         sections.append((title, page.figure(grid(held, found, min(SHOWN, len(held))), words)))
     return columns, sections
+
+
+def same_pairs(title: str, name: str, held: HeldOut, seen: dict[str, tuple[HeldOut, dict[str, OneWay]]]) -> HeldOut:
+    """The held-out pairs that the models before were measured on, or this first one's own.
+
+    Raises:
+        ValueError: where training kept others apart, or fitted them otherwise.
+    """
+    first, models = seen.setdefault(title, (held, {}))
+    if models and (held.describe(), held.config.fit) != (first.describe(), first.config.fit):
+        ours, theirs = (f"--val-fraction {h.config.val_fraction} --fit {h.config.fit}" for h in (held, first))
+        raise ValueError(
+            f"{name} was trained on other pairs ({ours}) than {next(iter(models))} ({theirs}), and would be measured "
+            "on some that it has seen: measure each in a call of its own"
+        )
+    return first
 
 
 def training_split(args: argparse.Namespace, models: dict[str, Translator]) -> dict[str, Any]:

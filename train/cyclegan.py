@@ -188,6 +188,7 @@ def main(argv: list[str] | None) -> int:
     accelerator, how = find_accelerator(args, how, config.size)
     torch.manual_seed(how.seed)
     method = CycleGAN(config)
+    method.sides = data.a.described, data.b.described
     if args.init and not args.resume:
         begin_with(method, args.init)
         begin_discriminators(method, args.init)

@@ -6,6 +6,7 @@ import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from cli import add_options, collect
@@ -36,6 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dtype", choices=("float32", "bfloat16", "auto"), default="float32", help="of the models")
     add_options(parser, DomainConfig, skip=("domains", "crop", "flip"))
     add_options(parser, DomainProtocol)
+
+
+def split_of(translator: Translator) -> dict[str, Any]:
+    """How training fitted photos, and which it kept apart; models of older versions do not tell all of it."""
+    return {k: v for k, v in translator.config.get("data", {}).items() if k in ("fit", "val_fraction")}
 
 
 def measures_for(
@@ -79,9 +85,12 @@ def run(args: argparse.Namespace) -> tuple[Columns, list]:
         if name in columns:
             raise ValueError(f"the same model is given twice: {' '.join(args.models)}")
         if measures is None:
-            # The photos that the first model's training kept apart; models of older versions do not tell.
-            told = {k: v for k, v in translator.config.get("data", {}).items() if k == "val_fraction"}
-            measures = measures_for(translator, args.root, collect(DomainConfig, args, **told), features, protocol)
+            config = collect(DomainConfig, args, **split_of(translator))
+            measures = measures_for(translator, args.root, config, features, protocol)
+        for option, value in split_of(translator).items():
+            if value != getattr(config, option):
+                given = f"--{option.replace('_', '-')}"
+                print(f"note: {name} was trained with {given} {value}, not {getattr(config, option)}", file=sys.stderr)
         columns[name] = measure(measures, translator, name)
         with torch.inference_mode():
             picture = matrix(translator, measures.val)

@@ -24,6 +24,7 @@ import torch
 from accelerate import Accelerator
 from cli import add_options, collect, print_plan, run_script, shown_command
 from growing import grown_shape, grown_weights, times_to_grow
+from loss_features import name_of
 from mapping_refit import refit_mapping
 from model_run import (
     add_model_options,
@@ -45,7 +46,6 @@ from pair_sources import DrawnPairs, LabelPairs, refuse_other_pairs
 from run_folder import alone, begin_run
 from same_data import digest_of
 from styled_start import (
-    NONE,
     VARIED_AT,
     advice_on_background,
     advice_on_few,
@@ -62,6 +62,7 @@ from i2i.data.layout import LAYOUTS
 from i2i.data.paired import PairedDataset
 from i2i.data.pairs import PairDataset
 from i2i.edges.detector import EdgeDetector
+from i2i.grids import colours_of
 from i2i.methods.styled import StyledConfig, StyledPix2Pix
 from i2i.metrics.report import evaluate
 from i2i.training.loop import Outcome, TrainConfig
@@ -211,9 +212,10 @@ def main(argv: list[str] | None) -> int:
     features = find_features(args, say, previous["recipe"].get("taught") if previous else None)
     if features is not None:
         features.to(accelerator.device)
-    taught = features.name if features is not None else NONE
+    taught = name_of(features)
     torch.manual_seed(how.seed)
     method = StyledPix2Pix(config, features)
+    method.colours = colours_of(source.input)
     if args.init and not args.resume:
         begin_with(method, args.init, functools.partial(grown_weights, times=more_levels))
         if more_levels:

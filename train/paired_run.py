@@ -35,6 +35,7 @@ from i2i.data.paired import PairedConfig, PairedDataset
 from i2i.grids import tile
 from i2i.methods.pix2pix import visible
 from i2i.metrics.held_out import KEPT as KEPT_PAIRS
+from i2i.nets.resnet import ResNetGenerator
 from i2i.training.loop import Outcome, TrainConfig
 from i2i.training.state import StateFolder
 from i2i.translator import Translator
@@ -90,7 +91,7 @@ def fitting_unet(size: int, resnet: bool) -> str:
     low = max(0, size) // 32 * 32
     message = f"no U-Net fits pictures of {size} pixels, which cannot be halved five times: choose --size "
     message += f"{low} or {low + 32}" if low else "32"
-    if resnet and size >= 4:
+    if resnet and size >= ResNetGenerator.least:
         message += ", or --generator resnet_9" + (f" with --size {size // 4 * 4}" if size % 4 else "")
     raise ValueError(message)
 

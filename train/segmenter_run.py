@@ -86,6 +86,7 @@ def run(args: argparse.Namespace) -> int:
     accelerator, how = find_accelerator(args, how, size)
     torch.manual_seed(how.seed)
     method = SegmenterTraining(config)
+    method.colours = data.palette.colours
     check_training(method, args, how, accelerator)
     held_out = first_batch(val)
     licence = args.licence or kept.get("licence") or "not stated"

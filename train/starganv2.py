@@ -16,18 +16,19 @@ from typing import Any
 
 import torch
 from cli import add_options, collect, print_plan, run_script, shown_command
+from loss_features import loss_features, name_of
 from mapping_refit import refit_mapping
 from model_run import (
     add_model_options,
     begin_with,
     check_steps,
     check_training,
-    features_or_none,
     find_accelerator,
     parse_run,
     refuse_other_recipe,
     shape_of,
     show_grid,
+    tell,
     train_model,
     training_facts,
 )
@@ -205,7 +206,8 @@ def main(argv: list[str] | None) -> int:
     config, how, data, val = resolve(args)
     check_steps(args, how)
     accelerator, how = find_accelerator(args, how, config.size)
-    features = features_or_none(args.features, "loss", fetch=not args.dry_run)
+    began = StateFolder(args.out).meta()["recipe"] if args.resume else {}
+    features = loss_features(args, tell, began.get("taught"))
     if features is not None:
         features.to(accelerator.device)
     torch.manual_seed(how.seed)
@@ -239,9 +241,9 @@ def main(argv: list[str] | None) -> int:
             "data": {
                 "name": args.data or name, "licence": args.licence,
                 "labels": f"column {d.column} of {Path(d.index).name}" if d.index else "its subfolder",
-                "val_fraction": d.val_fraction,
+                "fit": d.fit, "val_fraction": d.val_fraction,
             } | counts,
-            "training": facts | {"features": features.name if features is not None else "none"},
+            "training": facts | {"features": name_of(features)},
             "metrics": {},
         } | ({"note": args.note} if args.note else {})  # fmt: skip
 
@@ -257,7 +259,7 @@ def main(argv: list[str] | None) -> int:
         method, data, held_out, args, how, accelerator=accelerator,
         recipe={
             "config": dataclasses.asdict(config), "domains": dataclasses.asdict(data.config),
-            "data_digest": digest_of_domains(data, val),
+            "data_digest": digest_of_domains(data, val), "taught": name_of(features),
             "options": {k: getattr(args, k) for k in KEPT} | {"name": name},
         },
         describe=describe, card=card, finish=finish,

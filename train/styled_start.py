@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from loss_features import loss_features
 from model_run import check_steps, features_or_none
 from pace import check_hours
 from run_folder import check_run_folder
@@ -24,7 +25,6 @@ SIZES = (64, 128, 256)  # pairs are made at 256 and may be shrunk
 FEW_PAIRS = 100
 LOOKED_AT = 48  # photos whose background is looked at
 VARIED_AT = 160_000  # pictures: the default run
-NONE = "none"  # no feature network, in cards and states
 
 
 def check_options(args: argparse.Namespace, how: TrainConfig, size: int) -> None:
@@ -63,30 +63,13 @@ def settle_variation(args: argparse.Namespace, pictures: int) -> None:
 
 
 def find_features(args: argparse.Namespace, say: Callable[[str], None], taught: str | None) -> nn.Module | None:
-    """The feature network of the losses. A file must be there, that of the measures too, which would otherwise be
-    missed when training is over; a dry run fetches none.
-
-    Args:
-        taught: the name of the network that the run which goes on began with, NONE where it had to do without (what
-            torchvision fetches may be out of reach at one time and in reach at another), None where it is not known.
-
-    Raises:
-        ValueError: for a file that cannot be read, or where the run began with a network that is out of reach now.
-    """
+    """The feature network of the losses, as `loss_features`; the file of the measures' must be there too, which would
+    otherwise be missed when training is over."""
     if args.measure_features not in ("torchvision", "none"):
         features_or_none(args.measure_features, "measure")
         if args.features not in ("torchvision", "none") and Path(args.features).samefile(args.measure_features):
             say(f"{args.features} teaches and measures: a network that has taught flatters what it taught")
-    if args.features == "torchvision" and taught == NONE:
-        say("without perceptual term and projected discriminator, as the run began")
-        return None
-    found = features_or_none(args.features, "loss", say, fetch=not args.dry_run)
-    if found is None and taught not in (None, NONE):
-        raise ValueError(
-            f"{args.out} began with the feature network {taught}, which is out of reach: resume where there is a "
-            "network connection, or name its file with --features"
-        )
-    return found
+    return loss_features(args, say, taught)
 
 
 def shown_features(source: str) -> str:

@@ -7,7 +7,7 @@ from PIL import Image
 
 from i2i.data.paired import PairedDataset
 from i2i.data.pairs import PairDataset
-from i2i.grids import draw_input, tile
+from i2i.grids import colours_of, draw_input, tile
 from i2i.metrics.spread import overdrawn_seeds, spread_seeds
 from i2i.translator import Translator
 
@@ -17,10 +17,10 @@ SHOWN_ON = 4  # inputs on which the seeds that the page shows first, and those t
 def samples_picture(translator: Translator, pairs: PairDataset | PairedDataset, rows: int = 8) -> Image.Image:
     """Inputs of the validation split and four seeds of each; no photo, since its licence may forbid showing it."""
     styles = torch.from_numpy(translator.styles(range(4)))
-    table = []
+    colours, table = colours_of(translator.config["input"]), []
     for i in range(min(rows, len(pairs))):
         x = pairs[i]["x"]
-        table.append(torch.cat([draw_input(x[None]), translator.render(x, styles)]))
+        table.append(torch.cat([draw_input(x[None], colours), translator.render(x, styles)]))
     return tile(torch.stack(table))
 
 

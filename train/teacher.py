@@ -41,15 +41,17 @@ def teacher_maps(
 ) -> list[np.ndarray]:
     """The teacher's maps, each the mean over scales and over the photo and its mirror image; uint8, 255 = edge.
 
-    They are kept in `folder`, each under a hash of its photo: a run that goes on need not draw them again.
+    They are kept in `folder`, each under a hash of photo, teacher and scales: a run that goes on need not draw them
+    again.
     """
     teacher = EdgeDetector(name, device)
     # Uncalibrated: the calibration squeezes most of (0, 1) into a few levels.
     teacher.slope, teacher.offset = 1.0, 0.0
-    maps = []
+    maps, drawn_by = [], f"{teacher.config['sha256']} {tuple(scales)}"
     for photo in tqdm(photos, desc="teacher", unit="img", file=sys.stderr):
         content = np.ascontiguousarray(photo)
-        path = folder / f"{hashlib.sha256(repr(content.shape).encode() + content.tobytes()).hexdigest()[:20]}.png"
+        key = hashlib.sha256(f"{drawn_by} {content.shape}".encode() + content.tobytes()).hexdigest()
+        path = folder / f"{key[:20]}.png"
         if not path.exists():
             both = [teacher.detect_batch([np.ascontiguousarray(p)], scales)[0] for p in (content, content[:, ::-1])]
             soft = (both[0] + both[1][:, ::-1]) / 2

@@ -109,7 +109,7 @@ class BicycleGAN(nn.Module):
             net = MultiScaleDiscriminator(
                 config.inputs + config.outputs, config.patch_width, config.patch, config.norm, config.scales
             )
-            check_patch(net.nets[-1], config.size >> config.scales - 1)
+            check_patch(net.nets[-1], config.size, config.scales)
             self.nets[name] = net
 
     def receptive_field(self) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 
 from i2i import losses
 from i2i.checks import check_choice
-from i2i.grids import draw_input, tile
+from i2i.grids import colours_of, draw_input, tile
 from i2i.methods.adversarial import adam, falling_rate
 from i2i.methods.image_pool import ImagePool
 from i2i.methods.logs import as_numbers
@@ -121,9 +122,10 @@ def serving_nets(config: CycleGANConfig, directions: Sequence[str] = DIRECTIONS)
 
 
 class CycleGAN(nn.Module):
-    """Nets, optimizers, pools and one training step."""
+    """Nets, optimizers, pools and one training step; `sides` as in `Pix2Pix`, of A and B."""
 
     method = "cyclegan"
+    sides: tuple[dict[str, Any] | None, dict[str, Any] | None] = (None, None)
 
     def __init__(self, config: CycleGANConfig):
         super().__init__()
@@ -162,10 +164,15 @@ class CycleGAN(nn.Module):
     def grid(self, nets: nn.ModuleDict, batch: dict[str, Tensor]) -> Image.Image:
         """A row for each pair of strangers: a, its translation, and back to A; then b, its translation, back to B."""
         columns = []
-        for picture, there, back in ((batch["a"], "AtoB", "BtoA"), (batch["b"], "BtoA", "AtoB")):
+        a, b = self.sides
+        for picture, there, back, own, other in (
+            (batch["a"], "AtoB", "BtoA", a, b),
+            (batch["b"], "BtoA", "AtoB", b, a),
+        ):
             translated = nets[there](picture)
-            columns += [picture, translated, nets[back](translated)]
-        return tile(torch.stack([visible(column) for column in columns], 1))
+            returned = nets[back](translated)
+            columns += [visible(picture, own), visible(translated, other), visible(returned, own)]
+        return tile(torch.stack(columns, 1))
 
     def step(self, batch: dict[str, Tensor], progress: float, update) -> dict[str, float]:
         """One step of the generators (equation 3), then one of the discriminators, on the pools (section 4).
@@ -204,6 +211,12 @@ class CycleGAN(nn.Module):
         return as_numbers(logs)
 
 
-def visible(picture: Tensor) -> Tensor:
-    """A side's pictures as something to look at: photos as they are, drawings in grey, one-hot maps in colours."""
-    return picture if picture.shape[1] == 3 else draw_input(picture)
+def visible(picture: Tensor, described: dict[str, Any] | None = None) -> Tensor:
+    """A side's pictures as something to look at: photos as they are, drawings in grey, label maps in colours.
+
+    Args:
+        picture: (B, C, H, W) in [-1, 1].
+        described: what it is, as `input` or `output` of config.json; None: what its channels suggest.
+    """
+    colours = colours_of(described or {})
+    return draw_input(picture, colours) if colours is not None or picture.shape[1] != 3 else picture

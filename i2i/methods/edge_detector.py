@@ -68,8 +68,12 @@ class EdgeConfig:
         check_positive(self, ("lr", "trunk_lr"))
         check_least(self, {"weight_decay": 0, "fusion_weight": 0})
         check_weights(self)
-        check_widths(self, ("widths", "blocks", "head_widths"))
-        for name in ("widths", "blocks", "head_widths"):
+        shape = ("widths", "blocks", "head_widths")
+        check_widths(self, shape)
+        if len({len(getattr(self, name)) for name in shape}) > 1:
+            counts = ", ".join(f"{len(getattr(self, name))} {name}" for name in shape)
+            raise ValueError(f"widths, blocks and head_widths need a number for each stage, got {counts}")
+        for name in shape:
             if self.trunk != "residual" and getattr(self, name) != getattr(EdgeConfig, name):
                 raise ValueError(f"{name} shapes the residual trunk alone: leave it out with trunk {self.trunk}")
         check_finite(self)

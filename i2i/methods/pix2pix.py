@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from i2i import losses
 from i2i.checks import check_choice, check_finite, check_types
 from i2i.colour import lab_to_photo
-from i2i.grids import draw_input, tile
+from i2i.grids import colours_of, draw_input, tile
 from i2i.methods.adversarial import adam, falling_rate
 from i2i.methods.logs import as_numbers
 from i2i.nets.discriminators import PatchDiscriminator
@@ -124,11 +124,12 @@ def make_generator(config, latent: int = 0) -> nn.Module:
             f"unknown generator {config.generator!r}: use unet_N or encoder_decoder_N with N a power of two "
             "(256, 128, ...), or resnet_N with N blocks (9 or 6)"
         )
-    stride = ResNetGenerator.stride if kind == "resnet" else number
-    if config.size % stride or config.size < stride:
+    stride, least = (ResNetGenerator.stride, ResNetGenerator.least) if kind == "resnet" else (number, number)
+    if config.size % stride or config.size < least:
+        from_on = f" from {least} on" if least > stride else ""
         raise ValueError(
-            f"{config.generator} takes pictures whose side is a multiple of {stride} pixels, got size {config.size}: "
-            f"choose --size {max(stride, config.size // stride * stride)}"
+            f"{config.generator} takes pictures whose side is a multiple of {stride} pixels{from_on}, got size "
+            f"{config.size}: choose --size {max(least, config.size // stride * stride)}"
             + ("" if kind == "resnet" else f", or a smaller net such as {kind}_{config.size & -config.size}")
         )
     if kind == "resnet":
@@ -150,13 +151,16 @@ def make_generator(config, latent: int = 0) -> nn.Module:
     )
 
 
-def check_patch(net: PatchDiscriminator, size: int) -> None:
-    """ValueError where pictures of `size` pixels are too small for the discriminator to give a verdict."""
-    if net.logits(size) < 1:
-        least = next(s for s in range(size, 2048) if net.logits(s) >= 1)
+def check_patch(net: PatchDiscriminator, size: int, scales: int = 1) -> None:
+    """ValueError where pictures of `size` pixels are too small for the discriminator, the coarsest of `scales` that
+    each see the picture at half the size of the one before, to give a verdict."""
+    halved = size >> scales - 1
+    if net.logits(halved) < 1:
+        least = next(s for s in range(halved, 2048) if net.logits(s) >= 1) << scales - 1
+        fewer = ", fewer --scales" if scales > 1 else ""
         raise ValueError(
             f"the discriminator with patches of {net.patch} pixels needs pictures of at least {least}, got {size}: "
-            "choose a smaller --patch, or a larger --size"
+            f"choose a smaller --patch{fewer}, or a larger --size"
         )
 
 
@@ -181,7 +185,7 @@ def visible(picture: Tensor, lightness: Tensor, described: dict[str, Any] | None
     """
     described = described or {"kind": _guessed(picture, lightness)}
     if described["kind"] == "labels":
-        return draw_input(picture, described.get("palette", {}).get("colours"))
+        return draw_input(picture, colours_of(described))
     if described["kind"] == "ab":
         parts = zip(lightness.cpu(), picture.cpu(), strict=True)
         return torch.stack([lab_to_photo(light, ab) for light, ab in parts]).to(picture.device)

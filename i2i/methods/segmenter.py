@@ -5,7 +5,7 @@ Isola et al., CVPR 2017, section 4.1, take an FCN-8s of Cityscapes; this is a sm
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -52,9 +52,10 @@ def serving_nets(config: SegmenterConfig) -> nn.ModuleDict:
 
 
 class SegmenterTraining(nn.Module):
-    """The network, its optimizer and one training step."""
+    """The network, its optimizer and one training step; `colours` as in `StyledPix2Pix`."""
 
     method = "segmenter"
+    colours: Sequence[Sequence[int]] | None = None
     served = ("segmenter",)
 
     def __init__(self, config: SegmenterConfig):
@@ -99,4 +100,5 @@ class SegmenterTraining(nn.Module):
         found = net.eval()(batch["x"])
         net.train(training)
         classes = F.one_hot(found.argmax(1), found.shape[1]).permute(0, 3, 1, 2).float()
-        return tile(torch.stack([batch["x"], draw_input(batch["y"]), draw_input(classes)], 1))
+        maps = [draw_input(labels, self.colours) for labels in (batch["y"], classes)]
+        return tile(torch.stack([batch["x"], *maps], 1))

@@ -9,7 +9,7 @@ by references. Every choice of the paper's component ablation (table 1) is a fie
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -104,6 +104,7 @@ class StarGANv2(nn.Module):
     """
 
     method = "starganv2"
+    added = ("last_r1",)  # what a run's state of an earlier version lacks
 
     def __init__(self, config: StarGANv2Config, features: nn.Module | None = None):
         super().__init__()
@@ -118,10 +119,6 @@ class StarGANv2(nn.Module):
         self.judges = tuple(name for name in self.nets if name not in self.served)
         self.register_buffer("count", torch.zeros((), dtype=torch.long))
         self.register_buffer("last_r1", torch.zeros(()))  # for the logs of steps that have none of their own
-
-    def load_state_dict(self, state_dict: Mapping[str, Tensor], *args, **options):
-        """As of any module; runs of earlier versions did not keep their last R1."""
-        return super().load_state_dict({"last_r1": self.last_r1, **state_dict}, *args, **options)
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         c = self.config
@@ -287,7 +284,7 @@ class StarGANv2(nn.Module):
             share = torch.rand(len(x), 1, 1, 1, device=x.device)
             # A branch judges one domain: both ends are of that one.
             begin = batch["reference"] if c.judge == "branches" else x
-            between = torch.lerp(begin, fake, share).requires_grad_(True)
+            between = torch.lerp(begin, fake.to(begin.dtype), share).requires_grad_(True)
             alone.append(c.lambda_gp * losses.gradient_penalty(self._judge(between, [], target)[0][0], between))
         if classes is not None:
             alone.append(c.lambda_class * F.cross_entropy(classes, domain))

@@ -9,6 +9,7 @@ styles that photos have, however little the generator has learned so far.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -120,10 +121,14 @@ class StyledPix2Pix(nn.Module):
         config: the recipe.
         features: frozen feature network for the perceptual loss and the projected discriminator, or None: then
             neither is there, and the conditional PatchGAN alone judges.
+
+    Attributes:
+        colours: of the classes of label maps, as in their palette; None: hues all around. Only `grid` looks at them.
     """
 
     method = "styled"
     may_lack = ("generator.grain.",)  # what a run may have, and a model that it starts from not, or the other way round
+    colours: Sequence[Sequence[int]] | None = None
     queue_length = 128  # sixteen batches of 8: older styles are from an encoder that has moved on
 
     def __init__(self, config: StyledConfig, features: nn.Module | None = None):
@@ -169,7 +174,7 @@ class StyledPix2Pix(nn.Module):
         generator = torch.Generator().manual_seed(0)
         styles = nets["mapping"](torch.randn(4, self.config.latent, generator=generator).to(x.device))
         encoded = nets["generator"].encode(x)
-        columns = [draw_input(x), y, nets["generator"].decode(encoded, nets["style_encoder"](y))]
+        columns = [draw_input(x, self.colours), y, nets["generator"].decode(encoded, nets["style_encoder"](y))]
         columns += [nets["generator"].decode(encoded, s.expand(len(x), -1)) for s in styles]
         return tile(torch.stack(columns, 1))
 

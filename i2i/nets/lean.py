@@ -35,7 +35,7 @@ class LeanGenerator(nn.Module):
     Forward: x (B, inputs, H, W) in [-1, 1], H and W multiples of 16 -> (B, outputs, H, W) in [-1, 1].
     """
 
-    stride = 16  # height and width must be multiples of it: two places are the least that can be reflected
+    stride = least = 16  # height and width must be multiples: two places are the least that can be reflected
 
     def __init__(self, inputs: int = 3, outputs: int = 3, width: int = 64, blocks: int = 6, norm: str = "instance"):
         super().__init__()

@@ -43,11 +43,12 @@ class ResNetGenerator(nn.Module):
         norm: "instance" (the paper), "batch" or "none".
         dropout: rate of the noise inside the residual blocks; CycleGAN has none, pix2pix 0.5.
 
-    Forward: x (B, inputs, H, W) in [-1, 1], H and W multiples of 4 -> (B, outputs, H, W) in [-1, 1]; `noise` as in
-    `i2i.nets.layers.drop`.
+    Forward: x (B, inputs, H, W) in [-1, 1], H and W multiples of 4 from 8 on -> (B, outputs, H, W) in [-1, 1]; `noise`
+    as in `i2i.nets.layers.drop`.
     """
 
     stride = 4  # height and width must be multiples of it
+    least = 8  # one place at the coarsest can be neither reflected nor normalised
 
     def __init__(
         self,

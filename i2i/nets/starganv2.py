@@ -133,6 +133,7 @@ class StarGANv2Generator(nn.Module):
 
     Attributes:
         stride: sides of pictures must be multiples of it.
+        least: the smallest side: instance norm needs more than one place.
     """
 
     def __init__(
@@ -147,6 +148,7 @@ class StarGANv2Generator(nn.Module):
     ):
         super().__init__()
         self.fold, self.stride, self.skips = fold, fold * 2 ** (len(widths) - 1), skips
+        self.least = 2 * self.stride
         self.entry = nn.Conv2d(inputs * fold**2, widths[0], 3, padding=1)
         pairs = list(zip(widths, widths[1:], strict=False))
         self.encoder = nn.ModuleList(

@@ -25,6 +25,7 @@ from i2i.nets.init import LEAK, he_init
 
 # Gain that keeps the variance of a leaky rectifier's output at that of its input (He et al., ICCV 2015, equation 15).
 GAIN = (2 / (1 + LEAK**2)) ** 0.5
+LEVELS = 5  # of the default; the noise of its models is drawn from their numbers
 
 
 @dataclass(frozen=True)
@@ -82,16 +83,19 @@ class Grain(nn.Module):
         channels: of the features.
         noise: channels of the noise.
         size: height and width of the features.
-        level: what the fixed numbers are drawn from, `numpy.random.RandomState(level)`.
+        coarser: levels below this one; what the fixed numbers follow from, so that a net which gets a finer level
+            keeps those that it had.
     """
 
     # Strengths that begin at zero grow too slowly at the learning rates of the rest.
     start = 0.1
 
-    def __init__(self, channels: int, noise: int, size: int, level: int):
+    def __init__(self, channels: int, noise: int, size: int, coarser: int):
         super().__init__()
         self.strength = nn.Parameter(torch.randn(channels, noise, 1, 1) * self.start)
-        fixed = np.random.RandomState(level).standard_normal((1, noise, size, size)).astype(np.float32)
+        # Counted from the fine end of a net of `LEVELS` levels.
+        seed = LEVELS - 1 - coarser if coarser < LEVELS else coarser
+        fixed = np.random.RandomState(seed).standard_normal((1, noise, size, size)).astype(np.float32)
         self.register_buffer("fixed", torch.from_numpy(fixed), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -198,8 +202,8 @@ class StyledUNet(nn.Module):
                     nn.init.zeros_(rgb.weight)
         self.grain = nn.ModuleList()
         if config.noise:
-            sizes = [config.size >> k for k in range(1, len(skips) + 1)]
-            self.grain.extend(Grain(c, config.noise, s, k) for k, (c, s) in enumerate(zip(skips, sizes, strict=True)))
+            for k, channels in enumerate(skips):
+                self.grain.append(Grain(channels, config.noise, config.size >> k + 1, len(skips) - 1 - k))
 
     @property
     def sizes(self) -> list[int]:

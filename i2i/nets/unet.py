@@ -45,7 +45,7 @@ class UNet(nn.Module):
         super().__init__()
         widths = [width * min(2**k, 8) for k in range(depth)]
         self.dropout, self.skips, self.latent = dropout, skips, latent
-        self.stride = 2**depth  # height and width must be multiples of it
+        self.stride = self.least = 2**depth  # height and width must be multiples of it
         bias = needs_bias(norm)
         self.down = nn.ModuleList()
         self.down_norms = nn.ModuleList()

@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from i2i.serving.given import checked_seeds
+from i2i.serving.seen import Sizes
 
 ROWS = 64  # answers in one pass of the net: what keeps a GPU busy, in a fraction of any GPU's memory
 
@@ -40,7 +41,7 @@ class Server:
     Attributes:
         recipe: the method's configuration, a dataclass; what config.json's `net` leaves out has its defaults.
         net: this model's.
-        stride: sizes must be multiples of it; 0: only the model's own size.
+        sizes: other sizes than the model's own that it answers at; None: only its own.
         style_length: numbers in a style; 0: the model has no styles.
         directions: direction -> words for it; empty where the model translates one way only.
         rows: answers that one pass makes at most; 1 on a CPU, where a batch is no faster and answers must not depend on
@@ -49,7 +50,7 @@ class Server:
     """
 
     recipe: type
-    stride = 0
+    sizes: Sizes | None = None
     style_length = 0
     directions: dict[str, str] = {}
 

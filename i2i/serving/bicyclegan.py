@@ -15,6 +15,7 @@ from i2i.methods import bicyclegan
 from i2i.nets.layers import use_own_statistics
 from i2i.serving.base import Server, noise_of
 from i2i.serving.given import checked_seeds
+from i2i.serving.seen import Sizes
 
 
 class BicycleGANServer(Server):
@@ -27,8 +28,8 @@ class BicycleGANServer(Server):
         return bicyclegan.serving_nets(cls.net_of(config))
 
     @property
-    def stride(self) -> int:
-        return self.nets["generator"].stride
+    def sizes(self) -> Sizes:
+        return Sizes.of(self.nets["generator"])
 
     @property
     def style_length(self) -> int:

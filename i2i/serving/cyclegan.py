@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from i2i.methods import cyclegan
 from i2i.methods.cyclegan import DIRECTIONS, OPPOSITE
 from i2i.serving.base import Server
+from i2i.serving.seen import Sizes
 
 
 class CycleGANServer(Server):
@@ -27,8 +28,8 @@ class CycleGANServer(Server):
         return cyclegan.serving_nets(cls.net_of(config), directions)
 
     @property
-    def stride(self) -> int:
-        return next(iter(self.nets.values())).stride
+    def sizes(self) -> Sizes:
+        return Sizes.of(next(iter(self.nets.values())))
 
     @property
     def directions(self) -> dict[str, str]:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from i2i.methods import pix2pix
 from i2i.nets.layers import use_own_statistics
 from i2i.serving.base import Server, noise_of
+from i2i.serving.seen import Sizes
 
 
 class Pix2PixServer(Server):
@@ -23,8 +24,8 @@ class Pix2PixServer(Server):
         return pix2pix.serving_nets(cls.net_of(config))
 
     @property
-    def stride(self) -> int:
-        return self.nets["generator"].stride
+    def sizes(self) -> Sizes:
+        return Sizes.of(self.nets["generator"])
 
     def cast(self, dtype: torch.dtype) -> None:
         super().cast(dtype)

@@ -15,6 +15,7 @@ from i2i.methods import starganv2
 from i2i.serving.base import noise_of
 from i2i.serving.encoding import EncodingServer
 from i2i.serving.given import checked_seeds
+from i2i.serving.seen import Sizes
 
 
 class StarGANv2Server(EncodingServer):
@@ -34,8 +35,8 @@ class StarGANv2Server(EncodingServer):
         return tuple(self.config["domains"])
 
     @property
-    def stride(self) -> int:
-        return self.nets["generator"].stride
+    def sizes(self) -> Sizes:
+        return Sizes.of(self.nets["generator"])
 
     @property
     def style_length(self) -> int:

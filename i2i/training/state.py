@@ -46,7 +46,8 @@ def set_random_state(state: dict[str, Any]) -> None:
     np.random.set_state((name, keys.numpy().astype(np.uint32), position, has_gauss, gauss))
     torch.set_rng_state(state["torch"])
     if state["cuda"] and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all(state["cuda"])
+        # Where it was saved there may have been more GPUs than here.
+        torch.cuda.set_rng_state_all(state["cuda"][: torch.cuda.device_count()])
 
 
 def _beside_nets(method: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -191,6 +192,9 @@ class StateFolder:
         tensors, averages, *beside = found
         for more in beside:
             tensors |= more
+        # What a method has learned to keep since the state was saved begins as in a new run.
+        lacking = set(getattr(method, "added", ())) - tensors.keys()
+        tensors |= {name: value for name, value in method.state_dict().items() if name in lacking}
         for saved, wanted in ((tensors, method), (averages, ema.nets)):
             if differs := difference(saved, wanted.state_dict()):
                 raise StateError(self._misfit(differs))

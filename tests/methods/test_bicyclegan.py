@@ -184,7 +184,7 @@ def test_the_encoder_ends_at_eight_by_eight():
         ({"latent": 0}, "without one this is pix2pix"),
         ({"size": 16, "generator": "unet_16"}, "at least 32"),
         ({"gan": "wgan"}, "unknown gan"),
-        ({"patch": 70, "scales": 2}, "70 pixels needs pictures"),
+        ({"patch": 70, "scales": 2}, "70 pixels needs pictures of at least 48, got 32: .*, fewer --scales, or"),
     ],
 )
 def test_configurations_that_cannot_be(change, message):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -158,6 +159,22 @@ def test_sides_of_different_kinds(step):
     assert grid.size == (6 * 34 - 2, 2 * 34 - 2)
     assert visible(torch.zeros(1, 1, 4, 4)).shape == visible(torch.zeros(1, 7, 4, 4)).shape == (1, 3, 4, 4)
     assert [visible(torch.zeros(1, k, 4, 4)).shape[1] for k in (1, 2, 3)] == [3, 3, 3]
+
+
+def test_label_maps_are_shown_in_the_colours_of_their_palette():
+    """Three classes look like a photo's channels."""
+    method = CycleGAN(replace(TINY, lambda_identity=0.0))
+    colours = [[255, 0, 0], [0, 255, 0], [0, 0, 255]]
+    method.sides = {"kind": "labels", "palette": {"names": ["a", "b", "c"], "colours": colours}}, {"kind": "photo"}
+    a = -torch.ones(1, 3, 32, 32)
+    a[:, 1] = 1
+    size = method.config.size
+    pixels = np.asarray(method.grid(method.nets.eval(), {"a": a, "b": torch.full((1, 3, 32, 32), 0.5)}))
+    tiles = pixels[:, : 3 * (size + 2)].reshape(size, 3, size + 2, 3)[:, :, :size]
+    assert (tiles[:, 0] == colours[1]).all()
+    # What it makes of a label map is a photo; what it makes of that, a label map again.
+    assert not all(tuple(c) in map(tuple, colours) for c in tiles[:, 1].reshape(-1, 3))
+    assert all(tuple(c) in map(tuple, colours) for c in tiles[:, 2].reshape(-1, 3))
 
 
 @pytest.mark.parametrize(

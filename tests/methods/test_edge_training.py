@@ -87,6 +87,12 @@ def test_norms_are_of_a_known_kind():
         EdgeConfig(norms="none")
 
 
+def test_every_stage_has_its_numbers():
+    for change in ({"head_widths": (16, 16)}, {"blocks": (1,)}, {"widths": (8, 8, 8, 8, 8)}):
+        with pytest.raises(ValueError, match="widths, blocks and head_widths need a number for each .*, got [145] w"):
+            EdgeConfig(**TINY | change)
+
+
 @pytest.mark.parametrize(
     "options, message",
     [

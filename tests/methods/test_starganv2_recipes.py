@@ -65,6 +65,21 @@ def test_branches_are_penalised_between_photos_of_their_own_domain():
     assert float(losses[0]) == pytest.approx(wanted.item(), rel=1e-4)
 
 
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_every_component_trains_in_half_precision(component):
+    method, data = make(replace(TINY, **COMPONENTS[component].net)), batch()
+    losses = []
+
+    def update(player, loss):
+        losses.append(loss.dtype)
+        loss.backward()
+
+    with torch.autocast("cpu", torch.bfloat16):
+        logs = method.step(data, 0.0, update)
+    assert losses and all(torch.tensor(value).isfinite() for value in logs.values())
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in method.nets["discriminator"].parameters())
+
+
 @pytest.mark.parametrize(
     "wrong, says",
     [

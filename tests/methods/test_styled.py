@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from tiny_styled import NO_WEIGHTS, PLAYERS, RIM, TINY, WEIGHTS, Fields, batch, gradients, make, moved
@@ -323,3 +324,12 @@ def test_the_grid_shows_the_own_style_and_four_latents():
     data = batch(count=2)
     picture = make().grid(make().nets, data)
     assert picture.size == (7 * 66 - 2, 2 * 66 - 2)
+
+
+def test_the_grid_shows_label_maps_in_the_colours_of_their_palette():
+    method = make(replace(TINY, inputs=3))
+    method.colours = [[1, 2, 3], [40, 50, 60], [250, 0, 7]]
+    x = -torch.ones(1, 3, 64, 64)
+    x[:, 1, :, :32], x[:, 2, :, 32:] = 1, 1
+    pixels = np.asarray(method.grid(method.nets, {"x": x, "y": torch.zeros(1, 3, 64, 64)}))
+    assert (pixels[:, :32] == method.colours[1]).all() and (pixels[:, 32:64] == method.colours[2]).all()

@@ -28,17 +28,19 @@ def test_noise_is_new_in_training_and_fixed_in_evaluation(generator):
 
 
 @torch.inference_mode()
-def test_the_fixed_numbers_follow_from_the_level_alone(generator):
-    for level, grain in enumerate(generator.grain):
-        side = 32 >> level
-        wanted = np.random.RandomState(level).standard_normal((1, 3, side, side))
+@pytest.mark.parametrize("levels, seeds", [(5, [0, 1, 2, 3, 4]), (4, [1, 2, 3, 4]), (7, [6, 5, 0, 1, 2, 3, 4])])
+def test_the_fixed_numbers_follow_from_the_coarser_levels_alone(levels, seeds):
+    generator = StyledUNet(StyledUNetConfig(1, 256, 8, (8,) * levels, noise=3))
+    for k, (seed, grain) in enumerate(zip(seeds, generator.grain, strict=True)):
+        side = 128 >> k
+        wanted = np.random.RandomState(seed).standard_normal((1, 3, side, side))
         assert np.abs(grain.fixed.numpy() - wanted).max() < 1e-6
     assert not [name for name in generator.state_dict() if name.endswith("fixed")]
 
 
 @torch.inference_mode()
 def test_noise_is_added_at_its_strength():
-    grain = Grain(channels=2, noise=1, size=4, level=5).eval()
+    grain = Grain(channels=2, noise=1, size=4, coarser=5).eval()
     grain.strength.copy_(torch.tensor([0.5, -2.0]).reshape(2, 1, 1, 1))
     x = torch.randn(3, 2, 4, 4)
     added = grain(x) - x

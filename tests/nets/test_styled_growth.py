@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -68,8 +70,9 @@ def test_the_decoder_answers_as_before_and_the_new_level_adds_nothing(noise):
 
 
 @torch.inference_mode()
-def test_the_entry_sees_lines_as_the_old_one_did():
-    old = trained(OLD)
+@pytest.mark.parametrize("noise", [0, 3])
+def test_the_entry_sees_lines_as_the_old_one_did(noise):
+    old = trained(dataclasses.replace(OLD, noise=noise))
     new = grown(old)
     small, large = drawings()
     wanted, found = old.encode(small), new.encode(large)

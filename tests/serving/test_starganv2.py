@@ -70,6 +70,13 @@ def test_answers_are_what_samples_show(model, photos):
     answers = model.answer(x, [0, 1], domain="green")
     assert torch.equal(answers, model.render(x, torch.from_numpy(model.styles([0, 1], domain="green"))))
     assert model.sample(photos[0], n=1, size=64, domain="green")[0].size == (64, 64)
+    sizes = model._server.sizes  # instance norm needs more than one place
+    assert sizes.least == 2 * sizes.stride
+    assert model.sample(photos[0], n=1, size=sizes.least, domain="green")[0].size == (sizes.least,) * 2
+    with pytest.raises(ValueError, match=f"multiples of {sizes.stride} pixels from {sizes.least} on, got size"):
+        model.sample(photos[0], n=1, size=sizes.stride, domain="green")
+    with pytest.raises(ValueError, match="x must be 32 pixels high and wide"):
+        model.answer(x[:, : sizes.stride, : sizes.stride], [0], domain="green")
 
 
 def test_a_domain_is_asked_for(model, photos):

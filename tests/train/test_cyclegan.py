@@ -219,6 +219,10 @@ def test_cycle_measures(script, load_script, horses, label_pairs, tmp_path, caps
     both_ways, one_way = table["labels2photo"].keys(), table["houses"].keys()
     assert {"labels to photo: error", "photo to labels: class IoU", "labels to photo: cycle agreement"} <= both_ways
     assert one_way == {"labels to photo: error"} and (tmp_path / "b" / "report.html").stat().st_size > 5000
+    more = words("--paired", label_pairs, "--val-fraction", 0.5, "--name", "half", "--out", tmp_path / "half")
+    assert script.main([*more, "--steps", "1", *QUICK]) == 0
+    with pytest.raises(ValueError, match=r"half was trained on other pairs \(--val-fraction 0.5 .*: measure each in"):
+        evaluate.main([*on_pairs[:2], *words(tmp_path / "half" / "model", *on_pairs[2:], *common)])
     capsys.readouterr()
     refused = {
         "translates one way only: without pairs": ["--folders", *horses],

@@ -161,6 +161,15 @@ def test_maps_are_means_over_the_photo_and_its_mirror_image(load_script, tmp_pat
     Image.fromarray(np.zeros((40, 56), np.uint8)).save(kept)
     again = module.teacher_maps("edges", [photo, 255 - photo], tmp_path, (1.0,), torch.device("cpu"))
     assert again[0].max() == 0 < again[1].max()
+    # Another teacher, and other scales, draw their own.
+    assert module.teacher_maps("edges", [photo], tmp_path, (0.5, 1.0), torch.device("cpu"))[0].max() > 0
+    other = shutil.copytree(model_folder.resolve("edges"), tmp_path / "other teacher")
+    weights = {k: v * 0.5 for k, v in load_file(other / "model.safetensors").items()}
+    save_file(weights, other / "model.safetensors")
+    config = json.loads((other / "config.json").read_text())
+    (other / "config.json").write_text(json.dumps(config | {"sha256": model_folder.weights_digest(other)}))
+    drawn = module.teacher_maps(str(other), [photo], tmp_path, (1.0,), torch.device("cpu"))[0]
+    assert drawn.max() > 0 and (drawn != maps[0]).any()
 
 
 def test_a_run_that_was_stopped_goes_on(bsds, tmp_path):

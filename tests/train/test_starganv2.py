@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from i2i import Translator, model_folder
 from i2i.methods.starganv2_recipes import COMPONENTS
+from i2i.nets import features as feature_nets
 
 TINY = (
     *("--size", "32", "--style-nets", "lean", "--style", "8", "--latent", "4", "--widths", "8", "8", "16"),
@@ -39,7 +40,7 @@ def test_photos_to_a_model_of_domains(script, domain_photos, tmp_path, capsys):
     assert (config["method"], config["input"]["kind"]) == ("starganv2", "photo")
     assert config["domains"] == ["blue", "green", "red"] and config["net"]["domains"] == 3
     assert config["data"]["train"] == {"blue": 4, "green": 3, "red": 7} and config["data"]["labels"] == "its subfolder"
-    assert 0 < config["data"]["val_fraction"] < 1  # which tells what it may be measured on
+    assert 0 < config["data"]["val_fraction"] < 1 and config["data"]["fit"] == "crop"  # what it may be measured on
     assert config["training"]["steps"] == 2 and str(tmp_path) not in json.dumps(config)
     card = (run / "model" / "README.md").read_text()
     assert "python train/starganv2.py ROOT --out RUN --steps 2" not in card and "--steps 2" in card
@@ -203,6 +204,40 @@ def test_lean_at_any_size_and_small_photos_first(script, domain_photos, tmp_path
         assert torch.equal(larger.nets.state_dict()[name], weights.half().float()), name
 
 
+class Taught(torch.nn.Module):
+    """Stands for the network that torchvision fetches."""
+
+    name, channels = "stand-in", [3]
+
+    def __init__(self, use: str):
+        super().__init__()
+
+    def forward(self, y):
+        return [torch.nn.functional.avg_pool2d(y, 4)]
+
+
+def test_a_run_keeps_to_the_feature_network_that_it_began_with(script, domain_photos, tmp_path, monkeypatch, capsys):
+    """The weights that torchvision fetches are out of reach at one time and in reach at another."""
+
+    def gone(use):
+        raise OSError("no connection")
+
+    begin = words(domain_photos, "--features", "torchvision", "--steps", 1, *QUICK, "--out")
+    go_on = words(domain_photos, "--resume", "--steps", 2, "--cpu", "--out")
+    monkeypatch.setattr(feature_nets, "TorchvisionFeatures", gone)
+    assert script.main([*begin, str(tmp_path / "without")]) == 0
+    monkeypatch.setattr(feature_nets, "TorchvisionFeatures", Taught)
+    assert script.main([*begin, str(tmp_path / "with")]) == 0
+    assert "stand-in" in (tmp_path / "with" / "model" / "config.json").read_text()
+    capsys.readouterr()
+    assert script.main([*go_on, str(tmp_path / "without")]) == 0
+    assert "as the run began" in capsys.readouterr().err
+    assert script.main([*go_on, str(tmp_path / "with")]) == 0
+    monkeypatch.setattr(feature_nets, "TorchvisionFeatures", gone)
+    with pytest.raises(ValueError, match="began with the feature network stand-in, which is out of reach"):
+        script.main([*go_on[:2], "--steps", "3", *go_on[4:], str(tmp_path / "with")])
+
+
 def test_a_note_stands_on_the_card(script, domain_photos, tmp_path):
     command = words(domain_photos, "--out", tmp_path / "run", "--steps", 1, "--note", "Rough labels.", *QUICK)
     assert script.main(command) == 0
@@ -268,17 +303,24 @@ def test_domains_are_measured(load_script, domain_photos, domain_model_folder, f
 
 @pytest.mark.parametrize("given, expected", [([], 0.4), (["--val-fraction", "0.3"], 0.3)])
 def test_domains_are_measured_on_what_training_kept_apart(
-    load_script, domain_photos, domain_model_folder, features, tmp_path, monkeypatch, given, expected
+    load_script, domain_photos, domain_model_folder, features, tmp_path, monkeypatch, capsys, given, expected
 ):
     model = shutil.copytree(domain_model_folder, tmp_path / "model")
     config = json.loads((model / "config.json").read_text())
-    (model / "config.json").write_text(json.dumps(config | {"data": config["data"] | {"val_fraction": 0.4}}))
+    of_this = config["data"] | {"val_fraction": 0.4, "fit": "stretch"}
+    (model / "config.json").write_text(json.dumps(config | {"data": of_this}))
+    other = shutil.copytree(model, tmp_path / "other")
+    of_that = {"name": "other", "data": of_this | {"val_fraction": 0.2}}
+    (other / "config.json").write_text(json.dumps(config | of_that))
     evaluate, seen = load_script("evaluate"), []
     whole = evaluate.domains_task.measures_for
     monkeypatch.setattr(evaluate.domains_task, "measures_for", lambda *a: seen.append(a[2]) or whole(*a))
-    command = words("domains", model, "--root", domain_photos, "--out", tmp_path / "out", "--device", "cpu")
+    command = words("domains", model, other, "--root", domain_photos, "--out", tmp_path / "out", "--device", "cpu")
     assert evaluate.main([*command, *words("--features", features, "--outputs", 2), *given]) == 0
-    assert seen[0].val_fraction == expected
+    assert [(config.val_fraction, config.fit) for config in seen] == [(expected, "stretch")]
+    notes = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note:")]
+    assert notes[-1] == f"note: other was trained with --val-fraction 0.2, not {expected}"
+    assert len(notes) == 1 + bool(given)
 
 
 def test_the_ablation_of_a_recipe_with_a_high_pass_path(load_script, domain_photos, tmp_path, capsys):

@@ -18,13 +18,14 @@ import torch
 from accelerate import Accelerator
 from PIL import Image
 from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch.utils.data import Dataset
 
 from i2i.methods.pix2pix import Pix2Pix, Pix2PixConfig
 from i2i.methods.styled import StyledConfig, StyledPix2Pix
 from i2i.training import state
 from i2i.training.loop import EpochSampler, TrainConfig, _memory_format, _stop_request, train
-from i2i.training.state import StateError, StateFolder, _load_optimizer
+from i2i.training.state import StateError, StateFolder, _load_optimizer, random_state, set_random_state
 
 TINY = StyledConfig(size=64, style=8, latent=4, widths=(8, 8, 8))
 HOW = TrainConfig(steps=6, batch=2, warmup=2, grid_every=3, log_every=1, workers=0, save_minutes=1e9)
@@ -56,8 +57,6 @@ def run(folder, how=HOW, resume=False, config=TINY, **callbacks):
 
 
 def weights(folder, name):
-    from safetensors.torch import load_file
-
     return load_file(folder / "state" / f"{name}.safetensors")
 
 
@@ -160,6 +159,30 @@ def test_states_of_another_version_or_shape_are_refused(tmp_path):
         run(tmp_path / "run", resume=True)
     with pytest.raises(StateError, match="nothing to resume"):
         run(tmp_path / "elsewhere", resume=True)
+
+
+def test_what_a_method_keeps_since_begins_as_in_a_new_run(tmp_path, monkeypatch):
+    run(tmp_path / "run", dataclasses.replace(HOW, steps=2))
+    nets = tmp_path / "run" / "state" / "nets.safetensors"
+    save_file({k: v for k, v in load_file(nets).items() if k != "style_queue"}, nets)
+    with pytest.raises(StateError, match="it has no style_queue"):
+        run(tmp_path / "run", resume=True)
+    monkeypatch.setattr(StyledPix2Pix, "added", ("style_queue", "queue_filled"), raising=False)
+    method, outcome = run(tmp_path / "run", resume=True)
+    assert outcome.step == HOW.steps and method.queue_filled == HOW.steps * HOW.batch  # which was there
+    # Filled by the four steps since, two styles each; the first two steps' are those of an empty queue.
+    assert method.style_queue[:8].any(1).all() and not method.style_queue[8:].any()
+
+
+@pytest.mark.parametrize("here", [1, 2, 3])
+def test_a_state_of_more_gpus_than_there_are(monkeypatch, here):
+    saved = random_state() | {"cuda": [torch.tensor([1]), torch.tensor([2])]}
+    given = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: here)
+    monkeypatch.setattr(torch.cuda, "set_rng_state_all", given.extend)
+    set_random_state(saved)
+    assert given == saved["cuda"][:here]
 
 
 def test_a_pickle_in_the_state_is_not_run(tmp_path):
