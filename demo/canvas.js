@@ -299,6 +299,8 @@ pad.drawing = {
     if (gesture) leave(false);
     load(strokes, { undoable, sending, example, photo: mode === 'photo' ? photo : null });
   },
+  papers: keptPapers,
+  setPapers(papers) { takePapers(papers); refresh(); },
   image: () => (isBlank() ? null : asPng()),      // data URL
   setShelf,
   setExamples(ids) { dealt = ids; showExampleButton(); },

@@ -45,6 +45,30 @@ function openDocument(newMode, newPalette) {
   doc = documents.get(key);
 }
 
+// All papers, each with what undo brings back first: for a page that is loaded again.
+const KEPT_STATES = 3;
+
+function keptPapers() {
+  return [...documents].map(([key, { states, now }]) => {
+    const from = Math.max(0, now + 1 - KEPT_STATES);
+    return { key, states: states.slice(from, now + 1), now: now - from };
+  }).filter(({ states }) => states.some(({ strokes, photo }) => strokes.length || photo));
+}
+
+// Papers that are there already stay as they are, but for the empty ones.
+function takePapers(papers) {
+  for (const { key, states, now } of papers) {
+    const colours = JSON.parse(key)[1]?.map(({ color }) => color) || null;
+    const sound = Number.isInteger(now) && now >= 0 && now < states.length
+      && states.every(({ strokes }) => !problemWith(strokes, colours));
+    const there = documents.get(key);
+    if (!sound || there?.states.length > 1) continue;
+    const paper = { states: states.map(({ strokes, photo, example }) => ({ strokes: settle(strokes), photo: photo || null, example: example || null })), now };
+    if (there) Object.assign(there, paper);
+    else documents.set(key, paper);
+  }
+}
+
 // --- history ----------------------------------------------------------------------------------------------------
 
 function go(to) {

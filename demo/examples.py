@@ -132,7 +132,7 @@ def showcase(answers: Answers, model: str, examples: list[dict]) -> dict | None:
         return None
     tiles = first_tiles(translator)
     on_paper = {name: example[name] for name in ("strokes", "photo") if name in example}
-    answer = answers.answer_now({"session": "showcase", "model": model, "tiles": tiles, **on_paper})
+    answer = answers.answer_now({"session": f"showcase {model}", "model": model, "tiles": tiles, **on_paper})
     if answer["state"] != "pictures":
         return None
     shown = read_paper(translator, on_paper).shown(_SIDE)

@@ -20,10 +20,11 @@ const page = {
 const needed = () => page.way || page.model;      // {mode, palette} of the paper
 const isEmpty = () => (needed().mode === 'photo' ? !page.photo : !page.strokes.length);
 const subject = ({ strokes, photo, way }) => ({ strokes, ...(photo && { photo }), ...(way && { direction: way.id }) });
-const FIRST_PLEASE = () => (needed().mode === 'photo' ? 'Choose a photo first.' : 'Draw something first.');
+const FIRST_PLEASE = () => ({ photo: 'Choose a photo first.', labels: 'Paint something first.' })[needed().mode] || 'Draw something first.';
 const EMPTY = {
   photo: 'Choose a photo, and what the model makes of it appears here.',
-  drawing: 'Draw something, and different photos answer here.',
+  labels: 'Paint something, and different photos answer here.',
+  edges: 'Draw something, and different photos answer here.',
 };
 
 const seeded = (seed) => ({ seed, ...(page.domain && { domain: page.domain }) });
@@ -93,6 +94,7 @@ const LOCK = '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M6 11h12v9H6z
 function renderTiles() {
   const grid = find('.grid');
   grid.style.setProperty('--columns', COLUMNS[page.tiles.length]);
+  grid.classList.toggle('many', COLUMNS[page.tiles.length] > 3);
   while (grid.children.length > page.tiles.length) grid.lastChild.remove();
   while (grid.children.length < page.tiles.length) {
     const k = grid.children.length;
@@ -105,6 +107,7 @@ function renderTiles() {
   }
   page.tiles.forEach((tile, k) => {
     const [open, lock, caption] = grid.children[k].children;
+    open.tabIndex = 0;
     open.setAttribute('aria-label', `Photo ${k + 1}: enlarge`);
     lock.setAttribute('aria-pressed', String(Boolean(tile.locked)));
     lock.setAttribute('aria-label', `Lock the style of photo ${k + 1}`);
@@ -125,6 +128,7 @@ function captionOf({ back, domain }) {
 
 function toggleLock(index) {
   page.tiles[index].locked = !page.tiles[index].locked;
+  forgetLink();
   renderTiles();
 }
 
@@ -237,29 +241,39 @@ function setState(state, drawing) {
   tiles.dataset.state = state;
   tiles.dataset.drawing = drawing ?? '';
   tiles.dataset.seeds = (page.shown?.tiles || []).map((tile) => tile.seed ?? '~').join(' ');
+  if (tiles.classList.contains('showcase')) for (const open of find('.grid').querySelectorAll('.open')) open.tabIndex = 0;
   tiles.classList.remove('busy', 'showcase');
 }
 
-function showEmpty() {
+function showEmpty(words = '') {
   shown = ++sent;          // whatever is still on its way, or being decoded, comes too late
   page.shown = null;
   stale = false;
   for (const image of find('.grid').querySelectorAll('img')) { image.hidden = true; image.removeAttribute('src'); }
-  find('.invite').textContent = EMPTY[needed().mode] || EMPTY.drawing;
+  find('.invite').textContent = (!isEmpty() && words) || EMPTY[needed().mode];
   status('');
   setState('empty', page.drawing);
   showSmall();
   window.dispatchEvent(new CustomEvent('drawing-answered', { detail: { id: page.drawing } }));
 }
 
-// Before anything is drawn: what an example answers, so that nobody needs to guess what this is.
-function showShowcase() {
-  const { showcase } = props;
-  if (!showcase || !isEmpty()) return showEmpty();
+// Before anything is drawn: what an example becomes, so that nobody needs to guess what this is.
+const showcases = new Map([[props.models[0].name, Promise.resolve(props.showcase)]]);      // of models; some have none
+let showcase = null;
+
+async function showShowcase() {
   showEmpty();
+  const { model } = page;
+  if (!showcases.has(model.name) && props.showcase) {
+    showcases.set(model.name, tool('showcase', { model: model.name }).catch(() => { showcases.delete(model.name); }));
+  }
+  const found = await showcases.get(model.name);
+  if (!found?.images || model !== page.model || page.way !== (model.ways[0] || null) || !isEmpty() || tiles.dataset.state !== 'empty') return;
+  showcase = found;
   tiles.classList.add('showcase');
   [...find('.grid').children].forEach((figure, k) => {
-    const image = figure.querySelector('img');
+    const [open, image] = [figure.querySelector('.open'), figure.querySelector('img')];
+    open.tabIndex = -1;      // there is nothing to enlarge yet
     if (!showcase.images[k]) return;
     Object.assign(image, { src: showcase.images[k], hidden: false, alt: `An example’s photo ${k + 1}` });
   });
@@ -305,7 +319,7 @@ find('.picker').addEventListener('change', (event) => {
 });
 find('.linked button').addEventListener('click', () => { find('.linked').hidden = true; });
 find('.example').addEventListener('click', () => {
-  const { strokes, photo = null, id } = props.showcase;
+  const { strokes, photo = null, id } = showcase;
   drawingPad().drawing.set(strokes, { photo, example: id });
 });
 find('.replay [data-do="close"]').addEventListener('click', () => find('.replay').close());
@@ -318,13 +332,21 @@ modelMenu.addEventListener('change', () => { notice(''); chooseModel(modelMenu.v
 const KEYS = { n: newSamples, s: saveAll, c: () => working('', copyLink), h: () => document.querySelector('.past button')?.focus() };
 document.addEventListener('keydown', (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]')) return;
-  if (event.target.closest('input, textarea, select, [contenteditable]')) return;
+  if (event.target.closest('input:not([type="range"]):not([type="checkbox"]), textarea, select, [contenteditable]')) return;
   if (document.querySelector('.pad .letters')?.checked === false) return;      // single keys are switched off
   const action = KEYS[event.key.toLowerCase()];
   if (!action) return;
   event.preventDefault();
-  if (!event.repeat) action();
+  if (!event.repeat) Promise.resolve(action()).then(bringWords);
 });
+
+// What a key has to say: nobody looked at a button beside it.
+function bringWords() {
+  for (const place of tiles.querySelectorAll('.notice:not([hidden]), .linked:not([hidden])')) {
+    const { top, bottom } = place.getBoundingClientRect();
+    if (top < 0 || bottom > innerHeight) place.scrollIntoView({ block: 'nearest', behavior: 'instant' });
+  }
+}
 
 window.addEventListener('drawing-changed', ({ detail }) => {
   if (detail.mode !== needed().mode) return;      // of a paper that is being changed

@@ -15,16 +15,19 @@ function fileName(what, ending) {
   return `${page.model.name.replace(/[^\w.-]+/g, '-')}-${what}${time}.${ending}`;
 }
 
-// One photo without losses, or (index null) everything: drawing, photos, and the state to go on from.
-async function save(index = null) {
-  const state = shownState();
-  const request = index === null ? state : { ...state, tiles: [state.tiles[index]], alone: true };
+// The photos on the page with the newest drawing, whose own answer may still be on its way.
+const newestState = () => (page.shown?.model === page.model.name && page.shown.way === page.way ? { ...shownState(), ...subject(page) } : currentState());
+
+// One photo without losses, as it is shown or (tile) in another style; or (index null) everything: drawing, photos, and
+// the state to go on from.
+async function save(index = null, tile = null) {
+  const request = index === null ? newestState() : { ...shownState(), tiles: [tile || bare(page.shown.tiles[index])], alone: true };
   const { png } = await tool('save', request);
   download(bytesOf(png), 'image/png', fileName(index === null ? '' : `photo-${index + 1}-`, 'png'));
 }
 
 function saveAll() {
-  if (!page.shown) return notice(`${FIRST_PLEASE().slice(0, -1)}: there is nothing to save yet.`);
+  if (isEmpty()) return notice(`${FIRST_PLEASE().slice(0, -1)}: there is nothing to save yet.`);
   return working('Saving …', async () => {
     await save();
     notice('Saved. Drop the file on the page to go on from here.');
@@ -71,9 +74,10 @@ const ANIMATIONS = {
 };
 
 function showReplay() {
-  if (!page.shown) return notice(needed().mode === 'photo' ? FIRST_PLEASE() : 'Draw something first: a replay shows how it grew.');
-  const drawn = page.shown.strokes.length > 0;
-  const passes = page.model.styles && new Set(page.shown.tiles.map((tile) => JSON.stringify(bare(tile)))).size > 1;
+  if (isEmpty()) return notice(needed().mode === 'photo' ? FIRST_PLEASE() : `${FIRST_PLEASE().slice(0, -1)}: a replay shows how it grew.`);
+  const { strokes, tiles: answers } = newestState();
+  const drawn = strokes.length > 0;
+  const passes = page.model.styles && new Set(answers.map((tile) => JSON.stringify(bare(tile)))).size > 1;
   if (!drawn && !page.model.styles) return notice('Draw on the photo first: a replay shows how a drawing grew.');
   if (!drawn && !passes) return notice('A clip goes from one photo’s style to the next: show at least two photos (+).');
   const kinds = find('.replay .kinds');
@@ -88,7 +92,7 @@ function animate(kind) {
     button.onclick = () => animate(button.dataset.kind);
   }
   return showMade({ title, words, alt, saving: 'Save as WebP', type: 'image/webp', name: fileName(`${kind}-`, 'webp') }, async () => (
-    (await tool(kind, shownState())).webp
+    (await tool(kind, newestState())).webp
   ));
 }
 

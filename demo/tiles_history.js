@@ -18,14 +18,21 @@ function keepInHistory(state, image, drawing) {
   const place = document.querySelector('.past');
   const text = JSON.stringify([state.model, state.direction, state.tiles.map(bare), state.strokes, state.photo]);
   if (!place || past[0]?.text === text) return;
-  // The same drawing with more or fewer photos is no other place in history.
-  if (past[0]?.image === image && past[0].state.strokes.length === state.strokes.length && past[0].state.photo === state.photo) past.shift().button.remove();
+  if (past.length && isOtherCount(past[0].state, state)) past.shift().button.remove();
   const entry = { text, image, state: structuredClone(state), button: thumbnail(image, drawing, state) };
   entry.button.addEventListener('click', () => restore(entry.state));
   past.unshift(entry);
   place.querySelector('.thumbs').prepend(entry.button);
   while (past.length > KEPT) past.pop().button.remove();
   place.hidden = past.length < 2;
+}
+
+// The same drawing with more or fewer photos is no other place in history.
+function isOtherCount(before, now) {
+  const alike = ({ model, direction, strokes, photo }) => JSON.stringify([model, direction, strokes, photo]);
+  const [few, many] = [before.tiles, now.tiles].sort((a, b) => a.length - b.length);
+  return few.length < many.length && alike(before) === alike(now)
+    && few.every((tile, k) => JSON.stringify(bare(tile)) === JSON.stringify(bare(many[k])));
 }
 
 function thumbnail(photo, drawing, { model, strokes }) {

@@ -75,11 +75,11 @@ async function copyLink() {
   find('.linked span').textContent = copied ? 'Link copied' : 'Copy this link';
 }
 
-// The address holds a drawing only while it is the one on the paper, with these photos.
+// The address holds a drawing only while it is the one on the paper, with this model, these photos and these locks.
 let linked = null;
-const linkable = ({ strokes, tiles }) => JSON.stringify([strokes, tiles.map(bare)]);
+const linkable = ({ model, strokes, tiles }) => JSON.stringify([model, strokes, tiles.map((tile) => [bare(tile), Boolean(tile.locked)])]);
 function forgetLink() {
-  if (linked === null || linked === linkable(page)) return;
+  if (linked === null || linked === linkable(currentState())) return;
   linked = null;
   find('.linked').hidden = true;
   if (location.hash.includes('drawing=')) history.replaceState(null, '', location.pathname + location.search);
@@ -100,14 +100,19 @@ async function openLink() {
 
 // --- a page that is loaded again ---------------------------------------------------------------------------------------
 
-// Kept by the browser for this tab alone, until it is closed: neither a reload nor the way back loses the drawing.
+// Kept by the browser for this tab alone, until it is closed: neither a reload nor the way back loses a drawing, on any
+// paper, or a photo whose style was read.
 const TAB = 'i2i-page';
 
 function keepTab() {
-  try {
-    sessionStorage.setItem(TAB, JSON.stringify(currentState()));
-  } catch {
-    // Storage is full or switched off: then a reload begins anew.
+  const state = currentState();
+  for (const more of [{ papers: drawingPad().drawing.papers(), references }, {}]) {
+    try {
+      sessionStorage.setItem(TAB, JSON.stringify({ ...state, ...more }));
+      return;
+    } catch {
+      // Storage is full: once more with what is on the page alone. Or switched off: then a reload begins anew.
+    }
   }
 }
 
@@ -115,7 +120,11 @@ async function openTab() {
   try {
     const state = JSON.parse(sessionStorage.getItem(TAB));
     if (!state) return;
-    if (state.strokes.length || state.photo) await restore(state, 'What was here');
+    const papers = Array.isArray(state.papers);
+    if (papers) drawingPad().drawing.setPapers(state.papers);
+    if (Array.isArray(state.references)) references = state.references.filter(({ style, thumb }) => typeof style === 'string' && PHOTO_URL.test(thumb));
+    renderReferences();
+    if (state.strokes.length || state.photo) await restore(state, 'What was here', !papers);
     else chooseModel(state.model);
   } catch {
     sessionStorage.removeItem(TAB);

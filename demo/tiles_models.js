@@ -20,16 +20,27 @@ function takeModel(model) {
 // A style of the model before, or a seed that this one passes over, unless it is locked.
 const belongsElsewhere = ({ seed, locked }) => seed === undefined || !locked && page.model.passed.includes(seed);
 
+// Styles of a model's own, mixtures among them, wait for it where they were while another model is looked at.
+const parked = new Map();      // name → tiles
+
+function withParked(name, tiles) {
+  const own = parked.get(name) || [];
+  return tiles.map((tile, k) => (own[k]?.style && !tile.locked ? own[k] : tile));
+}
+
 function chooseModel(name, asked = true) {
   const model = props.models.find((one) => one.name === name);
   if (!model || model === page.model && asked) return;
   const before = page.model;
   const untouched = areFirst(before);
+  if (asked) parked.set(before.name, page.tiles);
   takeModel(model);
   // Styles are a model's own, and so are the seeds that it shows first and what a model without noise shows.
   if (model.fixed || before.fixed || untouched) page.tiles = firstTiles();
   else page.tiles = page.tiles.map((tile) => (belongsElsewhere(tile) ? freshTile() : { ...seeded(tile.seed), ...(tile.locked && { locked: true }) }));
+  if (asked) page.tiles = withParked(name, page.tiles);
   find('.model select').value = name;
+  document.title = model.title;
   for (const [selector, words] of [['h1', model.title], ['p', model.invitation]]) {
     const place = document.querySelector(`#title ${selector}`);
     if (place) place.textContent = words;
@@ -40,6 +51,7 @@ function chooseModel(name, asked = true) {
   renderTiles();
   renderReferences();
   if (asked && !sent) askNow();
+  if (asked && isEmpty()) showShowcase();
 }
 
 // The paper that model and direction need; true where it is another one: then the canvas sends what lies on it.
@@ -110,7 +122,11 @@ async function loadShelf() {
   const { model, way } = page;
   if (needed().mode !== 'photo') return;
   if (!shelves.has(model.name)) {
-    shelves.set(model.name, tool('examples', { model: model.name }).then(({ photos }) => photos).catch(() => []));
+    shelves.set(model.name, tool('examples', { model: model.name }).then(({ photos }) => photos).catch(() => {
+      shelves.delete(model.name);      // the server was lost: once more, while somebody looks
+      setTimeout(() => { if (model === page.model) loadShelf(); }, AGAIN[0]);
+      return [];
+    }));
   }
   const photos = await shelves.get(model.name);
   if (model !== page.model || way !== page.way) return;
@@ -124,7 +140,7 @@ async function loadShelf() {
 const PHOTO_URL = /^data:image\/(jpeg|png|webp);base64,/;
 
 // A state from a link, a saved file or the history: what was on the paper, model, tiles.
-async function restore(state, source = '') {
+async function restore(state, source = '', undoable = true) {
   const { strokes, photo = null, tiles: coming, direction } = state;
   const sound = ({ seed, style, back } = {}) => back === true || (Number.isInteger(seed) && seed >= 0 && seed <= LARGEST_SEED) || typeof style === 'string';
   if (!Array.isArray(strokes) || !Array.isArray(coming) || !coming.length || coming.length > MOST || !coming.every(sound) ||
@@ -149,7 +165,7 @@ async function restore(state, source = '') {
   }));
   if (!page.tiles.length) page.tiles = firstTiles();
   renderTiles();
-  drawingPad().drawing.set(strokes, { photo });      // the canvas sends it, and that asks
+  drawingPad().drawing.set(strokes, { photo, undoable });      // the canvas sends it, and that asks
   notice(words, Boolean(words));
 }
 

@@ -161,6 +161,8 @@ async function askMix() {
   if (answer.state === 'pictures') {
     [{ style: mixing.style, image: mixing.image }] = answer.tiles;
     view.querySelector('.after').src = mixing.image;
+    view.querySelector('.after').alt = view.querySelector('.what').textContent = `A mixture of photos ${from + 1} and ${other + 1}`;
+    showLock();
   } else if (answer.state === 'error') {
     view.querySelector('.told').textContent = answer.message;
   }

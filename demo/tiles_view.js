@@ -19,8 +19,8 @@ function openView(index) {
   view.querySelector('[data-do="paper"]').hidden = !nextWay(tile);
   view.querySelector('.tip').textContent = `Drag over the picture: ${page.shown.photo ? 'before and after' : 'drawing and photo'}.`;
   for (const name of ['previous', 'next']) view.querySelector(`[data-do="${name}"]`).hidden = page.shown.tiles.length < 2;
-  showLock();
   renderMix();
+  showLock();
   if (view.open) return;
   view.showModal();
   view.focus();      // not its first slider: the arrow keys go from photo to photo
@@ -42,7 +42,7 @@ function ontoPaper() {
 }
 
 function showLock() {
-  const locked = Boolean(page.tiles[viewed]?.locked);
+  const locked = !mixing.style && Boolean(page.tiles[viewed]?.locked);      // a mixture is locked by keeping it
   const button = view.querySelector('[data-do="lock"]');
   button.setAttribute('aria-pressed', String(locked));
   button.querySelector('span').textContent = locked ? 'Locked' : 'Lock style';
@@ -62,7 +62,7 @@ const viewActions = {
   previous: () => step(-1),
   next: () => step(1),
   close: () => view.close(),
-  lock: () => { toggleLock(viewed); showLock(); },
+  lock: () => { if (mixing.style) return keepMix(); toggleLock(viewed); showLock(); },
   like: () => { view.close(); moreLike(viewed); },
   paper: ontoPaper,
   photo: () => saveHere(viewed),
@@ -74,7 +74,7 @@ async function saveHere(index) {
   const told = view.querySelector('.told');
   told.textContent = 'Saving …';
   try {
-    await save(index);
+    await save(index, index === null ? null : mixing.style && { style: mixing.style });
     told.textContent = 'Saved.';
   } catch (problem) {
     told.textContent = problem.message;

@@ -16,7 +16,8 @@ from PIL import Image
 
 from demo.answers import MAX_PICTURES, Answers, pick
 from demo.batching import Busy, Superseded
-from demo.examples import example_photos
+from demo.canvas import load_examples
+from demo.examples import example_photos, showcase
 from demo.imports import answer_upload
 from demo.limits import CROWDED, plain_id
 from demo.metadata import png_of, sheet
@@ -26,6 +27,7 @@ from demo.replay import BETWEEN, PHOTOS, STOPS, replay, style_clip
 from demo.tile_styles import check_domain, check_tile, resolve, sample_tiles, style_text, vector_of
 from demo.zero_gpu import gpu
 from i2i.images import load_image
+from i2i.model_folder import ASSETS
 from i2i.style_pictures import style_matrix, style_path
 
 SAVED_SIDE = 512  # pixels of a saved drawing
@@ -42,13 +44,14 @@ class Tools:
         self._between = gpu(self._between_here)
         self._row = gpu(self._row_here)
         self._shelves: dict[str, list[dict]] = {}
+        self._showcases: dict[str, dict] = {}
         self._lock = threading.Lock()
 
     def functions(self) -> dict[str, Callable[[dict], dict]]:
         """Name on the wire → function."""
         return {
             "style": self.style, "save": self.save, "replay": self.replay, "clip": self.clip, "matrix": self.matrix,
-            "examples": self.examples, "read": self.read,
+            "examples": self.examples, "showcase": self.showcase, "read": self.read,
         }  # fmt: skip
 
     def style(self, asked: dict) -> dict:
@@ -73,6 +76,17 @@ class Tools:
                     {**about, "url": as_jpeg_url(photo)} for about, photo in photos
                 ]
             return {"photos": self._shelves[asked["model"]]}
+
+    def showcase(self, asked: dict) -> dict:
+        """`{"model"}` → what a first example becomes (`demo.examples.showcase`), or `{}` where the model has none."""
+        pick(self.answers.translators, asked.get("model"))
+        name = asked["model"]
+        if name not in self._showcases:
+            made = showcase(self.answers, name, load_examples(ASSETS / "sketches"))
+            if made is None:
+                return {}
+            self._showcases[name] = made
+        return self._showcases[name]
 
     def save(self, asked: dict) -> dict:
         """A PNG as base64: `{"png": text}`.

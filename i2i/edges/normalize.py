@@ -22,6 +22,8 @@ _LARGEST = 1024  # clean pictures of a larger side are shrunk to about this one 
 _LARGEST_PHOTO = 640
 _CLEAN_TOLERANCE = 8  # grey levels from the paper colour
 _CLEAN_SHARE = 0.5  # of all pixels within that tolerance make a picture clean
+_FLAT_SHARE = 0.15  # of all pixels exactly of the paper colour, and
+_HARD = 128  # grey levels from it somewhere, tell a drawing where nothing else does
 _FAINTEST = 10  # grey levels from paper that are ink where there is nothing darker
 _FRAME = 0.05  # width of the border, in sides, that votes on what is paper
 _FILLED = 2.2  # times the half-width of most lines, from which on a compact patch is a filled shape
@@ -60,6 +62,8 @@ def normalize_sketch(source: Image.Image | np.ndarray | str | os.PathLike, size:
         ink = _clean_ink(contrast, size)
     else:
         ink = _photographed_ink(pixels, size)
+        if not ink.any() and _is_drawn(contrast):  # hatched so densely that less than half of the paper shows
+            ink = _clean_ink(contrast, size)
     ink = _place(_lines(ink), size)
     if not ink.any():
         raise ValueError("empty drawing: there is no ink on the paper; draw at least one line")
@@ -103,6 +107,12 @@ def _difference(pixels: np.ndarray, paper: np.ndarray) -> np.ndarray:
         difference = cv2.absdiff(channel, np.full(channel.shape, level, np.uint8))
         total = difference if total is None else cv2.max(total, difference)
     return total
+
+
+def _is_drawn(contrast: np.ndarray) -> bool:
+    """Whether much of a picture is of the paper's very colour, which no photographed paper is, and some of it of quite
+    another one."""
+    return np.count_nonzero(contrast == 0) >= _FLAT_SHARE * contrast.size and contrast.max() >= _HARD
 
 
 def _clean_ink(contrast: np.ndarray, size: int) -> np.ndarray:

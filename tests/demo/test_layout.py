@@ -55,6 +55,34 @@ def in_window(page, selector: str) -> bool:
     )
 
 
+@pytest.mark.parametrize("height", [600, 650, 720, 800])
+def test_on_a_laptop_tools_and_new_samples_are_in_sight(open_page, height):
+    page = open_page(viewport={"width": 1280, "height": height})
+    assert all(in_window(page, selector) for selector in (".paper", ".tools", ".board", ".tiles .main", ".model"))
+    paper, board = (page.page.locator(selector).bounding_box()["width"] for selector in (".paper", ".board"))
+    assert paper == board >= 340
+
+
+def test_the_model_menu_looks_like_a_menu(open_page):
+    arrow = open_page().page.eval_on_selector(".model select", "menu => getComputedStyle(menu).backgroundImage")
+    assert arrow.startswith('url("data:image/svg')
+
+
+def test_locks_leave_small_photos_in_sight_under_a_finger(open_page):
+    page = open_page(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page.draw(HEAD)
+    page.pictures()
+    for _ in range(8):
+        page.press("More photos")
+    page.wait(".grid.many")
+    photo, lock = (page.tile(1, part).bounding_box() for part in (".open", ".lock"))
+    assert 24 <= lock["width"] <= 0.42 * photo["width"]
+    for _ in range(8):
+        page.press("Fewer photos")
+    page.wait(".grid:not(.many)")
+    assert page.tile(1, ".lock").bounding_box()["width"] == 44
+
+
 @pytest.mark.parametrize("model", ["edges2cats", "facades"])
 def test_every_width(open_page, model):
     page = open_page()

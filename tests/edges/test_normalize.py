@@ -148,6 +148,18 @@ def uneven(size: int) -> np.ndarray:
     return 150 + 70 * x - 50 * y**2
 
 
+@pytest.mark.parametrize("gap", [6, 7, 8, 9])
+def test_hatching_that_leaves_less_than_half_of_the_paper_is_a_drawing(gap):
+    """Anti-aliased lines, as a canvas paints them: neither paper nor ink is most of the picture."""
+    page = np.full((256, 256), 255, np.uint8)
+    for at in range(6, 1024, gap * 4):
+        cv2.line(page, (at, 0), (at + 40, 1023), 0, 1, cv2.LINE_AA, shift=2)
+        cv2.line(page, (0, at), (1023, at + 40), 0, 1, cv2.LINE_AA, shift=2)
+    assert 0.1 < (page == 255).mean() < 0.5
+    drawing = normalize_sketch(page)
+    assert 0.05 < (drawing == 0).mean() < 0.6
+
+
 def test_a_camera_s_noise_is_not_ink():
     for deviation in (3, 10, 18):
         paper = uneven(300) + np.random.default_rng(0).normal(0, deviation, (300, 300))
