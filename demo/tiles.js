@@ -164,6 +164,7 @@ let wait = AGAIN[0];
 async function askNow() {
   forgetLink();
   if (isEmpty()) return showEmpty();
+  noteWay();
   // One request at a time. But a finished drawing does not wait for its own preview, and takes the place of an older one
   // that still stands in the server's line.
   const [before] = flights;
@@ -351,6 +352,7 @@ function bringWords() {
 window.addEventListener('drawing-changed', ({ detail }) => {
   if (detail.mode !== needed().mode) return;      // of a paper that is being changed
   const { id, strokes, photo = null, final, sees } = detail;
+  if (photo !== page.photo) wayBack(photo);
   Object.assign(page, { drawing: id, strokes, photo, final, sees: Boolean(sees) });
   askNow();
 });

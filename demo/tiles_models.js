@@ -103,6 +103,22 @@ function chooseWay(way, asking = true) {
   if (asking && !sent) askNow();
 }
 
+// Undo brings a photo back, and with it the direction that it was answered in.
+const wayOf = new Map();       // photo → direction
+const MOST_WAYS = 40;
+
+function noteWay(photo = page.photo) {
+  if (!photo || !page.way) return;
+  wayOf.delete(photo);
+  wayOf.set(photo, page.way);
+  if (wayOf.size > MOST_WAYS) wayOf.delete(wayOf.keys().next().value);
+}
+
+function wayBack(photo) {
+  const way = wayOf.get(photo);
+  if (way?.mode === needed().mode && page.model.ways.includes(way)) chooseWay(way, false);
+}
+
 // Locked photos keep their domain.
 function chooseDomain(name) {
   page.domain = name;
@@ -165,6 +181,7 @@ async function restore(state, source = '', undoable = true) {
   }));
   if (!page.tiles.length) page.tiles = firstTiles();
   renderTiles();
+  noteWay(photo);
   drawingPad().drawing.set(strokes, { photo, undoable });      // the canvas sends it, and that asks
   notice(words, Boolean(words));
 }

@@ -38,6 +38,7 @@ function ontoPaper() {
   const next = nextWay(tile);
   view.close();
   if (page.model.ways.includes(next)) chooseWay(next, false);
+  noteWay(tile.image);
   drawingPad().drawing.set([], { photo: tile.image });
 }
 

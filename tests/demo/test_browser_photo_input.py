@@ -122,6 +122,27 @@ def test_the_other_direction(given):
     chosen = "document.querySelector('.ways [aria-checked=true]').textContent"
     given.page.wait_for_function(f"{chosen} === 'red cats → grey cats'")
     assert not set(given.pictures()) & set(back)
+    given.press("Undo")  # the photo before, in the direction that it was answered in
+    given.page.wait_for_function(f"{chosen} === 'grey cats → red cats'")
+    assert given.pictures() == back
+
+
+def test_examples_come_when_a_lost_server_is_back(open_page):
+    page = open_page()
+    refused = []
+
+    def answer(route):
+        if len(refused) < 2:
+            refused.append(route.request.url)
+            return route.abort()
+        return route.continue_()
+
+    page.page.route("**/i2i/examples", answer)
+    page.page.select_option(".model select", "houses")
+    page.page.click(".ways button:nth-child(2)")
+    page.page.wait_for_selector(".shelf button")
+    assert len(refused) == 2
+    page.problems.clear()  # the browser's own words about the requests that were refused
 
 
 def test_a_saved_file_brings_photo_drawing_and_direction_back(given, open_page):
