@@ -11,6 +11,7 @@ import argparse
 import functools
 import html
 import io
+import logging
 import os
 import socket
 import sys
@@ -82,7 +83,7 @@ def build_page(answers: Answers, address: str = "") -> gr.Blocks:
             with gr.Column(min_width=300, elem_id="answer"):
                 tiles = photo_tiles(
                     models,
-                    showcase=showcase(answers, first["name"], examples) if LIVE else None,
+                    showcase=_first_showcase(answers, first["name"], examples) if LIVE else None,
                     live=LIVE,
                     address=address,
                     elem_id="tiles",
@@ -93,6 +94,14 @@ def build_page(answers: Answers, address: str = "") -> gr.Blocks:
         _endpoints(Endpoints(answers), first["name"])
     page.queue(max_size=CALLS_WAITING, default_concurrency_limit=CALLS)
     return page
+
+
+def _first_showcase(answers: Answers, model: str, examples: list[dict]) -> dict | None:
+    try:
+        return showcase(answers, model, examples)
+    except ValueError as error:  # the page works without
+        logging.getLogger(__name__).warning("the first example of %s was not answered: %s", model, error)
+        return None
 
 
 def _answer_in_queue(answers: Answers, tiles: gr.HTML) -> None:

@@ -46,11 +46,9 @@ function openDocument(newMode, newPalette) {
 }
 
 // All papers, each with what undo brings back first: for a page that is loaded again.
-const KEPT_STATES = 3;
-
-function keptPapers() {
+function keptPapers(count) {
   return [...documents].map(([key, { states, now }]) => {
-    const from = Math.max(0, now + 1 - KEPT_STATES);
+    const from = Math.max(0, now + 1 - count);
     return { key, states: states.slice(from, now + 1), now: now - from };
   }).filter(({ states }) => states.some(({ strokes, photo }) => strokes.length || photo));
 }
@@ -75,7 +73,7 @@ function go(to) {
   if (gesture || to < 0 || to >= doc.states.length || to === doc.now) return;
   const word = to < doc.now ? 'Undone' : 'Redone';
   doc.now = to;
-  send();
+  send(true);
   refresh();
   announce(`${word}: ${inWords(strokesNow().length, 'stroke')} on the paper`);
 }
@@ -114,21 +112,22 @@ let liveTimer = 0;
 let liveAt = 0;          // when and …
 let livePlace = null;    // … where the pen was at the last live drawing
 
-function tell(strokes, final) {
+function tell(strokes, final, undone = false) {
   const { example } = doc.states[doc.now];
   pad.dataset.sent = flying = ++newest;
   clearTimeout(lost);
   lost = setTimeout(() => answered(newest), SLOW);
   const detail = {
     id: newest, strokes, final, mode, photo: photoNow(), example: final ? example : null,
-    sees: settings.sees && mode === 'edges',
+    sees: settings.sees && mode === 'edges', undone,
   };
   window.dispatchEvent(new CustomEvent('drawing-changed', { detail }));
 }
 
-function send() {
+// undone: what is sent was there before, and undo or redo has brought it back.
+function send(undone = false) {
   stopLive();
-  tell(strokesNow(), true);
+  tell(strokesNow(), true, undone);
 }
 
 // Called by a timer, never by a pointer's own handler: a slow page slows the preview, not the pen.

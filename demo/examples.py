@@ -122,9 +122,13 @@ def _first_example(name: str, translator, examples: list[dict]) -> dict | None:
 
 
 def showcase(answers: Answers, model: str, examples: list[dict]) -> dict | None:
-    """What a visitor sees before anything is on the paper: the first example that fits, and its photos, or None.
+    """What a visitor sees before anything is on the paper: the first example that fits, and its photos; None where the
+    model has no example.
 
     `{"id", "strokes", "photo"?: data URL, "drawing": data URL, "images": [data URL, …]}`.
+
+    Raises:
+        ValueError: in the page's words, where it was not answered.
     """
     translator = answers.translators[model]
     example = _first_example(model, translator, examples)
@@ -132,9 +136,9 @@ def showcase(answers: Answers, model: str, examples: list[dict]) -> dict | None:
         return None
     tiles = first_tiles(translator)
     on_paper = {name: example[name] for name in ("strokes", "photo") if name in example}
-    answer = answers.answer_now({"session": f"showcase {model}", "model": model, "tiles": tiles, **on_paper})
+    answer = answers.answer_now({"session": "showcase", "model": model, "tiles": tiles, **on_paper})
     if answer["state"] != "pictures":
-        return None
+        raise ValueError(answer.get("message") or "The example was not answered.")
     shown = read_paper(translator, on_paper).shown(_SIDE)
     return {
         "id": example["id"],

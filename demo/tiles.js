@@ -162,6 +162,7 @@ let again = 0;           // timer of the next try, where the server was lost or 
 let wait = AGAIN[0];
 
 async function askNow() {
+  if (restoring) return;
   forgetLink();
   if (isEmpty()) return showEmpty();
   noteWay();
@@ -265,7 +266,7 @@ let showcase = null;
 async function showShowcase() {
   showEmpty();
   const { model } = page;
-  if (!showcases.has(model.name) && props.showcase) {
+  if (!showcases.has(model.name) && props.live !== false) {
     showcases.set(model.name, tool('showcase', { model: model.name }).catch(() => { showcases.delete(model.name); }));
   }
   const found = await showcases.get(model.name);
@@ -351,8 +352,8 @@ function bringWords() {
 
 window.addEventListener('drawing-changed', ({ detail }) => {
   if (detail.mode !== needed().mode) return;      // of a paper that is being changed
-  const { id, strokes, photo = null, final, sees } = detail;
-  if (photo !== page.photo) wayBack(photo);
+  const { id, strokes, photo = null, final, sees, undone } = detail;
+  if (undone && photo !== page.photo) wayBack(photo);
   Object.assign(page, { drawing: id, strokes, photo, final, sees: Boolean(sees) });
   askNow();
 });
@@ -366,7 +367,8 @@ async function start() {
   renderTiles();
   showShowcase();
   tiles.dataset.ready = 'true';
-  if (!await openLink()) await openTab();
+  const kept = keptTab();
+  if (!await openLink()) await openTab(kept);
   window.addEventListener('pagehide', keepTab);
 }
 if (drawingPad()?.dataset.ready) start();

@@ -106,25 +106,38 @@ const TAB = 'i2i-page';
 
 function keepTab() {
   const state = currentState();
-  for (const more of [{ papers: drawingPad().drawing.papers(), references }, {}]) {
+  const { papers } = drawingPad().drawing;
+  // With what undo brings back first; where storage is full, without; or with what is on the page alone.
+  for (const more of [() => ({ papers: papers(3), references }), () => ({ papers: papers(1), references }), () => ({})]) {
     try {
-      sessionStorage.setItem(TAB, JSON.stringify({ ...state, ...more }));
+      sessionStorage.setItem(TAB, JSON.stringify({ ...state, ...more() }));
       return;
     } catch {
-      // Storage is full: once more with what is on the page alone. Or switched off: then a reload begins anew.
+      // Switched off, or still full: then a reload begins anew.
     }
   }
 }
 
-async function openTab() {
+// What the tab kept, or null; its papers and references are taken at once, whatever lies on top.
+function keptTab() {
   try {
     const state = JSON.parse(sessionStorage.getItem(TAB));
-    if (!state) return;
-    const papers = Array.isArray(state.papers);
-    if (papers) drawingPad().drawing.setPapers(state.papers);
-    if (Array.isArray(state.references)) references = state.references.filter(({ style, thumb }) => typeof style === 'string' && PHOTO_URL.test(thumb));
+    if (Array.isArray(state?.papers)) drawingPad().drawing.setPapers(state.papers);
+    if (Array.isArray(state?.references)) {
+      references = state.references.filter(({ style, thumb }) => typeof style === 'string' && PHOTO_URL.test(thumb));
+    }
     renderReferences();
-    if (state.strokes.length || state.photo) await restore(state, 'What was here', !papers);
+    return state;
+  } catch {
+    sessionStorage.removeItem(TAB);
+    return null;
+  }
+}
+
+async function openTab(state) {
+  if (!state) return;
+  try {
+    if (state.strokes.length || state.photo) await restore(state, 'What was here', !Array.isArray(state.papers));
     else chooseModel(state.model);
   } catch {
     sessionStorage.removeItem(TAB);

@@ -23,9 +23,9 @@ const belongsElsewhere = ({ seed, locked }) => seed === undefined || !locked && 
 // Styles of a model's own, mixtures among them, wait for it where they were while another model is looked at.
 const parked = new Map();      // name → tiles
 
-function withParked(name, tiles) {
-  const own = parked.get(name) || [];
-  return tiles.map((tile, k) => (own[k]?.style && !tile.locked ? own[k] : tile));
+function withParked(own, tiles) {
+  const merged = tiles.map((tile, k) => (own[k]?.style && (own[k].locked || !tile.locked) ? own[k] : tile));
+  return [...merged, ...own.slice(tiles.length).filter(({ style, locked }) => style && locked)];
 }
 
 function chooseModel(name, asked = true) {
@@ -33,12 +33,13 @@ function chooseModel(name, asked = true) {
   if (!model || model === page.model && asked) return;
   const before = page.model;
   const untouched = areFirst(before);
-  if (asked) parked.set(before.name, page.tiles);
+  parked.set(before.name, page.tiles);
   takeModel(model);
   // Styles are a model's own, and so are the seeds that it shows first and what a model without noise shows.
   if (model.fixed || before.fixed || untouched) page.tiles = firstTiles();
   else page.tiles = page.tiles.map((tile) => (belongsElsewhere(tile) ? freshTile() : { ...seeded(tile.seed), ...(tile.locked && { locked: true }) }));
-  if (asked) page.tiles = withParked(name, page.tiles);
+  if (asked) page.tiles = withParked(parked.get(name) || [], page.tiles);
+  parked.delete(name);
   find('.model select').value = name;
   document.title = model.title;
   for (const [selector, words] of [['h1', model.title], ['p', model.invitation]]) {
@@ -133,14 +134,18 @@ function chooseDomain(name) {
 
 const shelves = new Map();     // model → promise of [{id, name, side, url}, …]
 let examplePhotos = [];        // of the model on the page
+let shelfWait = 1500;          // ms: before asking a lost server again
 
 async function loadShelf() {
   const { model, way } = page;
   if (needed().mode !== 'photo') return;
   if (!shelves.has(model.name)) {
-    shelves.set(model.name, tool('examples', { model: model.name }).then(({ photos }) => photos).catch(() => {
+    shelves.set(model.name, tool('examples', { model: model.name }).then(({ photos }) => photos).catch((problem) => {
       shelves.delete(model.name);      // the server was lost: once more, while somebody looks
-      setTimeout(() => { if (model === page.model) loadShelf(); }, AGAIN[0]);
+      if (problem instanceof Lost) {
+        setTimeout(() => { if (model === page.model) loadShelf(); }, shelfWait * (0.8 + 0.4 * Math.random()));
+        shelfWait = Math.min(AGAIN[1], shelfWait * 1.5);
+      }
       return [];
     }));
   }
@@ -153,6 +158,7 @@ async function loadShelf() {
 
 // --- states ----------------------------------------------------------------------------------------------------------
 
+let restoring = false;
 const PHOTO_URL = /^data:image\/(jpeg|png|webp);base64,/;
 
 // A state from a link, a saved file or the history: what was on the paper, model, tiles.
@@ -172,9 +178,14 @@ async function restore(state, source = '', undoable = true) {
   else if (facts.weights !== state.weights) {
     words = `${source} was made with other weights of ${facts.name} (${state.weights}, here ${facts.weights}): these photos differ from the ones it was made for.`;
   }
-  if (facts && facts !== page.model) chooseModel(facts.name, false);
-  const way = page.model.ways.find(({ id }) => id === direction);
-  if (way) chooseWay(way, false);
+  restoring = true;      // what lies on the paper of that model is not asked about
+  try {
+    if (facts && facts !== page.model) chooseModel(facts.name, false);
+    const way = page.model.ways.find(({ id }) => id === direction);
+    if (way) chooseWay(way, false);
+  } finally {
+    restoring = false;
+  }
   page.fresh = Math.max(page.fresh, ...coming.map(({ seed }) => (seed ?? -1) + 1));
   page.tiles = page.model.fixed ? firstTiles() : coming.filter(({ back }) => !back).map((tile) => ({
     ...restoredTile(tile, facts), ...(tile.locked && { locked: true }),

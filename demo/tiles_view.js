@@ -35,11 +35,12 @@ function nextWay({ back }) {
 
 function ontoPaper() {
   const tile = page.shown.tiles[viewed];
+  const image = mixing.style ? mixing.image : tile.image;
   const next = nextWay(tile);
   view.close();
   if (page.model.ways.includes(next)) chooseWay(next, false);
-  noteWay(tile.image);
-  drawingPad().drawing.set([], { photo: tile.image });
+  noteWay(image);
+  drawingPad().drawing.set([], { photo: image });
 }
 
 function showLock() {
@@ -64,7 +65,11 @@ const viewActions = {
   next: () => step(1),
   close: () => view.close(),
   lock: () => { if (mixing.style) return keepMix(); toggleLock(viewed); showLock(); },
-  like: () => { view.close(); moreLike(viewed); },
+  like: () => {
+    if (mixing.style) page.tiles[viewed] = { style: mixing.style };
+    view.close();
+    moreLike(viewed);
+  },
   paper: ontoPaper,
   photo: () => saveHere(viewed),
   everything: () => saveHere(null),

@@ -46,6 +46,7 @@ class Tools:
         self._shelves: dict[str, list[dict]] = {}
         self._showcases: dict[str, dict] = {}
         self._lock = threading.Lock()
+        self._showing = threading.Lock()
 
     def functions(self) -> dict[str, Callable[[dict], dict]]:
         """Name on the wire → function."""
@@ -81,12 +82,10 @@ class Tools:
         """`{"model"}` → what a first example becomes (`demo.examples.showcase`), or `{}` where the model has none."""
         pick(self.answers.translators, asked.get("model"))
         name = asked["model"]
-        if name not in self._showcases:
-            made = showcase(self.answers, name, load_examples(ASSETS / "sketches"))
-            if made is None:
-                return {}
-            self._showcases[name] = made
-        return self._showcases[name]
+        with self._showing:  # one at a time: they share a place in the worker's line
+            if name not in self._showcases:
+                self._showcases[name] = showcase(self.answers, name, load_examples(ASSETS / "sketches")) or {}
+            return self._showcases[name]
 
     def save(self, asked: dict) -> dict:
         """A PNG as base64: `{"png": text}`.

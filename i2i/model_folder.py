@@ -109,7 +109,7 @@ def describing(folder: Path, what: str) -> Iterator[None]:
         raise
     except KeyError as error:
         raise ModelFolderError(_undo(folder, what, f"it lacks {error}")) from error
-    except (ArithmeticError, AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, IndexError, MemoryError, RuntimeError, TypeError, ValueError) as error:
         raise ModelFolderError(_undo(folder, what, str(error))) from error
 
 

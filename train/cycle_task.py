@@ -84,6 +84,8 @@ def on_pairs(
     columns: Columns = {name: [] for name in models}
     seen: dict[str, tuple[HeldOut, dict[str, OneWay]]] = {}
     judge: Judge | None = None
+    # All are looked at before the first is measured, which takes long.
+    all_ways = []
     for name, translator in models.items():
         for way in ways(translator):
             held = held_out_for(way.config, args.paired, "val", pairs=pairs)
@@ -91,24 +93,26 @@ def on_pairs(
             title = f"{kinds[0]} to {kinds[1]}" if kinds[0] != kinds[1] else held.config.direction
             held = same_pairs(title, name, held, seen)
             seen[title][1][name] = way
-            count, prefix = min(args.pictures, len(held)), f"{title}: "
-            with bar(count, f"{name}, {title}") as progress:
-                if held.output["kind"] == "labels":
-                    scores = judge_labels(held, way, count, progress.update)[1]
-                else:
-                    scores = truth_scores(way, held, count, features, progress.update)
-                columns[name] += renamed(prefix, scores)
-            if kinds == ("labels", "photo") and args.segmenter:
-                judge = judge or load_judge(args.segmenter, held.palette, choose_device(args.device))
-                with bar(count, f"{name}, segmented") as progress:
-                    columns[name] += renamed(prefix, judge_photos(held, judge, count, way, progress.update)[1])
-                if REAL not in columns:
-                    columns[REAL] = renamed(prefix, judge_photos(held, judge, count, None, lambda done: None)[1])
-            if way.returns:
-                with bar(count, f"{name}, there and back") as progress:
-                    inputs = (held.x(i, way.image_size) for i in range(count))
-                    scores = cycle_scores(way, inputs, held.describe(), features, progress.update)
-                columns[name] += renamed(prefix, scores)
+            all_ways.append((name, way, held, kinds, title))
+    for name, way, held, kinds, title in all_ways:
+        count, prefix = min(args.pictures, len(held)), f"{title}: "
+        with bar(count, f"{name}, {title}") as progress:
+            if held.output["kind"] == "labels":
+                scores = judge_labels(held, way, count, progress.update)[1]
+            else:
+                scores = truth_scores(way, held, count, features, progress.update)
+            columns[name] += renamed(prefix, scores)
+        if kinds == ("labels", "photo") and args.segmenter:
+            judge = judge or load_judge(args.segmenter, held.palette, choose_device(args.device))
+            with bar(count, f"{name}, segmented") as progress:
+                columns[name] += renamed(prefix, judge_photos(held, judge, count, way, progress.update)[1])
+            if REAL not in columns:
+                columns[REAL] = renamed(prefix, judge_photos(held, judge, count, None, lambda done: None)[1])
+        if way.returns:
+            with bar(count, f"{name}, there and back") as progress:
+                inputs = (held.x(i, way.image_size) for i in range(count))
+                scores = cycle_scores(way, inputs, held.describe(), features, progress.update)
+            columns[name] += renamed(prefix, scores)
     sections = []
     for title, (held, found) in seen.items():
         words = f"input, truth, {', '.join(found)}; then back, where there is a way"

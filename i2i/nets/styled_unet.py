@@ -95,8 +95,12 @@ class Grain(nn.Module):
         self.strength = nn.Parameter(torch.randn(channels, noise, 1, 1) * self.start)
         # Counted from the fine end of a net of `LEVELS` levels.
         seed = LEVELS - 1 - coarser if coarser < LEVELS else coarser
-        fixed = np.random.RandomState(seed).standard_normal((1, noise, size, size)).astype(np.float32)
-        self.register_buffer("fixed", torch.from_numpy(fixed), persistent=False)
+        shape = (1, noise, size, size)
+        if self.strength.is_meta:  # a net without memory
+            fixed = torch.empty(shape)
+        else:
+            fixed = torch.from_numpy(np.random.RandomState(seed).standard_normal(shape).astype(np.float32))
+        self.register_buffer("fixed", fixed, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Features (B, channels, size, size) -> the same with noise."""

@@ -12,6 +12,7 @@ from demo.answers import PICTURES
 from demo.canvas import load_examples
 from demo.examples import examples_for, first_seeds, first_tiles, fitting_examples, keep_examples, showcase
 from demo.handlers import model_facts
+from demo.tools import Tools
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -259,3 +260,32 @@ def test_an_example_that_fails_is_only_left_out(answers_of, caplog):
     answers = answers_of(Broken())
     keep_examples(answers, fitting_examples(answers)[:1])
     assert "answering the example" in caplog.text
+    with pytest.raises(ValueError):
+        showcase(answers, "edges2cats", load_examples(app.ASSETS / "sketches"))
+    app.build_page(answers).close()  # which comes without
+
+
+def test_the_page_asks_what_an_example_of_another_model_becomes(answers_of):
+    answers = answers_of(FakeTranslator("a"), FakeTranslator("b" * 80), FakeTranslator("facades", kind="labels"))
+    tools = Tools(answers)
+    for name in ("a", "b" * 80):
+        shown = tools.showcase({"session": "s", "model": name})
+        assert len(shown["images"]) == PICTURES and shown["strokes"]
+        assert tools.showcase({"session": "other", "model": name}) is shown  # made once
+    assert tools.showcase({"model": "facades"}) == {}
+    with pytest.raises(ValueError, match="no model"):
+        tools.showcase({"model": "nothing"})
+
+
+def test_an_example_that_was_not_answered_is_tried_again(answers_of):
+    class Late(FakeTranslator):
+        def sample(self, x, **options):
+            if not self.calls:
+                self.calls.append({})
+                raise RuntimeError("out of memory")
+            return super().sample(x, **options)
+
+    tools = Tools(answers_of(Late()))
+    with pytest.raises(ValueError):
+        tools.showcase({"model": "edges2cats"})
+    assert tools.showcase({"model": "edges2cats"})["images"]

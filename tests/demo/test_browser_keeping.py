@@ -72,6 +72,51 @@ def test_a_reload_keeps_the_photos_whose_styles_were_read(drawn, tmp_path):
     assert drawn.pictures()[0] == red[0]
 
 
+def test_a_link_in_the_address_costs_no_other_paper(drawn):
+    strokes = drawn.strokes()
+    choose(drawn, "facades")
+    drawn.draw(LEFT_EAR)
+    drawn.pictures()
+    drawn.press("Link")
+    drawn.page.wait_for_selector(".linked:not([hidden])")
+    reload(drawn)
+    drawn.pictures()
+    assert "model=facades" in drawn.page.url
+    choose(drawn, "edges2cats")
+    drawn.pictures()
+    assert drawn.strokes() == strokes
+
+
+def test_what_comes_back_is_asked_for_once(drawn):
+    choose(drawn, "facades")
+    drawn.draw(LEFT_EAR)
+    drawn.press("New samples")
+    drawn.wait('.tiles[data-seeds="4 5 6 7"]')
+    asked = []
+    drawn.page.on("request", lambda r: asked.append(r.post_data_json["tiles"]) if "i2i/answer" in r.url else None)
+    reload(drawn)
+    drawn.wait('.tiles[data-seeds="4 5 6 7"]')
+    assert asked == [[{"seed": seed} for seed in (4, 5, 6, 7)]]
+
+
+def test_full_storage_keeps_the_drawing(drawn):
+    strokes = drawn.strokes()
+    drawn.page.evaluate(
+        """() => {
+            const set = Storage.prototype.setItem;
+            Storage.prototype.setItem = function (key, text) {
+                if (text.includes('papers')) throw new DOMException('full', 'QuotaExceededError');
+                set.call(this, key, text);
+            };
+        }"""
+    )
+    drawn.draw(LEFT_EAR)
+    drawn.pictures()
+    reload(drawn)
+    drawn.pictures()
+    assert len(drawn.strokes()) == 2 and drawn.strokes()[0] == strokes[0]
+
+
 # --- history, mixtures, models ---------------------------------------------------------------------------------------
 
 
@@ -119,6 +164,41 @@ def test_a_mixture_waits_for_its_model(drawn):
     choose(drawn, "edges2cats")
     assert drawn.pictures()[0] == mixed and drawn.seeds().startswith("~ ")
     assert drawn.tile(1, ".lock").get_attribute("aria-pressed") == "true"
+
+
+def test_a_mixture_that_was_given_up_stays_away(drawn):
+    mix(drawn)
+    drawn.press("Keep")
+    drawn.wait('.tiles[data-seeds="~ 1 2 3"]')
+    choose(drawn, "other")
+    drawn.pictures()
+    choose(drawn, "edges2cats")
+    drawn.wait('.tiles[data-seeds^="~ "]')
+    drawn.lock(1)
+    drawn.press("New samples")
+    drawn.page.wait_for_function("!document.querySelector('.tiles').dataset.seeds.includes('~')")
+    seeds = drawn.seeds()
+    for model in ("other", "edges2cats"):
+        choose(drawn, model)
+        drawn.pictures()
+    assert drawn.seeds() == seeds
+
+
+def test_a_mixture_waits_while_history_shows_another_model(drawn):
+    choose(drawn, "other")
+    drawn.pictures()
+    drawn.page.wait_for_timeout(600)  # until it is in history
+    choose(drawn, "edges2cats")
+    drawn.pictures()
+    mixed = mix(drawn)
+    drawn.press("Keep")
+    drawn.page.wait_for_function("document.querySelector('.tiles').dataset.seeds.startsWith('~')")
+    drawn.page.wait_for_timeout(600)
+    drawn.page.locator('.past button[aria-label*="other"]').first.click()
+    drawn.page.wait_for_function("document.querySelector('.model select').value === 'other'")
+    drawn.pictures()
+    choose(drawn, "edges2cats")
+    assert drawn.pictures()[0] == mixed
 
 
 # --- what is not answered yet ----------------------------------------------------------------------------------------

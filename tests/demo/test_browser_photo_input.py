@@ -127,6 +127,23 @@ def test_the_other_direction(given):
     assert given.pictures() == back
 
 
+def test_a_photo_that_is_chosen_is_seen_in_the_direction_that_is_chosen(given):
+    """Not in the one in which it was on the paper last: that is for undo."""
+    ways = given.page.locator(".ways button")
+    given.page.click(".shelf button:nth-child(1)")
+    there = given.pictures()
+    ways.nth(1).click()  # the same photo, the other way round
+    given.page.wait_for_selector(".ways button:nth-child(2)[aria-checked=true]")
+    assert given.pictures() != there
+    given.page.click(".shelf button:nth-child(1)")
+    given.pictures()
+    ways.nth(0).click()
+    given.pictures()
+    given.page.click(".shelf button:nth-child(1)")
+    assert given.pictures() == there
+    assert ways.nth(0).get_attribute("aria-checked") == "true"
+
+
 def test_examples_come_when_a_lost_server_is_back(open_page):
     page = open_page()
     refused = []

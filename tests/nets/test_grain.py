@@ -38,6 +38,12 @@ def test_the_fixed_numbers_follow_from_the_coarser_levels_alone(levels, seeds):
     assert not [name for name in generator.state_dict() if name.endswith("fixed")]
 
 
+def test_a_net_without_memory_has_noise_without_memory():
+    with torch.device("meta"):
+        net = StyledUNet(StyledUNetConfig(1, 4096, 8, (8, 8, 8, 8), noise=1000))  # 17 GB of numbers
+    assert all(tensor.is_meta for tensor in (*net.parameters(), *net.buffers()))
+
+
 @torch.inference_mode()
 def test_noise_is_added_at_its_strength():
     grain = Grain(channels=2, noise=1, size=4, coarser=5).eval()
