@@ -221,8 +221,13 @@ def test_cycle_measures(script, load_script, horses, label_pairs, tmp_path, caps
     assert one_way == {"labels to photo: error"} and (tmp_path / "b" / "report.html").stat().st_size > 5000
     more = words("--paired", label_pairs, "--val-fraction", 0.5, "--name", "half", "--out", tmp_path / "half")
     assert script.main([*more, "--steps", "1", *QUICK]) == 0
-    with pytest.raises(ValueError, match=r"half was trained on other pairs \(--val-fraction 0.5 .*: measure each in"):
+    with pytest.raises(ValueError, match=r"half was trained on other pairs \(--val-fraction 0.5\) than .*: measure"):
         evaluate.main([*on_pairs[:2], *words(tmp_path / "half" / "model", *on_pairs[2:], *common)])
+    more = words("--paired", label_pairs, "--fit", "stretch", "--name", "wide", "--out", tmp_path / "wide")
+    assert script.main([*more, "--steps", "1", *QUICK]) == 0
+    capsys.readouterr()
+    assert evaluate.main([*on_pairs[:2], *words(tmp_path / "wide" / "model", *on_pairs[2:], *common)]) == 0
+    assert "note: wide was trained with --fit stretch, and not crop\n" in capsys.readouterr().err
     capsys.readouterr()
     refused = {
         "translates one way only: without pairs": ["--folders", *horses],
