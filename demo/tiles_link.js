@@ -90,8 +90,9 @@ async function openLink() {
   if (!location.hash.includes('drawing=')) return false;
   try {
     const state = await stateOf(location.hash);
-    linked = linkable(state);
+    linked = null;
     await restore(state, 'This link');
+    linked = linkable(currentState());      // as it came onto the page
   } catch (problem) {
     notice(problem.message, true);
   }
