@@ -11,6 +11,8 @@ from safetensors.torch import load_file
 from shape_photos import save, shapes
 
 QUICK = "--style 8 --latent 4 --batch 2 --workers 0 --features none --measure-features none --cpu --lr 1e-12".split()
+# By itself a large picture would be computed in bfloat16 where a CPU has it, and one process knows one precision.
+QUICK += ["--mixed-precision", "no"]
 LEVELS = ("--widths", "16", "8", "8", "8", "8")
 
 
