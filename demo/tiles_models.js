@@ -140,6 +140,7 @@ async function loadShelf() {
   const { model, way } = page;
   if (needed().mode !== 'photo') return;
   if (!shelves.has(model.name)) {
+    drawingPad().drawing.setShelf([]);      // not those of the model before
     shelves.set(model.name, tool('examples', { model: model.name }).then(({ photos }) => photos).catch((problem) => {
       shelves.delete(model.name);      // the server was lost: once more, while somebody looks
       if (problem instanceof Lost) {

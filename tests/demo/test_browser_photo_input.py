@@ -157,6 +157,11 @@ def test_examples_come_when_a_lost_server_is_back(open_page):
     page.page.route("**/i2i/examples", answer)
     page.page.select_option(".model select", "houses")
     page.page.click(".ways button:nth-child(2)")
+    for _ in range(200):
+        page.page.wait_for_timeout(100)
+        if len(refused) == 2:
+            break
+    assert page.page.locator(".shelf button").count() == 0  # nor those of the model before
     page.page.wait_for_selector(".shelf button")
     assert len(refused) == 2
     page.problems.clear()  # the browser's own words about the requests that were refused
