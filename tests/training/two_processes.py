@@ -4,7 +4,7 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from test_loop import HOW, run
+from tiny_runs import HOW, run
 
 folder, how = Path(sys.argv[1]), dataclasses.replace(HOW, steps=3)
 run(folder / "whole", how)
