@@ -162,7 +162,7 @@ def load_nets(folder: Path, config: dict[str, Any], what: str, build: Callable[[
     """The nets that a folder's config.json describes, with its weights, on the CPU.
 
     They are built without memory first and compared with the file: a config.json, which may come from anybody, gets no
-    more memory than its weights take.
+    more memory for weights than the file has.
 
     Args:
         what: the kind of model in words, for errors.
