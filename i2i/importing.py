@@ -28,7 +28,8 @@ RENAMED = {
     "which_model_netG": "netG", "which_direction": "direction", "fineSize": "crop_size", "loadSize": "load_size",
     "resize_or_crop": "preprocess", "niter": "n_epochs", "niter_decay": "n_epochs_decay", "batchSize": "batch_size",
 }  # fmt: skip
-_NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+_NORM = ("weight", "bias", *_STATISTICS)
 
 
 class CheckpointError(ValueError):
@@ -70,7 +71,9 @@ def read_checkpoint(path: str | os.PathLike) -> State:
         state = open_weights(path)
     except ValueError as error:
         raise CheckpointError(str(error)) from error
-    if not isinstance(state, dict) or not state or not all(isinstance(v, Tensor) for v in state.values()):
+    if not isinstance(state, dict) or not state or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()
+    ):
         what = f"a dictionary of {', '.join(map(str, list(state)[:5]))}" if isinstance(state, dict) else type(state)
         raise CheckpointError(f"{path} holds {what}: expected the weights of a generator alone (latest_net_G.pth)")
     # Left by DataParallel and torch.compile.
@@ -120,7 +123,7 @@ def find_architecture(state: State) -> Architecture:
         found = _unet(state)
     elif any(".conv_block." in name for name in state):
         found = _resnet(state)
-    elif "model.0.weight" in state and state["model.0.weight"].shape[-1] in (1, 4):
+    elif "model.0.weight" in state and state["model.0.weight"].shape[-1:] in ((1,), (4,)):
         raise CheckpointError("these are the weights of a discriminator (latest_net_D.pth): give latest_net_G.pth")
     else:
         raise CheckpointError(
@@ -137,12 +140,23 @@ def find_architecture(state: State) -> Architecture:
     return found
 
 
-def _norm(state: State, norm: str, conv: str) -> str:
-    """Kind of the norm at key prefix `norm`, after the convolution `conv`."""
-    if f"{norm}.weight" in state:
+def _norm(state: State, places: dict[str, str]) -> str:
+    """Kind of the norms of a net, told by all of them: what a single one lacks is missing (`fill`)."""
+    norms = [name for name in places if "norm" in name]
+    if any(f"{places[name]}.weight" in state for name in norms):
         return "batch"
     # The project gives a convolution a bias where an instance norm follows, and nowhere else.
-    return "instance" if f"{conv}.bias" in state else "none"
+    convs = (name.replace("_norms", "").replace("_norm", "").replace("norm", "conv") for name in norms)
+    return "instance" if any(f"{places[name]}.bias" in state for name in convs) else "none"
+
+
+def _shape(state: State, key: str) -> tuple[int, ...]:
+    """The shape of a convolution's weight."""
+    if key not in state:
+        raise CheckpointError(f"the checkpoint has no {key}: it is not whole")
+    if state[key].ndim != 4:
+        raise CheckpointError(f"{key} has {state[key].ndim} dimensions, expected the 4 of a convolution: it is damaged")
+    return tuple(state[key].shape)
 
 
 def _unet(state: State) -> Architecture:
@@ -165,11 +179,8 @@ def _unet(state: State) -> Architecture:
             places[f"down_norms.{k}"] = f"{level(k)}.2"
         if k:
             places[f"up_norms.{up}"] = f"{level(k)}.{6 if middle else 4}"
-    first = state[f"{level(0)}.0.weight"]
-    return Architecture(
-        f"unet_{2**depth}", first.shape[1], state[f"{level(0)}.3.weight"].shape[1], first.shape[0],
-        _norm(state, places["down_norms.1"], places["down.1"]), None, places,
-    )  # fmt: skip
+    first, final = _shape(state, f"{level(0)}.0.weight"), _shape(state, f"{level(0)}.3.weight")
+    return Architecture(f"unet_{2**depth}", first[1], final[1], first[0], _norm(state, places), None, places)
 
 
 def _resnet(state: State) -> Architecture:
@@ -190,11 +201,8 @@ def _resnet(state: State) -> Architecture:
         block = f"model.{place}.conv_block"
         places |= {f"blocks.{k}.conv1": f"{block}.1", f"blocks.{k}.norm1": f"{block}.2"}
         places |= {f"blocks.{k}.conv2": f"{block}.{second}", f"blocks.{k}.norm2": f"{block}.{second + 1}"}
-    first, final = state["model.1.weight"], state[f"model.{end + 7}.weight"]
-    return Architecture(
-        f"resnet_{count}", first.shape[1], final.shape[0], first.shape[0], _norm(state, "model.2", "model.1"),
-        second == 6, places,
-    )  # fmt: skip
+    first, final = _shape(state, "model.1.weight"), _shape(state, f"model.{end + 7}.weight")
+    return Architecture(f"resnet_{count}", first[1], final[0], first[0], _norm(state, places), second == 6, places)
 
 
 def make_config(
@@ -245,13 +253,14 @@ def fill(config: pix2pix.Pix2PixConfig, found: Architecture, state: State) -> nn
     """
     nets = pix2pix.serving_nets(config)
     own = nets["generator"].state_dict()
+    answer = "exit" if "exit" in found.places else f"up.{sum(name.startswith('up.') for name in found.places) - 1}"
     taken = {}
     for name, tensor in own.items():
         layer, _, part = name.rpartition(".")
         source = f"{found.places[layer]}.{part}"
         if source in state:
             taken[name] = state[source].to(tensor.dtype)
-        elif part == "bias" and found.norm == "none":
+        elif part == "bias" and found.norm == "none" and layer != answer:
             taken[name] = torch.zeros_like(tensor)  # the project leaves these biases out
         elif part == "num_batches_tracked":
             taken[name] = tensor  # checkpoints of very old versions do not count
@@ -262,6 +271,14 @@ def fill(config: pix2pix.Pix2PixConfig, found: Architecture, state: State) -> nn
             raise CheckpointError(f"{source} has the shape {shapes}: the net was changed, and cannot be imported")
         if not torch.isfinite(taken[name].half() if tensor.is_floating_point() else tensor).all():
             raise CheckpointError(f"{source} holds values beyond 65504 or NaN, which half precision cannot store")
+    # Old versions keep statistics for instance norms, which nobody reads.
+    used = {f"{found.places[layer]}.{part}" for layer, _, part in (name.rpartition(".") for name in own)}
+    left = [name for name in state if name not in used and name.rpartition(".")[2] not in _STATISTICS]
+    if left:
+        raise CheckpointError(
+            f"{len(left)} tensors belong to no layer of a {found.generator} with {found.norm} norm, such as {left[0]}: "
+            "the checkpoint is not whole, or the net was changed, and cannot be imported"
+        )
     nets["generator"].load_state_dict(taken)
     return nets.eval()
 

@@ -43,7 +43,7 @@ from model_run import (
 )
 from pace import stages, steps_within
 from pair_sources import DrawnPairs, LabelPairs, refuse_other_pairs
-from run_folder import alone, begin_run
+from run_folder import begin_run
 from same_data import digest_of
 from styled_start import (
     VARIED_AT,
@@ -58,6 +58,7 @@ from styled_views import samples_picture, seeds_of_page
 from tqdm import tqdm
 
 from i2i import model_folder
+from i2i.data.hold import alone
 from i2i.data.layout import LAYOUTS
 from i2i.data.paired import PairedDataset
 from i2i.data.pairs import PairDataset

@@ -17,13 +17,13 @@ from accelerate.utils import broadcast_object_list
 from cli import Progress, given_options
 from PIL import Image
 from processes import processes
-from run_folder import alone
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from i2i import model_folder
+from i2i.data.hold import alone
 from i2i.nets.features import UnfetchedFeatures, load_features
 from i2i.serving.base import plain_arguments
 from i2i.training.loop import Outcome, TrainConfig, train

@@ -15,6 +15,7 @@ from same_data import digest_of, how_to_go_on
 from tqdm import tqdm
 
 from i2i.data.folder_jobs import status_lines
+from i2i.data.label_side import with_labels_found
 from i2i.data.layout import Item, find_items, ready_pairs
 from i2i.data.manifest import Manifest, settings_of
 from i2i.data.pair_plan import PairPlan, plan_pairs
@@ -207,11 +208,15 @@ class LabelPairs:
             "photo", "labels", "BtoA", palette=args.labels, flip=0.0 if args.no_flip else 0.5, fit=args.fit,
             val_fraction=args.val_fraction,
         )  # fmt: skip
-        # Measures find the pairs that training kept apart by these.
-        self.split = {name: getattr(self.config, name) for name in KEPT}
+
+    @property
+    def split(self) -> dict[str, Any]:
+        """By what measures find the pairs that training kept apart; after `check`."""
+        return {name: getattr(self.config, name) for name in KEPT}
 
     def check(self) -> None:
         """Raise a ValueError for whatever can be wrong with the input; nothing is written."""
+        self.config = with_labels_found(self.args.photos, self.config)
         self._lengths = [
             len(PairedDataset(self.args.photos, split, 8, self.config, cache=False)) for split in ("train", "val")
         ]

@@ -23,6 +23,7 @@ from i2i.checks import check_choice
 from i2i.data.blank import Blank
 from i2i.data.folder_jobs import FolderReport, plan, run_folder, status_lines
 from i2i.data.grayscale import Grayscale
+from i2i.data.hold import alone
 from i2i.data.label_maps import LabelMaps, LabelOptions, class_shares, unknown_colours, write_palette
 from i2i.data.layout import LAYOUTS as SOURCES
 from i2i.data.layout import PrepareError, find_items, other_files
@@ -162,7 +163,6 @@ def edges(args: argparse.Namespace) -> int:
     import torch
     from accelerate import Accelerator, InitProcessGroupKwargs
     from processes import LONGEST
-    from run_folder import alone
 
     from i2i.edges.detector import EdgeDetector
 

@@ -1,11 +1,9 @@
-"""The folder of a run: where it may lie, what in it is nobody's to write over, and one process at a time."""
+"""The folder of a run: where it may lie, and what in it is nobody's to write over."""
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from accelerate import Accelerator
@@ -14,7 +12,6 @@ from i2i.data.out_folder import check_writable, make_folder, refuse_around, refu
 from i2i.training.monitor import Monitor
 from i2i.training.state import StateFolder
 
-_HELD: set[Path] = set()  # run folders that this process holds
 # Folders that a run fills, each within --out.
 MADE = ("model", "state", "grids", "tensorboard")
 
@@ -46,36 +43,3 @@ def begin_run(accelerator: Accelerator, args: argparse.Namespace) -> None:
     if accelerator.is_main_process:
         make_folder(args.out)
     accelerator.wait_for_everyone()
-
-
-@contextlib.contextmanager
-def alone(run: Path) -> Iterator[None]:
-    """Hold the run folder for this process, once or within another hold; it is free again when the process ends,
-    however it ends.
-
-    Raises:
-        ValueError: where another process holds it.
-    """
-    place = run.resolve()
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        yield
-        return
-    if place in _HELD:
-        yield
-        return
-    with (run / ".lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ValueError(
-                f"another process works in {run}: wait until it ends, or stop it (Ctrl-C there), and --resume"
-            ) from error
-        except OSError:  # some network file systems have no locks
-            pass
-        _HELD.add(place)
-        try:
-            yield
-        finally:
-            _HELD.discard(place)

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from i2i.data.changes import find_changes, refuse_another_folder
 from i2i.data.formats import Unwritable
+from i2i.data.hold import alone
+from i2i.data.layout import pictures_folder
 from i2i.data.out_folder import (
     Originals,
     check_writable,
@@ -90,7 +92,7 @@ def run_folder(
 
     Args:
         task: what to do.
-        sources: the folders it needs.
+        sources: the folders it needs; of one that `i2i.data.prepare` made, its pairs or drawings.
         out: folder of the results, neither inside a source nor around one.
         workers: threads (default: one a processor, at most 8).
         progress: called with (jobs done, jobs in all).
@@ -99,7 +101,7 @@ def run_folder(
         PrepareError: for folders without pictures; an output folder inside or around a source, that nothing can be
             written to, or in which files that no run of ours made would be overwritten; or one made by another
             command, with other options, or of another folder (most of whose files are not here, or have another
-            content). Nothing is written or removed then.
+            content). Nothing is written or removed then. And where another process works in the output folder.
     """
     jobs, ignored = _jobs(task, tuple(sources), out)
     by_key = {job.key: job for job in jobs}
@@ -108,43 +110,44 @@ def run_folder(
     removed = sum(key not in by_key for key in stale)
     tried = [key for key in stale if records.records[key]["status"] == "unreadable"]
     make_folder(out)
-    for key in stale:
-        records.remove_files((out / path for path in records.drop(key)["results"]), originals)
-    places = {job.key: task.places(job) for job in jobs if job.refused is None}
-    kept = {out / path for paths in places.values() for path in paths}
-    for key, written in records.unfinished.items():  # by a run that was killed before it could say so
-        if key not in by_key and key not in records.records:
-            records.remove_files((out / path for path in written if out / path not in kept), originals)
-    todo = [job for job in jobs if job.key not in records.records]
-    records.save(ignored=ignored, unfinished={job.key: places.get(job.key, ()) for job in todo})
-    done = skipped = len(jobs) - len(todo)
-    workers = workers or min(8, os.cpu_count() or 1)
-    try:
-        with ThreadPoolExecutor(workers) as pool:
-            for record in _in_parallel(pool, todo, lambda job: _do(task, job, out), 4 * workers):
-                records.log(record)
-                done += 1
-                if progress is not None:
-                    progress(done, len(jobs))
-    finally:
-        records.close()
-    for key, (status, why) in task.review(records.ordered()).items():
-        record = records.records[key]
-        records.remove_files((out / path for path in record["results"]), originals)
-        kept = {name: record[name] for name in ("file", "notes", "stamp", "sha256")}
-        # To be done again by the next run: what spoils it is another file, which may be mended by then.
-        records.set(kept | {"status": status, "why": why, "results": [], "again": True})
-    same = _mark_same(records)
-    skipped += sum(records.records.get(key, {}).get("status") == "unreadable" for key in tried)  # in vain
-    records.save(ignored=ignored)
-    return FolderReport(records.counts(), skipped, removed, same, ignored, records.ordered())
+    with alone(out):
+        for key in stale:
+            records.remove_files((out / path for path in records.drop(key)["results"]), originals)
+        places = {job.key: task.places(job) for job in jobs if job.refused is None}
+        kept = {out / path for paths in places.values() for path in paths}
+        for key, written in records.unfinished.items():  # by a run that was killed before it could say so
+            if key not in by_key and key not in records.records:
+                records.remove_files((out / path for path in written if out / path not in kept), originals)
+        todo = [job for job in jobs if job.key not in records.records]
+        records.save(ignored=ignored, unfinished={job.key: places.get(job.key, ()) for job in todo})
+        done = skipped = len(jobs) - len(todo)
+        workers = workers or min(8, os.cpu_count() or 1)
+        try:
+            with ThreadPoolExecutor(workers) as pool:
+                for record in _in_parallel(pool, todo, lambda job: _do(task, job, out), 4 * workers):
+                    records.log(record)
+                    done += 1
+                    if progress is not None:
+                        progress(done, len(jobs))
+        finally:
+            records.close()
+        for key, (status, why) in task.review(records.ordered()).items():
+            record = records.records[key]
+            records.remove_files((out / path for path in record["results"]), originals)
+            kept = {name: record[name] for name in ("file", "notes", "stamp", "sha256")}
+            # To be done again by the next run: what spoils it is another file, which may be mended by then.
+            records.set(kept | {"status": status, "why": why, "results": [], "again": True})
+        same = _mark_same(records)
+        skipped += sum(records.records.get(key, {}).get("status") == "unreadable" for key in tried)  # in vain
+        records.save(ignored=ignored)
+        return FolderReport(records.counts(), skipped, removed, same, ignored, records.ordered())
 
 
 def _jobs(task: Task, sources: tuple[Path, ...], out: Path) -> tuple[list[Job], list[str]]:
     refuse_inside(sources, out)
     refuse_around(sources, out)
     check_writable(out)
-    jobs, ignored = task.jobs(sources, out)
+    jobs, ignored = task.jobs(tuple(map(pictures_folder, sources)), out)
     return _without_clashes([replace(job, name=short_name(job.name)) for job in jobs]), ignored
 
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -25,6 +26,7 @@ __all__ = [
     "find_items",
     "find_photos",
     "other_files",
+    "pictures_folder",
     "ready_pairs",
     "side_of",
     "split_sides",
@@ -69,6 +71,18 @@ def ready_pairs(folder: str | os.PathLike) -> Path | None:
     return next((m / "pairs" for m in made if (m / "manifest.json").is_file() and (m / "pairs").is_dir()), None)
 
 
+def pictures_folder(folder: str | os.PathLike) -> Path:
+    """The folder of the pictures themselves where `i2i.data.prepare` made `folder`, or a run did: its pairs, or its
+    drawings; without contact sheets and rejected drawings. Any other folder as it is.
+    """
+    folder = Path(folder)
+    pairs = ready_pairs(folder)
+    if pairs is not None:
+        return pairs
+    alone = folder / "drawings"
+    return alone if _settings_of(folder).get("output") == "drawings" and alone.is_dir() else folder
+
+
 def detect_layout(
     folder: str | os.PathLike,
     skip: str | os.PathLike | None = None,
@@ -101,9 +115,9 @@ def detect_layout(
             _refuse_unclear(part, found, options)
     if all(found is not None and found.drawings for found in parts.values()):
         return "two_folders"
-    # Pairs in one subfolder of several would go in as photos, drawings and all.
-    for below in [*parts, *sorted({base / path.relative_to(base).parts[0] for path in files} - {base, *parts, *files})]:
-        found = parts.get(below) or find_two_folders(below, _within(below, files), drawing_side)
+    # Pairs in one subfolder of several, at any depth, would go in as photos, drawings and all.
+    for below, inside in _folders_of_two(base, files).items():
+        found = parts.get(below) or find_two_folders(below, inside, drawing_side)
         if found is not None and found.drawings:
             raise PrepareError(
                 f"{below} holds drawings and photos of equal names, but there are other pictures beside it in {base}: "
@@ -218,6 +232,20 @@ def _split_of(parts: list[Path]) -> dict[Path, str]:
     return {part: ("train" if part.name == "train" else "val") if divided else "" for part in parts}
 
 
+def _folders_of_two(base: Path, files: list[Path]) -> dict[Path, list[Path]]:
+    """The folders within `base`, and it itself, with pictures in exactly two subfolders, and these pictures."""
+    inside: dict[Path, list[Path]] = {}
+    for path in files:
+        for folder in path.relative_to(base).parents[1:]:  # not the one that it lies in itself
+            inside.setdefault(base / folder, []).append(path)
+    depth = len(base.parts)
+    return {
+        folder: found
+        for folder, found in sorted(inside.items(), key=lambda item: (len(item[0].parts) - depth, item[0]))
+        if len({path.relative_to(folder).parts[0] for path in found}) == 2
+    }
+
+
 def _within(folder: Path, files: list[Path]) -> list[Path]:
     return [path for path in files if folder in path.parents]
 
@@ -234,16 +262,20 @@ def _refuse_what_is_neither(folder: Path, options: Mapping[str, str]) -> None:
         return
     if (folder / "state" / "meta.pt").is_file() or (folder / "model" / "config.json").is_file():
         raise PrepareError(f"{folder} is a run folder and holds no pairs: give the folder of photos that it began with")
-    try:
-        settings = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["settings"]
-        alone = settings.get("output") == "drawings"
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return  # no manifest of ours
-    if alone:
+    if _settings_of(folder).get("output") == "drawings":
         raise PrepareError(
             f"{folder} holds drawings without their photos, made by prepare.py edges --layout drawings-only: give the "
             "folder of the photos"
         )
+
+
+def _settings_of(folder: Path) -> Mapping[str, Any]:
+    """What manifest.json tells of the run that made a folder; nothing where there is none of ours."""
+    try:
+        settings = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["settings"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return settings if isinstance(settings, dict) else {}
 
 
 def _refuse_unclear(folder: Path, found: TwoFolders, options: Mapping[str, str]) -> None:

@@ -11,7 +11,8 @@ from typing import ClassVar
 from unicodedata import normalize
 
 from i2i.checks import check_choice
-from i2i.data.layout import PrepareError, find_photos
+from i2i.data.layout import PrepareError, find_photos, pictures_folder
+from i2i.data.pictures import key_of
 from i2i.data.reading import read_picture
 from i2i.data.tasks import PALETTE, SPLITS, WRITTEN, Job, Outcome, Task, carry_palette, jobs_of_folder
 
@@ -51,7 +52,7 @@ class Split(Task):
         try:
             by = json.loads((out / "manifest.json").read_text())["settings"]["by"]
         except (OSError, ValueError, KeyError, TypeError):
-            by = "name" if _folders_share_names(source, out) else "content"
+            by = "name" if _folders_share_names(pictures_folder(source), out) else "content"
         return replace(self, by=by)
 
     def jobs(self, sources: tuple[Path, ...], out: Path) -> tuple[list[Job], list[str]]:
@@ -76,12 +77,17 @@ class Split(Task):
         """By name, what is left without a partner: all files of its name in another folder are unreadable."""
         if self.by != "name":
             return {}
-        partners: dict[str, dict[str, list[dict]]] = {}
+        met: dict[tuple[str, str], set[str]] = {}
+        places = {record["file"]: _places_of(PurePosixPath(record["file"])) for record in records}
+        for place, folder, name in (found for file in places.values() for found in file):
+            met.setdefault((place, name), set()).add(folder)
+        partners: dict[tuple[str, str], dict[str, list[dict]]] = {}
         for record in records:
-            folder, slash, path = record["file"].partition("/")
-            if slash:
-                name = normalize("NFC", PurePosixPath(path).with_suffix("").as_posix())
-                partners.setdefault(name, {}).setdefault(folder, []).append(record)
+            # The nearest: one/A/1 belongs to one/B/1, whatever two/A/1 is.
+            for place, folder, name in places[record["file"]]:
+                if len(met[place, name]) > 1:
+                    partners.setdefault((place, name), {}).setdefault(folder, []).append(record)
+                    break
         alone = {}
         for folders in partners.values():
             lost = [files[0]["file"] for files in folders.values() if all(r["status"] == "unreadable" for r in files)]
@@ -111,17 +117,31 @@ def _stem(key: str) -> str:
     return normalize("NFC", PurePosixPath(key).stem)
 
 
+def _places_of(path: PurePosixPath) -> list[tuple[str, str, str]]:
+    """(where they lie, folder, name within it) of the folders that may have one with a partner beside them: the last
+    in a path, and the first.
+    """
+    found = []
+    for depth in sorted({1, len(path.parts) - 1} - {0}, reverse=True) if len(path.parts) > 1 else ():
+        above, name = path.parts[:depth], PurePosixPath(*path.parts[depth:]).with_suffix("")
+        found.append((PurePosixPath(*above[:-1]).as_posix(), above[-1], normalize("NFC", name.as_posix())))
+    return found
+
+
 def _folders_share_names(source: Path, out: Path) -> bool:
-    """Whether most names of a subfolder occur in another one as well."""
-    names: dict[str, set[str]] = {}
+    """Whether anywhere most names of a folder occur in one beside it as well."""
+    names: dict[str, dict[str, set[str]]] = {}
     for path in find_photos(source, out):
-        parts = path.relative_to(source).parts
-        if len(parts) > 1:
-            names.setdefault(parts[0], set()).add(_stem(path.name))
-    if len(names) < 2:
+        for place, folder, name in _places_of(PurePosixPath(key_of(source, path))):
+            names.setdefault(place, {}).setdefault(folder, set()).add(_stem(name))
+    return any(_share_names(list(folders.values())) for folders in names.values())
+
+
+def _share_names(folders: list[set[str]]) -> bool:
+    if len(folders) < 2:
         return False
-    met = Counter(stem for stems in names.values() for stem in stems)
-    smallest = min(names.values(), key=len)
+    met = Counter(stem for stems in folders for stem in stems)
+    smallest = min(folders, key=len)
     return sum(met[stem] > 1 for stem in smallest) > len(smallest) / 2
 
 

@@ -4,17 +4,20 @@ import errno
 import io
 import json
 import os
+import re
 import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
+from preparing import SIZE, prepare
 from shapes import photo
 
 from i2i.data.blank import Blank
 from i2i.data.folder_jobs import plan, run_folder, status_lines
 from i2i.data.layout import PrepareError
 from i2i.data.resize import Resize
+from i2i.data.side_by_side import Combine, SplitPairs
 from i2i.data.splits import Split
 
 
@@ -59,6 +62,49 @@ def test_results_lie_as_their_sources_and_the_manifest_says_so(folder, tmp_path)
         "  unreadable: broken.png: not a picture in a known format (.png file of 1 bytes)",
         "  noted of 1: print.jpg: converted from mode CMYK",
     ]
+
+
+@pytest.mark.parametrize(
+    "output, task, names",
+    [
+        ("folders", Resize(size=(16,)), r"(train|val)/(photo|drawing)/[\w-]+\.png"),
+        ("side_by_side", SplitPairs(), r"(train|val)/(A|B)/[\w-]+\.png"),
+        ("drawings", Resize(size=(16,)), r"(more/deep/)?\d\.png"),
+    ],
+)
+def test_of_a_prepared_folder_only_its_pairs_or_drawings_are_taken(photos, tmp_path, output, task, names):
+    prepare(photos, tmp_path / "drawn", output=output)
+    (tmp_path / "drawn" / "rejected").mkdir(exist_ok=True)
+    photo(40).save(tmp_path / "drawn" / "rejected" / "40.png")
+    assert (tmp_path / "drawn" / "contact_sheet.jpg").exists()
+    report = run_folder(task, [tmp_path / "drawn"], tmp_path / "out")
+    results = [path for record in report.files for path in record["results"]]
+    assert len(results) == 10 if output == "drawings" else 20
+    assert all(re.fullmatch(names, path) for path in results), results
+
+
+def test_drawings_and_their_photos_are_combined(tmp_path):
+    photos = tmp_path / "photos"
+    (photos / "deep").mkdir(parents=True)
+    for seed in range(10):
+        photo(seed, (SIZE, SIZE)).save(photos / ("deep" if seed > 6 else ".") / f"{seed}.png")
+    prepare(photos, tmp_path / "drawn", output="drawings")
+    report = run_folder(Combine(), [tmp_path / "drawn", photos], tmp_path / "out")
+    assert report.counts == {"written": 10} and report.ignored == []
+
+
+def test_one_process_at_a_time(folder, tmp_path):
+    fcntl = pytest.importorskip("fcntl")
+    out = tmp_path / "out"
+    run_folder(Resize(size=(16,)), [folder], out)
+    before = states(out)
+    (folder / "0.png").unlink()
+    with (out / ".lock").open("a") as lock:  # locks belong to open files: as good as another process
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with pytest.raises(PrepareError, match="another process works in"):
+            run_folder(Resize(size=(16,)), [folder], out)
+    assert states(out) == before
+    assert run_folder(Resize(size=(16,)), [folder], out).removed == 1
 
 
 def test_the_commonest_notes_are_told_by_kind():
@@ -193,7 +239,7 @@ def test_a_name_that_no_file_can_have_stops_no_other(folder, tmp_path):
     report = run_folder(Resize((32,)), [folder], tmp_path / "out", 1)
     (left_out,) = [record for record in report.files if record["status"] != "written"]
     assert left_out["status"] == "unwritable" and "rename" in left_out["why"]
-    assert report.counts["written"] == 7 and not list((tmp_path / "out").rglob(".*"))
+    assert report.counts["written"] == 7 and {path.name for path in (tmp_path / "out").rglob(".*")} <= {".lock"}
 
 
 def test_a_full_disk_stops_the_run(folder, tmp_path, monkeypatch):

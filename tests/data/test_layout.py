@@ -115,6 +115,16 @@ def test_pairs_beside_other_folders_are_named(tmp_path):
         detect_layout(root)
 
 
+def test_pairs_far_down_are_named(tmp_path):
+    """As a division of pairs by their content leaves them."""
+    root = tmp_path / "all"
+    for place in ("train/pairs/train", "train/pairs/val", "test/pairs/train"):
+        two_folders(root / place, count=3)
+    with pytest.raises(PrepareError, match="pairs/train holds drawings and photos of equal names.*every picture"):
+        detect_layout(root)
+    assert len(find_items(root, "photos")[1]) == 18
+
+
 def test_a_stray_picture_among_side_by_side_pairs_is_named(tmp_path):
     root = side_by_side(tmp_path / "pairs")
     assert detect_layout(root) == "side_by_side"

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from preparing import prepare
 from shapes import photo
 
 from i2i.data.folder_jobs import run_folder
@@ -76,6 +77,14 @@ def test_a_divided_folder_is_not_divided_again(tmp_path):
         run_folder(Split(by="content"), [tmp_path / "in"], tmp_path / "out")
 
 
+def test_prepared_pairs_are_divided_already(photos, tmp_path):
+    prepare(photos, tmp_path / "drawn")
+    task = Split().resolved(tmp_path / "drawn", tmp_path / "out")
+    with pytest.raises(PrepareError, match="pairs already holds train and val"):
+        run_folder(task, [tmp_path / "drawn"], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("options", [{"train": 0.9}, {"train": 1.1, "val": -0.2}, {"by": "date"}])
 def test_options_are_checked(options):
     with pytest.raises(ValueError, match="add up to 1|unknown by"):
@@ -105,3 +114,38 @@ def test_names_in_two_normal_forms_go_to_one_place(tmp_path):
     task = Split(0.5, 0.25, 0.25).resolved(tmp_path / "in", tmp_path / "out")
     got = places(run_folder(task, [tmp_path / "in"], tmp_path / "out"))
     assert task.by == "name" and all(got[f"A/\u00e9{i}.png"] == got[f"B/e\u0301{i}.png"] for i in range(12))
+
+
+def test_pairs_in_a_folder_further_down_stay_together(tmp_path):
+    source, out = tmp_path / "in", tmp_path / "out"
+    for place in ("one", "two"):
+        fill(source / place / "A", range(12))
+        fill(source / place / "B", range(12), "jpg")
+    task = Split(0.5, 0.25, 0.25).resolved(source, out)
+    assert task.by == "name"
+    (source / "two" / "B" / "5.jpg").write_bytes(b"x")
+    report = run_folder(task, [source], out)
+    got = places(report)
+    pairs = [(f"{place}/A/{i}.png", f"{place}/B/{i}.jpg") for place in ("one", "two") for i in range(12)]
+    assert all(got[a] == got[b] for a, b in pairs if "two/A/5" not in a)
+    assert {r["file"] for r in report.files if r["status"] == "lonely"} == {"two/A/5.png"}
+
+
+def test_pairs_whose_folders_have_subfolders_stay_together(tmp_path):
+    source, out = tmp_path / "in", tmp_path / "out"
+    for place in ("one", "two"):
+        fill(source / "A" / place, range(12) if place == "one" else range(12, 24))
+        fill(source / "B" / place, range(12) if place == "one" else range(12, 24), "jpg")
+    (source / "B" / "two" / "13.jpg").write_bytes(b"x")
+    task = Split(0.5, 0.25, 0.25).resolved(source, out)
+    report = run_folder(task, [source], out)
+    got = places(report)
+    assert task.by == "name" and all(got[f"A/one/{i}.png"] == got[f"B/one/{i}.jpg"] for i in range(12))
+    assert {r["file"] for r in report.files if r["status"] == "lonely"} == {"A/two/13.png"}
+
+
+def test_one_name_here_and_there_makes_no_pairs(tmp_path):
+    source = tmp_path / "in"
+    fill(source / "spring" / "day 1", range(8))
+    fill(source / "spring" / "day 2", range(7, 14))
+    assert Split().resolved(source, tmp_path / "out").by == "content"

@@ -299,6 +299,9 @@ def test_what_is_no_generator_is_told(tmp_path):
     torch.save({"epoch": 3, "model": {}}, tmp_path / "other.pth")
     with pytest.raises(ValueError, match="holds a dictionary of epoch, model: expected the weights of a generator"):
         read_checkpoint(tmp_path / "other.pth")
+    torch.save({0: torch.zeros(3)}, tmp_path / "list.pth")
+    with pytest.raises(ValueError, match="holds a dictionary of 0: expected the weights"):
+        read_checkpoint(tmp_path / "list.pth")
     with pytest.raises(ValueError, match="missing.pth is no file"):
         read_checkpoint(tmp_path / "missing.pth")
     with pytest.raises(ValueError, match="weights of a discriminator"):
@@ -315,10 +318,28 @@ def test_changed_and_damaged_nets_are_told():
         import_generator({k: v for k, v in state.items() if k != "model.4.bias"}, {})
     with pytest.raises(ValueError, match=r"model.4.weight has the shape \(8, 4, 5, 5\), expected \(8, 4, 3, 3\)"):
         import_generator(state | {"model.4.weight": torch.zeros(8, 4, 5, 5)}, {})
+    for name in ("model.1.bias", "model.10.conv_block.1.bias", "model.1.weight"):
+        with pytest.raises(ValueError, match=f"the checkpoint has no {name}: it is not whole"):
+            import_generator({k: v for k, v in state.items() if k != name}, {})
+    with pytest.raises(ValueError, match="model.1.weight has 1 dimensions, expected the 4 of a convolution"):
+        import_generator(state | {"model.1.weight": torch.zeros(4)}, {})
     with pytest.raises(ValueError, match="half precision"):
         import_generator(state | {"model.4.bias": torch.full((8,), 1e6)}, {})
     # Statistics that instance norms of old versions kept are no part of the net.
     import_generator(state | {"model.2.running_mean": torch.zeros(4), "model.2.running_var": torch.ones(4)}, {})
+
+
+@pytest.mark.parametrize("norm", ["batch", "instance", "none"])
+def test_no_tensor_can_be_missing(norm):
+    state = TheirUNet(norm=norm).state_dict()
+    missing = [name for name in state if not name.endswith("num_batches_tracked")]
+    for name in missing:
+        with pytest.raises(CheckpointError, match="not whole|neither the U-Net"):
+            import_generator({k: v for k, v in state.items() if k != name}, {})
+    for name in missing:
+        if name.endswith("weight") and state[name].ndim == 4:
+            with pytest.raises(CheckpointError):
+                import_generator(state | {name: torch.zeros(())}, {})
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from i2i import ModelFolderError, model_folder
+from i2i.data.hold import alone
 from i2i.methods.styled import StyledConfig, StyledPix2Pix, serving_nets
 from i2i.training.loop import TrainConfig
 from i2i.training.state import FORMAT
@@ -285,12 +286,12 @@ def test_photos_do_not_lie_where_the_run_writes(run_folder, tmp_path, resume):
     run_folder.check_run_folder(args, args.out / "photos")
 
 
-def test_a_run_folder_is_for_one_process(run_folder, tmp_path):
+def test_a_run_folder_is_for_one_process(tmp_path):
     with held_by_another(tmp_path):
         with pytest.raises(ValueError, match="another process works in .*: wait until it ends, or stop it"):
-            with run_folder.alone(tmp_path):
+            with alone(tmp_path):
                 pass
-    with run_folder.alone(tmp_path), run_folder.alone(tmp_path):  # free again, and one process may hold it twice
+    with alone(tmp_path), alone(tmp_path):  # free again, and one process may hold it twice
         pass
     with held_by_another(tmp_path):  # and lets it go
         pass

@@ -45,6 +45,33 @@ def test_label_maps_to_a_model(main, label_pairs, tmp_path):
     assert json.loads((run / "model" / "config.json").read_text())["training"]["steps"] == 3
 
 
+@pytest.mark.parametrize("layout", ["halves", "folders A and B", "halves, photo first"])
+def test_label_maps_are_told_by_the_palette_on_either_side(main, label_pairs, tmp_path, layout):
+    pairs, run = tmp_path / "pairs", tmp_path / "run"
+    for path in sorted((label_pairs / "labels").iterdir()):
+        label_map = Image.open(path)
+        photo = Image.open(next((label_pairs / "photo").glob(f"{path.stem}.*"))).convert("RGB")
+        if layout == "folders A and B":
+            for name, picture in (("A", label_map), ("B", photo)):
+                (pairs / name).mkdir(parents=True, exist_ok=True)
+                picture.save(pairs / name / f"{path.stem}.png")
+            continue
+        pairs.mkdir(exist_ok=True)
+        both = Image.new("RGB", (2 * photo.width, photo.height))
+        first = layout == "halves, photo first"
+        both.paste(photo, (0 if first else photo.width, 0))
+        both.paste(label_map.convert("RGB"), (photo.width if first else 0, 0))
+        both.save(pairs / f"{path.stem}.png")
+    words = [str(pairs), "--out", str(run), *QUICK, "--labels", str(label_pairs / "palette.json"), "--steps", "1"]
+    assert main(words) == 0
+    config = json.loads((run / "model" / "config.json").read_text())
+    turned = layout != "halves, photo first"
+    assert (config["data"]["a"], config["data"]["b"]) == (("labels", "photo") if turned else ("photo", "labels"))
+    held = held_out_for(config, pairs, pairs={"palette": str(label_pairs / "palette.json")})
+    assert held.input["kind"] == "labels" and len(held) == config["data"]["val"]
+    assert main([str(pairs), "--out", str(run), "--resume", "--steps", "2", "--cpu"]) == 0
+
+
 def test_dry_run(main, label_pairs, tmp_path, capsys):
     words = [str(label_pairs), "--out", str(tmp_path / "run"), "--labels", str(label_pairs / "palette.json"), *QUICK]
     assert main([*words, "--dry-run"]) == 0
