@@ -18,6 +18,8 @@ from tqdm import tqdm
 
 # What the command in a card leaves out: options of one machine or one call, and what the card says elsewhere.
 UNSAID = ("out", "resume", "dry_run", "workers", "minutes", "save_minutes", "cpu", "licence", "data", "note")
+# Options that shape no step of training.
+AFTER_TRAINING = ("name", "measure_features", "grid_every", "log_every", "epochs", "hours", "init")
 # What stands there for files and folders of this machine.
 STANDS_FOR = {
     "init": "MODEL", "detector": "DETECTOR", "features": "FEATURES.safetensors",
@@ -109,10 +111,57 @@ def _shown(name: str, value: str) -> str:
     return STANDS_FOR[name] if local else value
 
 
-def shown_command(script: str, data: str, given: Mapping[str, list[str]]) -> str:
-    """The command for a card: `python train/SCRIPT DATA --out RUN` and what `given_options` found."""
-    words = [word for name, values in given.items() for word in ("--" + name.replace("_", "-"), *values)]
-    return f"python train/{script} {data} --out RUN {shlex.join(words)}".strip()
+def shown_command(
+    script: str, data: str, given: Mapping[str, list[str]], changed: Collection[Mapping[str, Any]] = ()
+) -> str:
+    """The command for a card: `python train/SCRIPT DATA --out RUN` and what `given_options` found.
+
+    Args:
+        changed: what was otherwise in the beginning, see `changes_on_the_way`; it follows as a comment.
+    """
+    command = f"python train/{script} {data} --out RUN {_options(given)}".strip()
+    told = []
+    for change in changed:
+        had = {name: values for name, values in change["before"].items() if values is not None}
+        lacked = [name for name in change["before"] if name not in had]
+        parts = [f"with {_options(had)}"] if had else []
+        parts += ["without " + " ".join(map(_option, lacked))] if lacked else []
+        told.append(f"until step {change['step']} {' and '.join(parts)}")
+    return command + (f"   # {'; '.join(told)}" if told else "")
+
+
+def changes_on_the_way(
+    earlier: Collection[Mapping[str, Any]],
+    step: int,
+    before: Mapping[str, list[str]],
+    given: Mapping[str, list[str]],
+) -> list[dict[str, Any]]:
+    """`earlier`, and one entry more where a run goes on with other options than those that its first steps had.
+
+    Args:
+        earlier: {"step": steps done with them, "before": {option: its values then, None where it was not given}}.
+        step: steps done so far. before: options until then. given: those of this call.
+    """
+    otherwise = {
+        name: before.get(name)
+        for name, values in given.items()
+        if name not in AFTER_TRAINING and values != before.get(name)
+    }
+    changes = [dict(change) for change in earlier]
+    if step and otherwise:
+        if changes and changes[-1]["step"] == step:  # twice without a step in between
+            changes[-1]["before"] = otherwise | changes[-1]["before"]
+        else:
+            changes.append({"step": step, "before": otherwise})
+    return changes
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _options(given: Mapping[str, list[str]]) -> str:
+    return shlex.join(word for name, values in given.items() for word in (_option(name), *values))
 
 
 def run_script(main: Callable[[list[str] | None], int | None]) -> None:

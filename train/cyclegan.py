@@ -211,7 +211,8 @@ def main(argv: list[str] | None) -> int:
     begin_run(accelerator, args)
 
     def describe(step: int, seconds: float) -> dict[str, Any]:
-        command = shown_command("cyclegan.py", "DIR_A DIR_B" if args.paired is None else "--paired PAIRS", args.given)
+        where = "DIR_A DIR_B" if args.paired is None else "--paired PAIRS"
+        command = shown_command("cyclegan.py", where, args.given, args.changed)
         fit = plan.pairs.fit if plan.pairs else plan.unpaired.fit
         return {
             "kind": "translator", "method": CycleGAN.method, "name": name, "net": dataclasses.asdict(config),

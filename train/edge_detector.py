@@ -281,7 +281,8 @@ def main(argv: list[str] | None) -> int:
     outcome = train_with_bar(
         method, data, held_out, args, how, accelerator=accelerator,
         recipe={
-            "config": dataclasses.asdict(config), "options": options, "given": args.given, "data_digest": digest,
+            "config": dataclasses.asdict(config), "options": options, "given": args.given, "changed": args.changed,
+            "data_digest": digest,
         },
         on_save=export,
     )  # fmt: skip
@@ -292,7 +293,7 @@ def main(argv: list[str] | None) -> int:
         final = config_json(config, calibration, metrics, facts(outcome.step, outcome.seconds))
         net = make_edge_net(config.net)
         model_folder.load_weights(target, model_folder.read_config(target), net)
-        command = shown_command("edge_detector.py", "BSDS", args.given)
+        command = shown_command("edge_detector.py", "BSDS", args.given, args.changed)
         model_folder.save(target, final, net, card(final, command))
         print(f"model: {target}   {metrics}")
     elif accelerator.is_main_process:

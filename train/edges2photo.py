@@ -4,7 +4,7 @@ PHOTOS may be nested; it may also hold ready pairs: A|B side by side, two folder
 edges or another run made. Makes drawings, trains styled pix2pix, measures it, and leaves a model folder:
 python demo/app.py --model RUN/model
 
-With --labels palette.json label maps become photos instead: PHOTOS holds pairs photo|labels side by side, or two
+With --labels palette.json label maps become photos instead: PHOTOS holds photos and label maps side by side, or in two
 folders, photo and labels, with equal names.
 """
 
@@ -292,7 +292,7 @@ def train_on(
         args.given |= {name: [str(getattr(args, name))] for name in ("sketchify", "move")}
 
     def describe(step: int, seconds: float, metrics: dict[str, Any] | None = None) -> dict[str, Any]:
-        command = shown_command("edges2photo.py", "PHOTOS", args.given)
+        command = shown_command("edges2photo.py", "PHOTOS", args.given, args.changed)
         facts = {
             "data": {
                 "name": args.data or name, "train": len(pairs), "val": len(val), "licence": args.licence,

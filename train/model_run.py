@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
-from cli import Progress, given_options
+from cli import Progress, changes_on_the_way, given_options
 from PIL import Image
 from processes import processes
 from safetensors import SafetensorError
@@ -76,10 +76,11 @@ def parse_run(
         missing: values of options that old runs did not keep.
 
     Returns:
-        The options and, as `given`, those for the command in the card: what was given, in earlier calls too.
+        The options and, as `given`, those for the command in the card: what was given, in earlier calls too; as
+        `changed`, which of them the first steps of the run had otherwise (`changes_on_the_way`).
     """
     args = parser.parse_args(argv)
-    given = given_options(parser, args, data)
+    given, changed = given_options(parser, args, data), []
     if args.resume:
         meta = StateFolder(args.out).meta()
         refuse_other_method(args, method, meta["recipe"])
@@ -92,8 +93,9 @@ def parse_run(
         args = parser.parse_args(argv)
         if "init" not in before:  # the saved state wins: nothing comes from that model
             given.pop("init", None)
+        changed = changes_on_the_way(meta["recipe"].get("changed", ()), meta["step"], before, given)
         given = before | given
-    args.given = given
+    args.given, args.changed = given, changed
     return args
 
 
@@ -348,7 +350,7 @@ def train_model(
         config = describe(step, seconds)
         model_folder.save(target, config, nets, card(config))
 
-    recipe = recipe | {"given": args.given}
+    recipe = recipe | {"given": args.given, "changed": args.changed}
     outcome = train_with_bar(method, data, held_out, args, how, accelerator=accelerator, recipe=recipe, on_save=export)
     if accelerator.is_main_process:
         if outcome.reason == "finished":

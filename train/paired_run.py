@@ -205,7 +205,7 @@ def run(script: Script, argv: list[str] | None, defaults: dict[str, Any] | None 
     begin_run(accelerator, args)
 
     def describe(step: int, seconds: float) -> dict[str, Any]:
-        command = shown_command(script.name, "PAIRS", args.given)
+        command = shown_command(script.name, "PAIRS", args.given, args.changed)
         return {
             "kind": "translator", "method": script.method.method, "name": name, "net": dataclasses.asdict(config),
             "input": data.input, "output": data.output, "size": config.size,

@@ -229,7 +229,8 @@ def main(argv: list[str] | None) -> int:
     begin_run(accelerator, args)
 
     def describe(step: int, seconds: float) -> dict[str, Any]:
-        facts = training_facts(accelerator, how, step, seconds, shown_command("starganv2.py", "ROOT", args.given))
+        command = shown_command("starganv2.py", "ROOT", args.given, args.changed)
+        facts = training_facts(accelerator, how, step, seconds, command)
         d = data.config
         counts = {
             split: dict(zip(s.domains, map(len, s.files), strict=True)) for split, s in (("train", data), ("val", val))

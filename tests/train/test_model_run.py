@@ -65,6 +65,25 @@ def test_options_that_are_kept_need_not_be_said_again(model_run, tmp_path):
     assert again.given == {"name": ["cats"], "lr": ["0.1"], "steps": ["30"]}
 
 
+def test_the_card_tells_what_changed_on_the_way(model_run, load_script, tmp_path):
+    words = ["photos", "--out", tmp_path / "run"]
+    first = parse(model_run, *words, "--name", "cats", "--steps", 20)
+    assert first.changed == []
+    save(tmp_path / "run", options={}, given=first.given, changed=first.changed)
+    again = parse(model_run, *words, "--resume", "--lr", 0.1, "--name", "dogs", "--steps", 20)
+    assert again.changed == [{"step": 7, "before": {"lr": None}}]
+    # Another try without a step in between; what is said as before changes nothing.
+    save(tmp_path / "two" / "run", options={}, given=again.given, changed=again.changed)
+    words[2] = tmp_path / "two" / "run"
+    third = parse(model_run, *words, "--resume", "--lr", 0.2, "--steps", 30)
+    assert third.changed == [{"step": 7, "before": {"lr": None, "steps": ["20"]}}]
+    later = [*third.changed, {"step": 25, "before": {"scales": ["1.0", "2.0"]}}]
+    assert load_script("cli").shown_command("x.py", "PAIRS", third.given, later) == (
+        "python train/x.py PAIRS --out RUN --steps 30 --name dogs --lr 0.2   "
+        "# until step 7 with --steps 20 and without --lr; until step 25 with --scales 1.0 2.0"
+    )
+
+
 def test_runs_that_did_not_keep_the_command_tell_what_they_know(model_run, tmp_path):
     run = save(tmp_path / "run", options={"name": "cats", "licence": "mine"})
     args = parse(model_run, "photos", "--out", run, "--resume", missing={"scales": [1.0]})
