@@ -29,10 +29,12 @@ from demo.zero_gpu import LIVE  # noqa: E402  first: before torch
 
 import gradio as gr  # noqa: E402  # isort: skip
 import torch  # noqa: E402
+from gradio.utils import get_upload_folder  # noqa: E402
 from starlette.middleware import Middleware  # noqa: E402
 
 from demo.answers import Answers  # noqa: E402
 from demo.batching import Worker  # noqa: E402
+from demo.calls import Page  # noqa: E402
 from demo.canvas import drawing_surface, load_examples  # noqa: E402
 from demo.examples import examples_for, fitting_examples, keep_examples, showcase  # noqa: E402
 from demo.handlers import PICTURES, Endpoints, check_servable, facts, model_facts  # noqa: E402
@@ -40,6 +42,7 @@ from demo.limits import BodyLimit  # noqa: E402
 from demo.routes import MAX_BODY, routes  # noqa: E402
 from demo.tiles import below_tiles, photo_tiles  # noqa: E402
 from demo.tools import Tools  # noqa: E402
+from demo.uploads import keep_swept  # noqa: E402
 from demo.words import words_of  # noqa: E402
 from i2i.model_folder import ASSETS, bundled_models  # noqa: E402
 from i2i.translator import DRAWING_SIZE, Translator, choose_device  # noqa: E402
@@ -66,7 +69,8 @@ def build_page(answers: Answers, address: str = "") -> gr.Blocks:
         for name, translator in translators.items()
     ]
     first = models[0]
-    with gr.Blocks(title=first["title"], analytics_enabled=False, delete_cache=(SWEEP, LIFETIME)) as page:
+    options = {"analytics_enabled": False, "delete_cache": (SWEEP, LIFETIME), "lifetime": LIFETIME}
+    with Page(title=first["title"], **options) as page:
         title, invitation = html.escape(first["title"]), html.escape(first["invitation"])
         gr.HTML(f"<h1>{title}</h1><p>{invitation}</p>", elem_id="title")
         with gr.Row(elem_id="halves"):
@@ -334,6 +338,8 @@ def main(argv: list[str] | None = None) -> int:
         )
     if LIVE:
         threading.Thread(target=keep_examples, args=(answers, fitting_examples(answers)), daemon=True).start()
+    folder = Path(get_upload_folder())
+    threading.Thread(target=keep_swept, args=(folder, SWEEP, LIFETIME), daemon=True).start()
     page.block_thread()
     return 0
 

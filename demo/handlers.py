@@ -18,7 +18,7 @@ from demo import strokes as strokes_
 from demo.answers import Answers, pick
 from demo.batching import Busy
 from demo.examples import first_seeds, first_tiles, passed_seeds
-from demo.imports import photo_edges
+from demo.imports import check_fit, photo_edges
 from demo.paper import check_direction, input_of, mode_of, photo_side
 from demo.pictures import as_jpeg_url, as_png_url, open_upload
 from demo.stroke_format import hex_colours
@@ -44,9 +44,9 @@ class Endpoints:
     def sample(
         self,
         sketch,
-        model: str,
-        n: int = PICTURES,
-        seed: int = 0,
+        model: str | None = None,
+        n: int | None = PICTURES,
+        seed: int | None = 0,
         styles: list | None = None,
         direction: str | None = None,
         domain: str | None = None,
@@ -55,6 +55,7 @@ class Endpoints:
 
         sketch: path or binary stream of an image file: a sketch of any size, mode and polarity (the translator
             normalises it), or a photo, whose centre square is taken, for a model that translates photos.
+        model: the first one unless given; n, seed: `PICTURES` and 0.
         styles: vectors as `styles` gives them, in place of n and seed.
         direction: of a model that translates both ways, "AtoB" unless given.
         domain: of a model that has domains, for the seeds; style vectors know theirs.
@@ -64,9 +65,10 @@ class Endpoints:
         unreadable sketch, a drawing without ink, styles that do not fit, or a direction or domain that the model does
         not have.
         """
+        model = self._first if model is None else model
         translator = pick(self.answers.translators, model)
-        n = whole_number(n, "number of pictures", 1, MAX_PICTURES)
-        seed = whole_number(seed, "seed", 0, MAX_SEED)
+        n = whole_number(PICTURES if n is None else n, "number of pictures", 1, MAX_PICTURES)
+        seed = whole_number(0 if seed is None else seed, "seed", 0, MAX_SEED)
         vectors = None if styles is None else _vectors(styles)
         if vectors is None:
             whole_number(seed + n - 1, "last seed", 0, MAX_SEED)
@@ -78,15 +80,17 @@ class Endpoints:
         images, ms = self._in_line(lambda: self._sample(model, picture, seeds, vectors, direction, domain))
         return {"images": images, "seeds": seeds, "model": model, "weights": translator.weights_id, "ms": round(ms, 1)}
 
-    def edges(self, photo, fit: str = "crop") -> dict:
+    def edges(self, photo, fit: str | None = "crop") -> dict:
         """The edges of a photo, as the models' drawings are made.
 
-        photo: path or binary stream of an image file; fit: "crop", "pad" or "stretch" to a square.
+        photo: path or binary stream of an image file; fit: "crop" unless given, "pad" or "stretch" to a square.
 
         Returns `{"soft": PNG data URL, white = edge, "drawing": PNG data URL, black on white, one pixel wide,
         "strokes": [{"tool": "pen", "points": [[x, y], …]}, …] in units of 1/256 of the side, "ms": time taken}`.
         ValueError for an unreadable photo or an unknown fit.
         """
+        fit = "crop" if fit is None else fit
+        check_fit(fit)
         picture = open_upload(photo, "photo")
         (soft, drawing), ms = self._in_line(lambda: _timed(lambda: photo_edges(picture, fit)))
         return {
@@ -96,13 +100,18 @@ class Endpoints:
             "ms": round(ms, 1),
         }
 
-    def styles(self, model: str, seeds: list | None = None, photo=None, domain: str | None = None) -> dict:
+    def styles(
+        self, model: str | None = None, seeds: list | None = None, photo=None, domain: str | None = None
+    ) -> dict:
         """Style vectors of seeds, or of a reference photo (path or binary stream), in a domain where there are some.
+
+        model: the first one unless given.
 
         Returns `{"styles": [[float, …], …], "seeds": [int, …], "model", "weights"}`; seeds are empty for a photo.
         ValueError for an unknown model, one without styles, an unknown domain, bad seeds, an unreadable photo, or both
         or none of the two.
         """
+        model = self._first if model is None else model
         translator = pick(self.answers.translators, model)
         if (photo is None) == (not seeds):
             raise ValueError("Give either seeds, for example [0, 1, 2], or a photo.")
@@ -118,6 +127,10 @@ class Endpoints:
             vectors = self._in_line(lambda: self._style(model, picture, domain))[None]
         styles = [[float(number) for number in vector] for vector in vectors]
         return {"styles": styles, "seeds": seeds or [], "model": model, "weights": translator.weights_id}
+
+    @property
+    def _first(self) -> str:
+        return next(iter(self.answers.translators))
 
     def _in_line(self, job: Callable):
         # Programs leave most places to people, however they call: some of Gradio's routes go past its own queue.

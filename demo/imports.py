@@ -30,14 +30,19 @@ TROUBLE = "This picture could not be turned into a drawing. The reason is in the
 log = logging.getLogger(__name__)
 
 
+def check_fit(fit: Any) -> None:
+    """ValueError in words for an unknown way to make a photo square."""
+    if not isinstance(fit, str) or fit not in FITS:
+        raise ValueError(f"The fit must be one of {', '.join(FITS)}, not {short(fit)}.")
+
+
 def photo_edges(photo: Image.Image, fit: str = "crop") -> tuple[np.ndarray, np.ndarray]:
     """The soft edge map, float32 (256, 256) in [0, 1], and the drawing, uint8 (256, 256), of a photo.
 
     Raises:
         ValueError: for an unknown fit, or a photo that cannot be converted.
     """
-    if fit not in FITS:
-        raise ValueError(f"The fit must be one of {', '.join(FITS)}, not {fit!r}.")
+    check_fit(fit)
     soft = detect_edges(fit_square(load_image(photo), SIDE, fit))
     return soft, postprocess(soft, size=SIDE)
 
@@ -62,7 +67,7 @@ def picture_to_strokes(picture: Image.Image, kind: str, palette: list | None = N
                 raise ValueError(NOTHING.format("sketch")) from None
             raise
     else:
-        raise ValueError(f"The picture is of kind {kind!r}; expected one of {', '.join(KINDS)}.")
+        raise ValueError(f"The picture is of kind {short(kind)}; expected one of {', '.join(KINDS)}.")
     strokes = strokes_.from_drawing(drawing)
     if not strokes:
         raise ValueError(NOTHING.format(kind))

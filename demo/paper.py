@@ -30,7 +30,7 @@ def check_direction(translator, direction) -> str | None:
     """The direction, None for the translator's first one; ValueError in words for one that it does not have."""
     if direction in (None, ""):
         return None
-    if direction not in translator.directions:
+    if not isinstance(direction, str) or direction not in translator.directions:
         if not translator.directions:
             raise ValueError(f"{translator.name} translates one way only: leave direction out.")
         raise ValueError(f"{translator.name} translates {' or '.join(translator.directions)}, not {short(direction)}.")

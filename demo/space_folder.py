@@ -14,7 +14,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from demo.handlers import check_servable
 from i2i import hub, model_folder
+from i2i.translator import Translator
 
 ROOT = Path(__file__).resolve().parent.parent
 TITLE = "Draw, and photos answer"
@@ -69,6 +71,7 @@ def choose(models: list[str] | None) -> list[Chosen]:
             raise SpaceError(f"{model} is no model that a page can show: its kind is {config.get('kind')!r}")
         if not (folder / model_folder.WEIGHTS).is_file() or model_folder.weights_digest(folder) != config.get("sha256"):
             raise SpaceError(f"the weights of {model} are missing or damaged; copy the model folder again")
+        check_servable(Translator.from_pretrained(folder, "cpu", "float32"))  # what the page would refuse as it starts
         name = re.sub(r"[^A-Za-z0-9._-]+", "-", str(config.get("name") or folder.resolve().name)).strip("-.") or "model"
         if name in taken:
             name = f"{name}-{config['sha256'][:8]}"

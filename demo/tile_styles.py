@@ -80,7 +80,7 @@ def check_domain(translator, domain: str | None) -> None:
     names = ", ".join(translator.domains)
     if not names and domain is not None:
         raise ValueError(f"{translator.name} knows no domains: leave domain out.")
-    if names and domain not in translator.domains:
+    if names and (not isinstance(domain, str) or domain not in translator.domains):
         raise ValueError(f"{translator.name} translates to {names}; choose one of them, not {short(domain)}.")
 
 

@@ -66,8 +66,16 @@ def normalize_sketch(source: Image.Image | np.ndarray | str | os.PathLike, size:
             ink = _clean_ink(contrast, size)
     ink = _place(_lines(ink), size)
     if not ink.any():
-        raise ValueError("empty drawing: there is no ink on the paper; draw at least one line")
+        raise ValueError(f"empty drawing: {_why_empty(source, contrast)}")
     return np.where(ink, np.uint8(0), np.uint8(255))
+
+
+def _why_empty(source: Image.Image | np.ndarray | str | os.PathLike, contrast: np.ndarray) -> str:
+    if contrast.max() > _CLEAN_TOLERANCE:
+        return "no lines stand out from the ground; of a photo, draw the edges first"
+    clear = isinstance(source, Image.Image) and source.has_transparency_data
+    white = " (what is transparent counts as white, so that white ink does not show)" if clear else ""
+    return f"there is no ink on the paper{white}; draw at least one line"
 
 
 def _pixels(source: Image.Image | np.ndarray | str | os.PathLike) -> np.ndarray:

@@ -69,14 +69,14 @@ def test_what_are_no_styles(ask, fake, styles):
     assert not fake.calls
 
 
-@pytest.mark.parametrize("n", [0, 17, -1, 2.5, "4", None, True, float("nan"), float("inf")])
+@pytest.mark.parametrize("n", [0, 17, -1, 2.5, "4", True, float("nan"), float("inf")])
 def test_bad_number_of_pictures(ask, fake, n):
     with pytest.raises(ValueError, match="number of pictures must be .*from 1 to 16"):
         ask(n=n)
     assert not fake.calls
 
 
-@pytest.mark.parametrize("seed", [-1, 0.5, "0", None, False, 10**9, float("nan")])
+@pytest.mark.parametrize("seed", [-1, 0.5, "0", False, 10**9, float("nan")])
 def test_bad_seed(ask, fake, seed):
     with pytest.raises(ValueError, match="seed must be .*from 0 to 999999999"):
         ask(seed=seed)
@@ -91,6 +91,23 @@ def test_the_last_seed_is_a_seed_too(ask, fake, answers):
     with pytest.raises(ValueError, match="last seed must be from 0 to 999999999, not 1000000000"):
         ask(n=2, seed=999999999)
     assert len(fake.calls) == calls
+
+
+def test_nothing_is_the_default(ask, answers):
+    nothing = ask(model=None, n=None, seed=None, styles=None, direction=None, domain=None)
+    assert nothing == ask(n=4, seed=0) | {"ms": nothing["ms"]} and nothing["model"] == "edges2cats"
+    photo = Image.new("RGB", (120, 100), (40, 90, 160))
+    photo.paste((240, 220, 190), (30, 30, 80, 80))
+    endpoints = Endpoints(answers)
+    assert endpoints.edges(as_file(photo), None)["drawing"] == endpoints.edges(as_file(photo), "crop")["drawing"]
+    assert endpoints.styles(None, [3]) == endpoints.styles("edges2cats", [3])
+
+
+@pytest.mark.parametrize("fit", ["x" * 10_000, ["crop"], 3])
+def test_an_unknown_fit_is_told_in_short(answers, fit):
+    with pytest.raises(ValueError, match="^The fit must be one of crop, pad, stretch, not ") as told:
+        Endpoints(answers).edges(None, fit)
+    assert len(str(told.value)) < 200
 
 
 def test_whole_floats_are_whole_numbers(ask):

@@ -125,6 +125,9 @@ def test_nested_nonsense_is_answered_in_words(served, path):
 
 
 def test_what_arrived_is_echoed_in_short(served):
+    for wrong in ([], ["AtoB"], {"a": 1}):  # of which no model has one
+        answer = httpx.post(served[0] + "i2i/save", json=asked(model="orange2grey", direction=wrong))
+        assert answer.status_code == 400 and "orange2grey translates AtoB or BtoA, not" in answer.text
     for wrong in ({"model": "x" * 1_000_000}, {"tiles": [{"seed": 10**300}]}, {"direction": "y" * 100_000}):
         for path in ("answer", "save"):
             assert len(httpx.post(served[0] + f"i2i/{path}", json=asked(**wrong)).content) < 20_000
@@ -185,6 +188,33 @@ def test_sample_endpoint_says_what_is_wrong(client, cat, options, words):
 
     with pytest.raises(AppError, match=words):
         client.predict(sketch=handle_file(cat), **options, api_name="/sample")
+
+
+def events(url: str, endpoint: str, data: list) -> str:
+    """What Gradio's events say at the end of a call."""
+    started = httpx.post(f"{url}gradio_api/call/{endpoint}", json={"data": data})
+    return httpx.get(f"{url}gradio_api/call/{endpoint}/{started.json()['event_id']}", timeout=30).text
+
+
+def uploaded(url: str, path: Path) -> dict:
+    with path.open("rb") as file:
+        (place,) = httpx.post(url + "gradio_api/upload", files={"files": (path.name, file)}).json()
+    return {"path": place, "meta": {"_type": "gradio.FileData"}}
+
+
+def test_values_that_are_none_are_told_in_words(served, cat, capfd):
+    url = served[0]
+    file, nothing = uploaded(url, cat), [None] * 6
+    assert "event: complete" in events(url, "sample", [file, *nothing])
+    Path(file["path"]).unlink()  # as after a quarter of an hour
+    assert "uploads are deleted after 15 minutes. Upload it again" in events(url, "sample", [file, *nothing])
+    few = events(url, "sample", [file])
+    assert "/sample takes 7 values (sketch, model, n, seed, styles, direction, domain), and 1 came" in few
+    assert "takes 2 values (photo, fit), and 3 came" in events(url, "edges", [file, "crop", 1])
+    for wrong in (3, [1, 2], "data:image/png;base64,", {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}):
+        told = events(url, "sample", [wrong, *nothing])
+        assert "cannot be read: a file is given as the path that its upload got" in told
+    assert "Traceback" not in capfd.readouterr().err
 
 
 # --- docs/api.md: every example runs ---------------------------------------------------------------------------------

@@ -169,6 +169,14 @@ def test_models_that_no_page_can_show_are_refused(model, tmp_path):
         choose(["edges"])
     with pytest.raises(ValueError, match="no model 'dragons'"):
         choose(["dragons"])
+    whole = json.loads((model / "config.json").read_text())
+    for wrong, words in (
+        ({"input": {"kind": "depth"}}, "depth"), ({"net": whole["net"] | {"x": 1}}, "does not describe"),
+    ):  # fmt: skip
+        change(model, **wrong)
+        with pytest.raises(ValueError, match=words):  # as the page would, once it is there
+            build(tmp_path / "space", [str(model)])
+        change(model, **whole)
     (model / "model.safetensors").write_bytes(b"")
     with pytest.raises(SpaceError, match="missing or damaged"):
         build(tmp_path / "space", [str(model)])

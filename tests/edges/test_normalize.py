@@ -215,6 +215,18 @@ def test_no_ink_is_an_empty_drawing(level, make):
         normalize_sketch(make(level))
 
 
+def test_why_nothing_is_left_is_told():
+    with pytest.raises(ValueError, match="^empty drawing: there is no ink on the paper; draw at least one line$"):
+        normalize_sketch(Image.new("L", (64, 64), 255))
+    white = Image.new("RGBA", (64, 64))
+    white.paste((255, 255, 255, 255), (20, 20, 40, 40))
+    with pytest.raises(ValueError, match="^empty drawing: .* transparent counts as white"):
+        normalize_sketch(white)
+    noise = np.random.default_rng(0).integers(0, 256, (128, 128, 3), np.uint8)
+    with pytest.raises(ValueError, match="^empty drawing: no lines stand out from the ground; of a photo"):
+        normalize_sketch(cv2.GaussianBlur(noise, (0, 0), 3))
+
+
 def test_transparent_and_blank_photographed_paper_are_empty():
     with pytest.raises(ValueError, match="^empty drawing"):
         normalize_sketch(Image.new("RGBA", (64, 64)))
