@@ -3,6 +3,7 @@ const LARGEST = 1024;    // side in pixels of what is sent
 const HEAVIEST = 40e6;   // bytes of a file
 const PATIENCE = 30000;  // ms
 const NAMES = { photo: 'photo', sketch: 'sketch', labels: 'label map' };
+const NOTHING = 'All of it is background: the paper is empty now. Undo brings back what was there.';
 const CLEAR = 0.05, BRIGHT = 200;      // share of clear pixels, and mean level of the others: white ink without paper
 let asked = null;        // the picture that the server is reading: {id, kind, bitmap, again, target, inks}
 let asks = 0;
@@ -64,7 +65,7 @@ function shrunk(bitmap, kind) {
   copy.width = Math.max(1, Math.round(bitmap.width * factor));
   copy.height = Math.max(1, Math.round(bitmap.height * factor));
   const target = copy.getContext('2d');
-  target.fillStyle = kind === 'sketch' ? groundOf(bitmap) : '#fff';
+  target.fillStyle = kind === 'labels' ? colours[0] : kind === 'sketch' ? groundOf(bitmap) : '#fff';
   target.fillRect(0, 0, copy.width, copy.height);
   target.imageSmoothingEnabled = kind !== 'labels';      // no third class between two
   target.imageSmoothingQuality = 'high';
@@ -118,7 +119,8 @@ function arrived({ id, strokes, error, note: words }) {
     const said = [`Read as a ${NAMES[mine.kind]}.`, words].filter(Boolean).join(' ');
     note(said, { action: `It is a ${NAMES[other]}`, onAction });
   } else {
-    note(words);
+    const nothing = mine?.kind === 'labels' && !strokes.length && NOTHING;
+    note([nothing, words].filter(Boolean).join(' '));
   }
   window.dispatchEvent(new CustomEvent('drawing-loaded', { detail: { id } }));
 }

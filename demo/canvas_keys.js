@@ -4,8 +4,8 @@ const LETTERS = {
   delete: 'clear', backspace: 'clear', '+': 'zoom-in', '=': 'zoom-in', '-': 'zoom-out', '?': 'help',
 };
 
-const FIELDS = 'input:not([type="range"]):not([type="checkbox"]):not([type="radio"]), textarea, select, ' +
-  '[contenteditable], [role="combobox"], [role="listbox"]';
+const FIELDS = 'input:not([type="range"]):not([type="checkbox"]):not([type="radio"]):not([type="color"]), textarea, ' +
+  'select, [contenteditable], [role="combobox"], [role="listbox"]';
 const STEPS = new Set(['[', ']', '+', '=', '-', ',', '.']);      // keys that may be held down
 
 function onLetter(event) {
@@ -44,8 +44,8 @@ function onKey(event) {
   }
   if (event.altKey || event.ctrlKey || event.metaKey || !settings.letters || gesture) return;
   if (field || (help.open && key !== '?')) return;       // letters choose from a menu
-  if ((key === 'delete' || key === 'backspace') && event.target.tagName === 'INPUT') return;       // of a slider
-  if (key === ' ' && event.target.tagName !== 'BUTTON') {
+  if ((key === 'delete' || key === 'backspace') && event.target.type === 'range') return;
+  if (key === ' ' && !event.target.closest?.('button, [type="color"]')) {      // those it presses
     event.preventDefault();
     space = true;
     return showRing();

@@ -30,8 +30,6 @@ const EMPTY = {
 const seeded = (seed) => ({ seed, ...(page.domain && { domain: page.domain }) });
 const freshTile = () => seeded(freshSeed());
 const firstTiles = () => page.model.fixed?.map((tile) => ({ ...tile })) || page.model.first.map(seeded);
-const areFirst = (model) => page.tiles.length === model.first.length
-  && page.tiles.every(({ seed, locked }, k) => seed === model.first[k] && !locked);
 page.tiles = firstTiles();
 const bare = ({ seed, style, mix, back, domain }) => (
   mix ? { mix } : style ? { style } : back ? { back } : { seed, ...(domain && { domain }) }
@@ -42,11 +40,12 @@ const described = ({ style, back, seed, domain }) => {
   return style ? 'a style of its own' : `${domain ? `${domain}, ` : ''}seed ${seed}`;
 };
 const currentState = () => ({
-  model: page.model.name, weights: page.model.weights, ...subject(page),
+  model: page.model.name, weights: page.model.weights, ...subject(page), ...(page.domain && { domain: page.domain }),
   tiles: page.tiles.map((tile, k) => ({ ...(tile.mix ? bare(page.shown?.tiles[k] || { seed: k }) : bare(tile)), ...(tile.locked && { locked: true }) })),
 });
 const shownState = () => ({
   model: page.shown.model, weights: page.shown.weights, ...subject(page.shown),
+  ...(page.shown.domain && { domain: page.shown.domain }),
   tiles: page.shown.tiles.map((tile, k) => ({ ...bare(tile), ...(page.tiles[k]?.locked && { locked: true }) })),
 });
 
@@ -149,6 +148,7 @@ function newSamples() {
   if (page.tiles.every((tile) => tile.locked)) return notice('Every photo is locked: unlock those that may change.');
   notice('');
   page.tiles = page.tiles.map((tile) => (tile.locked ? tile : freshTile()));
+  renderTiles();
   askNow();
 }
 
@@ -176,7 +176,7 @@ async function askNow() {
   stale = false;
   tiles.classList.add('busy');
   const began = performance.now();
-  const { drawing, strokes, photo, way, final } = page;
+  const { drawing, strokes, photo, way, domain, final } = page;
   const wanted = [...page.tiles];
   const request = {
     session, turn: flight.number, drawing, model: page.model.name, ...subject(page), tiles: wanted.map(bare), sees: page.sees,
@@ -202,12 +202,12 @@ async function askNow() {
   }
   if (!isEmpty() && flight.number > shown && answer.state !== 'dropped') {
     if (answer.state !== 'busy') shown = flight.number;
-    await show(answer, { number: flight.number, began, strokes, photo, way, final, wanted, drawing });
+    await show(answer, { number: flight.number, began, strokes, photo, way, domain, final, wanted, drawing });
   }
   if (stale && !again) askNow();
 }
 
-async function show(answer, { number, began, strokes, photo, way, final, wanted, drawing }) {
+async function show(answer, { number, began, strokes, photo, way, domain, final, wanted, drawing }) {
   if (answer.state === 'pictures') {
     // Decoded before they are shown: the photos that are there stay until the new ones replace all at once.
     const pictures = answer.tiles.map((tile, k) => Object.assign(new Image(), { src: tile.image, alt: `Photo ${k + 1}, ${described(tile)}` }));
@@ -218,7 +218,9 @@ async function show(answer, { number, began, strokes, photo, way, final, wanted,
       if (page.tiles[k] === wanted[k] && wanted[k]?.mix) page.tiles[k] = { ...bare(tile), ...(wanted[k].locked && { locked: true }) };
       figures[k]?.querySelector('img').replaceWith(pictures[k]);
     });
-    page.shown = { drawing, strokes, photo, way, model: answer.model, weights: answer.weights, tiles: answer.tiles };
+    page.shown = {
+      drawing, strokes, photo, way, domain, model: answer.model, weights: answer.weights, tiles: answer.tiles,
+    };
     const total = performance.now() - began;
     Object.assign(tiles.dataset, { ms: answer.ms, waited: answer.waited, total: Math.round(total * 10) / 10 });
     const model = answer.ms ? `model ${duration(answer.ms)} · ` : '';
@@ -270,7 +272,8 @@ async function showShowcase() {
     showcases.set(model.name, tool('showcase', { model: model.name }).catch(() => { showcases.delete(model.name); }));
   }
   const found = await showcases.get(model.name);
-  if (!found?.images || model !== page.model || page.way !== (model.ways[0] || null) || !isEmpty() || tiles.dataset.state !== 'empty') return;
+  const asOpened = page.way === (model.ways[0] || null) && page.domain === (model.domains[0] || null);
+  if (!found?.images || model !== page.model || !asOpened || !isEmpty() || tiles.dataset.state !== 'empty') return;
   showcase = found;
   tiles.classList.add('showcase');
   [...find('.grid').children].forEach((figure, k) => {
@@ -331,10 +334,12 @@ modelMenu.replaceChildren(...props.models.map(({ name }) => new Option(name, nam
 find('.model').hidden = props.models.length < 2;
 modelMenu.addEventListener('change', () => { notice(''); chooseModel(modelMenu.value); });
 
+const FIELDS = 'input:not([type="range"]):not([type="checkbox"]):not([type="color"]), textarea, select, ' +
+  '[contenteditable]';
 const KEYS = { n: newSamples, s: saveAll, c: () => working('', copyLink), h: () => document.querySelector('.past button')?.focus() };
 document.addEventListener('keydown', (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]')) return;
-  if (event.target.closest('input:not([type="range"]):not([type="checkbox"]), textarea, select, [contenteditable]')) return;
+  if (event.target.closest(FIELDS)) return;
   if (document.querySelector('.pad .letters')?.checked === false) return;      // single keys are switched off
   const action = KEYS[event.key.toLowerCase()];
   if (!action) return;
@@ -357,7 +362,7 @@ window.addEventListener('drawing-changed', ({ detail }) => {
   Object.assign(page, { drawing: id, strokes, photo, final, sees: Boolean(sees) });
   askNow();
 });
-window.addEventListener('hashchange', openLink);
+window.addEventListener('hashchange', () => openLink().catch((problem) => notice(problem.message, true)));
 
 async function start() {
   const pad = drawingPad();
@@ -368,7 +373,10 @@ async function start() {
   showShowcase();
   tiles.dataset.ready = 'true';
   const kept = keptTab();
-  if (!await openLink()) await openTab(kept);
+  let broken = null;
+  const opened = await openLink().catch((problem) => { broken = problem; });
+  if (!opened) await openTab(kept);
+  if (broken) notice(broken.message, true);      // last: what came back instead may have words of its own
   window.addEventListener('pagehide', keepTab);
 }
 if (drawingPad()?.dataset.ready) start();

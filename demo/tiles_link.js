@@ -82,10 +82,13 @@ function forgetLink() {
   if (linked === null || linked === linkable(currentState())) return;
   linked = null;
   find('.linked').hidden = true;
-  if (location.hash.includes('drawing=')) history.replaceState(null, '', location.pathname + location.search);
+  if (location.hash.includes('drawing=')) dropLink();
 }
 
-// Whether the address holds a drawing.
+const dropLink = () => history.replaceState(null, '', location.pathname + location.search);
+
+// Whether the address holds a drawing, which then is on the page. Throws an Error in words for a link that cannot be
+// opened, once: it leaves the address.
 async function openLink() {
   if (!location.hash.includes('drawing=')) return false;
   try {
@@ -94,7 +97,8 @@ async function openLink() {
     await restore(state, 'This link');
     linked = linkable(currentState());      // as it came onto the page
   } catch (problem) {
-    notice(problem.message, true);
+    dropLink();
+    throw problem;
   }
   return true;
 }
@@ -138,8 +142,12 @@ function keptTab() {
 async function openTab(state) {
   if (!state) return;
   try {
-    if (state.strokes.length || state.photo) await restore(state, 'What was here', !Array.isArray(state.papers));
-    else chooseModel(state.model);
+    if (state.strokes.length || state.photo) {
+      await restore(state, 'What was here', !Array.isArray(state.papers));
+    } else {
+      chooseModel(state.model);
+      if (state.domain !== page.domain && page.model.domains.includes(state.domain)) chooseDomain(state.domain);
+    }
   } catch {
     sessionStorage.removeItem(TAB);
   }

@@ -2,10 +2,10 @@
 const HINTS = { edges: 'draw something …', labels: 'paint something …', photo: '' };
 
 // What the page knows and shows of a model; its tiles and what is asked stay as they are.
-function takeModel(model) {
+function takeModel(model, domain = model.domains[0] || null) {
   page.model = model;
   page.way = model.ways[0] || null;
-  page.domain = model.domains[0] || null;
+  page.domain = domain;
   find('[data-do="style"]').hidden = !model.styles;
   const clip = model.styles && model.mode === 'photo';
   find('[data-do="replay"] span').textContent = clip ? 'Clip' : 'Replay';
@@ -20,26 +20,43 @@ function takeModel(model) {
 // A style of the model before, or a seed that this one passes over, unless it is locked.
 const belongsElsewhere = ({ seed, locked }) => seed === undefined || !locked && page.model.passed.includes(seed);
 
-// Styles of a model's own, mixtures among them, wait for it where they were while another model is looked at.
-const parked = new Map();      // name → tiles
+// What waits for its model while another one is looked at: the chosen domain, locked photos, and styles of its own,
+// mixtures among them, each where it was.
+const parked = new Map();      // name → {domain, tiles}
 
 function withParked(own, tiles) {
-  const merged = tiles.map((tile, k) => (own[k]?.style && (own[k].locked || !tile.locked) ? own[k] : tile));
-  return [...merged, ...own.slice(tiles.length).filter(({ style, locked }) => style && locked)];
+  const merged = tiles.map((tile, k) => (own[k]?.locked || (own[k]?.style && !tile.locked) ? own[k] : tile));
+  const textOf = (tile) => JSON.stringify(bare(tile));
+  const there = merged.map(textOf);      // where there were fewer photos meanwhile, locked ones have moved up
+  return [...merged, ...own.slice(tiles.length).filter((tile) => tile.locked && !there.includes(textOf(tile)))];
+}
+
+// The photos of the newest model that has a choice of them. They go on to the next one; models without noise in between
+// show their own and leave these alone.
+let choice = null;      // {model, tiles}
+const areFirst = ({ model, tiles }) => tiles.length === model.first.length
+  && tiles.every(({ seed, locked }, k) => seed === model.first[k] && !locked);
+
+// Styles are a model's own, and so are the seeds that it shows first and what a model without noise shows.
+function tilesFor(model) {
+  if (model.fixed || !choice) return firstTiles();
+  if (choice.model === model) return choice.tiles;
+  if (areFirst(choice)) return firstTiles();
+  return choice.tiles.map((tile) => (
+    belongsElsewhere(tile) ? freshTile() : { ...seeded(tile.seed), ...(tile.locked && { locked: true }) }
+  ));
 }
 
 function chooseModel(name, asked = true) {
   const model = props.models.find((one) => one.name === name);
   if (!model || model === page.model && asked) return;
-  const before = page.model;
-  const untouched = areFirst(before);
-  parked.set(before.name, page.tiles);
-  takeModel(model);
-  // Styles are a model's own, and so are the seeds that it shows first and what a model without noise shows.
-  if (model.fixed || before.fixed || untouched) page.tiles = firstTiles();
-  else page.tiles = page.tiles.map((tile) => (belongsElsewhere(tile) ? freshTile() : { ...seeded(tile.seed), ...(tile.locked && { locked: true }) }));
-  if (asked) page.tiles = withParked(parked.get(name) || [], page.tiles);
+  parked.set(page.model.name, { domain: page.domain, tiles: page.tiles });
+  if (!page.model.fixed) choice = { model: page.model, tiles: page.tiles };
+  const own = asked ? parked.get(name) : null;
   parked.delete(name);
+  takeModel(model, own?.domain);
+  page.tiles = tilesFor(model);
+  if (own) page.tiles = withParked(own.tiles, page.tiles);
   find('.model select').value = name;
   document.title = model.title;
   for (const [selector, words] of [['h1', model.title], ['p', model.invitation]]) {
@@ -120,13 +137,18 @@ function wayBack(photo) {
   if (way?.mode === needed().mode && page.model.ways.includes(way)) chooseWay(way, false);
 }
 
+// What new photos become; those on the page stay as they are.
+function takeDomain(name) {
+  page.domain = name;
+  renderWays();
+  renderReferences();
+}
+
 // Locked photos keep their domain.
 function chooseDomain(name) {
-  page.domain = name;
+  takeDomain(name);
   page.tiles = page.tiles.map((tile) => (tile.locked ? tile : tile.seed === undefined ? freshTile() : seeded(tile.seed)));
-  renderWays();
   renderTiles();
-  renderReferences();
   askNow();
 }
 
@@ -159,6 +181,9 @@ async function loadShelf() {
 
 // --- states ----------------------------------------------------------------------------------------------------------
 
+// The domain that was chosen: what the state says, or, as links and files do not, what its unlocked photos are.
+const domainOf = ({ domain, tiles }) => domain ?? tiles.find((tile) => tile.domain && !tile.locked)?.domain;
+
 let restoring = false;
 const PHOTO_URL = /^data:image\/(jpeg|png|webp);base64,/;
 
@@ -184,6 +209,7 @@ async function restore(state, source = '', undoable = true) {
     if (facts && facts !== page.model) chooseModel(facts.name, false);
     const way = page.model.ways.find(({ id }) => id === direction);
     if (way) chooseWay(way, false);
+    if (page.model.domains.includes(domainOf(state))) takeDomain(domainOf(state));
   } finally {
     restoring = false;
   }

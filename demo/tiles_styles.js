@@ -43,39 +43,49 @@ function moreLike(index) {
 
 const ownReferences = () => references.filter(({ model }) => model === page.model.name);
 
-// Where the model has domains, a photo's style is read as that of the chosen one.
-async function readStyle(photo) {
-  const { style } = await tool('style', { model: page.model.name, photo, ...(page.domain && { domain: page.domain }) });
-  return { style, thumb: photo, model: page.model.name, domain: page.domain };
+// Puts a photo's style into the strip. Where the model has domains, it is read as that of the chosen one.
+async function readStyle(photo, { model, domain }) {
+  const { style } = await tool('style', { model: model.name, photo, ...(domain && { domain }) });
+  const reference = { style, thumb: photo, model: model.name, domain };
+  references = [reference, ...references].slice(0, MOST_REFERENCES);
+  renderReferences();
+  return reference;
 }
 
 function addReferences(files) {
   if (!files.length) return undefined;
+  const meant = { model: page.model, domain: page.domain };
   return working(files.length > 1 ? 'Reading the photos’ styles …' : 'Reading the photo’s style …', async () => {
+    let newest = null;
     for (const file of files.slice(0, MOST_REFERENCES)) {
-      references = [await readStyle(await smaller(file, PHOTO_SIDE)), ...references].slice(0, MOST_REFERENCES);
+      newest = await readStyle(await smaller(file, PHOTO_SIDE), meant);
     }
-    notice(page.domain ? `Read as ${page.domain}. For a photo of another kind, choose that first.` : '');
-    useReference(references[0]);
+    notice(meant.domain ? `Read as ${meant.domain}. For a photo of another kind, choose that first.` : '');
+    useMeant(newest, meant);
   });
 }
 
 function useExample(url) {
+  const meant = { model: page.model, domain: page.domain };
   return working('Reading the photo’s style …', async () => {
-    references = [await readStyle(url), ...references].slice(0, MOST_REFERENCES);
+    const reference = await readStyle(url, meant);
     notice('');
-    useReference(references[0]);
+    useMeant(reference, meant);
   });
 }
 
+// Where another model or domain was chosen meanwhile, the style waits in the strip of the one that it was meant for.
+function useMeant(reference, { model, domain }) {
+  if (page.model !== model) return notice(`The style waits in the strip of ${model.name}.`);
+  if (page.domain !== domain) return notice(`The style was read as ${domain} and waits in the strip.`);
+  return useReference(reference);
+}
+
 function useReference(reference) {
-  if (reference.domain && reference.domain !== page.domain) {
-    page.domain = reference.domain;
-    renderWays();
-  }
-  if (!spread({ style: reference.style }, true)) return notice('Every photo is locked: unlock some for the new style.');
+  if (page.tiles.every((tile) => tile.locked)) return notice('Every photo is locked: unlock some for the new style.');
+  if (reference.domain && reference.domain !== page.domain) takeDomain(reference.domain);
+  spread({ style: reference.style }, true);
   renderTiles();
-  renderReferences();
   if (isEmpty()) notice(`${FIRST_PLEASE().slice(0, -1)}: then photos come in the style of that picture, and around it.`);
   askNow();
 }

@@ -87,6 +87,24 @@ def test_a_link_in_the_address_costs_no_other_paper(drawn):
     assert drawn.strokes() == strokes
 
 
+def test_a_broken_link_in_the_address_costs_nothing(drawn, served):
+    drawn.lock(2)
+    drawn.press("New samples")
+    drawn.wait('.tiles[data-seeds="4 1 5 6"]')
+    strokes = drawn.strokes()
+    drawn.page.goto("about:blank")
+    drawn.page.goto(served + "#model=edges2cats&weights=x&tiles=1.2&drawing=abc&v=1")
+    drawn.page.wait_for_selector(".tiles[data-ready]")
+    drawn.wait('.tiles[data-seeds="4 1 5 6"]')
+    assert drawn.strokes() == strokes and len(set(drawn.pictures())) == 4
+    assert drawn.tile(2, ".lock").get_attribute("aria-pressed") == "true"
+    assert "unknown format" in drawn.notice()
+    assert drawn.page.url == served  # it is told once
+    reload(drawn)
+    drawn.wait('.tiles[data-seeds="4 1 5 6"]')
+    assert not drawn.page.is_visible(".notice")
+
+
 def test_what_comes_back_is_asked_for_once(drawn):
     choose(drawn, "facades")
     drawn.draw(LEFT_EAR)

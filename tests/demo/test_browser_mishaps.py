@@ -4,6 +4,7 @@ import base64
 import io
 
 import pytest
+from fakes import LABELS
 from page_user import HEAD, LEFT_EAR, RIGHT_EAR
 from PIL import Image, ImageDraw
 
@@ -126,6 +127,56 @@ def test_a_picture_stays_on_the_paper_that_it_was_meant_for(open_page):
     page.page.select_option(".model select", "edges2cats")
     page.page.wait_for_function("document.querySelector('.pad').drawing.get().length > 0")
     page.pictures()
+
+
+def test_a_style_waits_for_the_model_that_it_was_read_for(drawn, tmp_path):
+    Image.new("RGB", (300, 200), (250, 40, 40)).save(tmp_path / "red.jpg")
+    held, asked = [], []
+    drawn.page.route("**/i2i/style", lambda route: route.continue_() if held else held.append(route))
+    drawn.page.on("request", lambda r: asked.append(r.post_data_json["model"]) if "i2i/style" in r.url else None)
+    with drawn.page.expect_request("**/i2i/style"):
+        drawn.page.set_input_files(".tiles .picker", [tmp_path / "red.jpg", tmp_path / "red.jpg"])
+    drawn.page.select_option(".model select", "other")
+    drawn.wait('.tiles[data-seeds="7 2 30 4"]')
+    held[0].continue_()
+    drawn.page.wait_for_function("document.querySelector('.notice').textContent.includes('strip of edges2cats')")
+    assert asked == ["edges2cats", "edges2cats"]
+    assert drawn.seeds() == "7 2 30 4" and not drawn.page.is_visible(".references")
+    drawn.page.select_option(".model select", "edges2cats")
+    drawn.page.wait_for_selector(".references:not([hidden])")
+    assert drawn.page.locator(".chip").count() == 2
+
+
+def label_map(door: tuple[int, int, int, int] | None) -> str:
+    """A door on nothing."""
+    picture = Image.new("RGBA", (256, 256), (0, 0, 0, 0))
+    if door:
+        ImageDraw.Draw(picture).rectangle(door, fill=(*LABELS["colours"][2], 255))
+    return png(picture)
+
+
+def test_clear_pixels_of_a_label_map_are_the_empty_paper(open_page):
+    page = open_page()
+    page.page.select_option(".model select", "facades")
+    page.drop(label_map((64, 64, 127, 127)))
+    page.pictures()
+    assert page.strokes() and not page.page.is_visible(".pad .note")
+    shown = page.page.evaluate("document.querySelector('.pad').drawing.image()")
+    picture = Image.open(io.BytesIO(base64.b64decode(shown.partition(",")[2]))).convert("RGB")
+    ground, _, door = (tuple(colour) for colour in LABELS["colours"])
+    assert picture.getpixel((20, 20)) == ground and picture.getpixel((96, 96)) == door
+
+
+def test_a_label_map_of_nothing_but_background_says_so(open_page):
+    page = open_page()
+    page.page.select_option(".model select", "facades")
+    page.draw(HEAD)
+    page.pictures()
+    page.drop(label_map(None))
+    says(page, "All of it is background")
+    assert page.strokes() == []
+    undo(page)
+    assert len(page.strokes()) == 1
 
 
 # --- pointers --------------------------------------------------------------------------------------------------------

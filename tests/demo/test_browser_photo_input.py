@@ -108,6 +108,18 @@ def test_a_colour_from_the_photo(given):
     assert given.strokes()[0]["color"] == ink
 
 
+def test_keys_work_after_a_colour_was_chosen(given):
+    given.page.fill(".own input", "#20a0c0")
+    given.draw([(0.2, 0.5), (0.8, 0.5)])
+    given.page.focus(".own input")
+    given.page.keyboard.press("Control+z")
+    assert given.strokes() == []
+    given.page.keyboard.press("e")
+    assert given.page.get_attribute(".pad", "data-tool") == "eraser"
+    with given.page.expect_download():
+        given.page.keyboard.press("s")
+
+
 def test_the_other_direction(given):
     there = given.pictures()
     shelf = given.page.locator(".shelf button").count()

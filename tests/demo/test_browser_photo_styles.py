@@ -35,6 +35,14 @@ def choose(page, domain: str) -> None:
     page.page.locator(".ways").get_by_role("radio", name=domain, exact=True).click()
 
 
+def chosen(page) -> str:
+    return page.page.inner_text('.ways [aria-checked="true"]')
+
+
+def captions(page) -> list[str]:
+    return page.page.eval_on_selector_all(".grid figcaption", "captions => captions.map(c => c.textContent)")
+
+
 def saved(page, press) -> Image.Image:
     """The file that the dialog's button saves."""
     press()
@@ -52,8 +60,7 @@ def test_a_domain_and_its_styles(given):
     choose(given, "blue")
     blue = given.pictures()
     assert blue[0] == red[0] and not set(blue[1:]) & set(red)  # the locked one keeps its look
-    captions = given.page.eval_on_selector_all(".grid figcaption", "captions => captions.map(c => c.textContent)")
-    assert captions == ["red", "", "", ""]
+    assert captions(given) == ["red", "", "", ""]
     given.press("New samples")
     assert not set(given.pictures()[1:]) & set(blue)
     given.tile(2).click()
@@ -94,7 +101,66 @@ def test_references_of_one_s_own_and_the_model_s(given):
     assert given.pictures()[0] not in first
     given.page.click(".chip:nth-child(2) .use")  # one that was read as green
     given.wait(".tiles[data-state=pictures]")
-    assert given.page.inner_text('.ways [aria-checked="true"]') == "green"
+    assert chosen(given) == "green"
+
+
+def test_a_style_waits_for_the_domain_that_it_was_read_as(given):
+    held = []
+    given.page.route("**/i2i/style", lambda route: held.append(route))
+    with given.page.expect_request("**/i2i/style"):
+        given.page.set_input_files(".tiles .picker", file(7))
+    choose(given, "blue")
+    blue = given.pictures()
+    held[0].continue_()
+    given.page.wait_for_selector(".chip .drop:not([hidden])")
+    assert given.page.inner_text(".chip:first-child i") == "red" and chosen(given) == "blue"
+    assert given.pictures() == blue and "read as red" in given.notice()
+
+
+def test_a_style_stays_in_the_strip_though_every_photo_is_locked(given):
+    choose(given, "blue")
+    given.page.set_input_files(".tiles .picker", file(7))
+    given.page.wait_for_selector(".chip .drop:not([hidden])")
+    choose(given, "red")
+    locked = given.pictures()
+    for number in range(1, 5):
+        given.lock(number)
+    given.page.set_input_files(".tiles .picker", file(8))
+    given.page.wait_for_function("document.querySelectorAll('.chip .drop:not([hidden])').length === 2")
+    assert "Every photo is locked" in given.notice()
+    given.page.click(".chip:nth-child(2) .use")  # the blue one
+    assert chosen(given) == "red" and given.pictures() == locked
+
+
+def test_a_reload_and_history_keep_the_domain(given):
+    choose(given, "blue")
+    given.pictures()
+    given.page.reload()
+    given.page.wait_for_selector(".tiles[data-ready]")
+    given.pictures()
+    assert chosen(given) == "blue" and captions(given) == [""] * 4
+    given.page.wait_for_selector(".past button", state="attached")
+    given.press("New samples")
+    given.wait('.tiles[data-seeds="4 5 6 7"]')
+    assert given.page.get_attribute(".grid img", "alt") == "Photo 1, blue, seed 4" and captions(given) == [""] * 4
+    given.page.wait_for_function("document.querySelectorAll('.past button').length === 2")
+    choose(given, "red")
+    given.pictures()
+    given.page.locator(".past button").last.click()
+    given.page.wait_for_function("document.querySelector('.ways [aria-checked=true]').textContent === 'blue'")
+    given.wait('.tiles[data-seeds="0 1 2 3"]')
+    assert captions(given) == [""] * 4
+
+
+def test_a_reload_keeps_the_domain_of_an_empty_paper(open_page):
+    page = open_page()
+    choose(page, "green")
+    page.page.reload()
+    page.page.wait_for_selector(".tiles[data-ready]")
+    page.page.wait_for_function("document.querySelector('.ways [aria-checked=true]').textContent === 'green'")
+    page.page.set_input_files(".pad .picker", file(5))
+    page.pictures()
+    assert "green, seed" in page.page.get_attribute(".grid img", "alt") and captions(page) == [""] * 4
 
 
 def test_a_clip_through_the_styles(given):
