@@ -43,6 +43,17 @@ def pick(translators: dict, model: str):
     return translators[model]
 
 
+def pick_for_page(translators: dict, model: str):
+    """`pick`, in words for a visitor: the page offers the models that were there when it was loaded."""
+    try:
+        return pick(translators, model)
+    except ValueError:
+        raise ValueError(
+            f"The model {short(model)} is not here any more: reload the page, which then offers "
+            f"{', '.join(translators)}. Your drawing stays."
+        ) from None
+
+
 class Remembered:
     """The newest pictures by what they depend on, up to a number of characters; safe to use from threads."""
 
@@ -142,7 +153,7 @@ class Answers:
         if not isinstance(session, str) or not 0 < len(session) <= 64:
             raise ValueError("The request names no session. Reload the page.")
         turn = whole_number(request.get("turn", 0), "request's turn", 0, 2**53)
-        translator = pick(self.translators, request.get("model"))
+        translator = pick_for_page(self.translators, request.get("model"))
         tiles = request.get("tiles")
         if not isinstance(tiles, list) or not 1 <= len(tiles) <= MAX_PICTURES:
             raise ValueError(f"The page shows from 1 to {MAX_PICTURES} photos.")

@@ -301,6 +301,7 @@ pad.drawing = {
   },
   papers: keptPapers,
   setPapers(papers) { takePapers(papers); refresh(); },
+  resend() { if (!isBlank()) send(); },
   image: () => (isBlank() ? null : asPng()),      // data URL
   setShelf,
   setExamples(ids) { dealt = ids; showExampleButton(); },

@@ -36,12 +36,17 @@ function pressedWidth(event, width) {
 // Pen and the eraser of pixels.
 function penGesture(event, tool) {
   const stroke = newStroke(tool, [onPaper(event)]);
-  const presses = tool === 'pen' && event.pointerType === 'pen' && event.pressure > 0;
+  const presses = tool === 'pen' && event.pointerType === 'pen';
   const string = tool === 'pen' ? STRINGS[settings.smoothing] / view.scale : 0;
-  const widths = presses ? [pressedWidth(event, stroke.width)] : null;
   const rest = strokesNow();
   let tip = stroke.points[0];      // where the pointer is, ahead of the pen by the length of the string
-  let thickness = widths?.[0];
+  let widths = null, thickness = null;
+  const press = ({ pressure }) => {
+    if (!presses || !(pressure > 0)) return;      // some pens tell none at first, or at the end
+    thickness = pressedWidth({ pressure }, stroke.width);
+    widths ??= stroke.points.map(() => thickness);
+  };
+  press(event);
   const whole = () => {
     const points = [...stroke.points, tip];
     return { ...stroke, points, ...(widths && { widths: [...widths, thickness] }) };
@@ -53,7 +58,7 @@ function penGesture(event, tool) {
     move(moves) {
       for (const move of moves) {
         tip = onPaper(move);
-        if (widths && move.pressure > 0) thickness = pressedWidth(move, stroke.width);
+        press(move);
         const [lastX, lastY] = stroke.points[stroke.points.length - 1];
         const way = Math.hypot(tip[0] - lastX, tip[1] - lastY);
         if (way < Math.max(string, 0.3 / view.scale)) continue;
@@ -167,21 +172,26 @@ function panGesture(event) {
 
 // Two fingers: the two units under them stay under them, as far as a square paper can.
 function pinchGesture() {
-  const pair = () => [...fingers.values()].slice(0, 2);
-  const measure = ([a, b]) => ({
-    way: Math.max(0.01, Math.hypot(a[0] - b[0], a[1] - b[1])),
-    middle: [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2],
-  });
-  const first = measure(pair());
-  const start = { ...view };
-  const x = start.x + (first.middle[0] * UNITS) / start.scale, y = start.y + (first.middle[1] * UNITS) / start.scale;
+  const measure = ([one, other]) => {
+    const [a, b] = [fingers.get(one), fingers.get(other)];
+    return { way: Math.max(0.01, Math.hypot(a[0] - b[0], a[1] - b[1])), middle: [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2] };
+  };
+  // From where two fingers are now.
+  const started = () => {
+    const pair = [...fingers.keys()].slice(0, 2);
+    const { way, middle } = measure(pair);
+    const { x, y, scale } = view;
+    return { pair, way, scale, x: x + (middle[0] * UNITS) / scale, y: y + (middle[1] * UNITS) / scale };
+  };
+  let first = started();
   return {
     pinches: true,
     move() {
       if (fingers.size < 2) return;
-      const { way, middle } = measure(pair());
-      const scale = bounded((start.scale * way) / first.way, 1, CLOSEST);
-      setView(scale, x - (middle[0] * UNITS) / scale, y - (middle[1] * UNITS) / scale);
+      if (!first.pair.every((id) => fingers.has(id))) first = started();      // one was lifted, and a third is there
+      const { way, middle } = measure(first.pair);
+      const scale = bounded((first.scale * way) / first.way, 1, CLOSEST);
+      setView(scale, first.x - (middle[0] * UNITS) / scale, first.y - (middle[1] * UNITS) / scale);
     },
   };
 }

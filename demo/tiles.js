@@ -159,7 +159,14 @@ let sent = 0;            // number of the newest one
 let shown = 0;           // number of the one whose answer is on the page
 let stale = false;       // has something changed since the newest one?
 let again = 0;           // timer of the next try, where the server was lost or busy
+let waiting = null;      // the model that it is for
 let wait = AGAIN[0];
+
+function stopWaiting() {
+  clearTimeout(again);
+  again = 0;
+}
+window.addEventListener('online', () => { if (again) { stopWaiting(); askNow(); } });
 
 async function askNow() {
   if (restoring) return;
@@ -170,6 +177,7 @@ async function askNow() {
   // that still stands in the server's line.
   const [before] = flights;
   const overtakes = before && page.final && (!before.final || before.inLine);
+  if (again && waiting !== page.model) stopWaiting();      // its place shows something else: what is wrong is told anew
   if (again || flights.size > 1 || (before && !overtakes)) { stale = true; return; }
   const flight = { number: ++sent, final: page.final, inLine: false };
   flights.add(flight);
@@ -197,6 +205,7 @@ async function askNow() {
   const rest = final ? 0 : REST * (performance.now() - began);
   setTimeout(() => window.dispatchEvent(new CustomEvent('drawing-answered', { detail: { id: drawing } })), rest);
   if (answer.state === 'lost' || answer.state === 'busy') {
+    waiting = page.model;
     again = setTimeout(() => { again = 0; askNow(); }, wait * (0.8 + 0.4 * Math.random()));
     wait = Math.min(AGAIN[1], wait * 1.5);
   }

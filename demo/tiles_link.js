@@ -143,12 +143,15 @@ async function openTab(state) {
   if (!state) return;
   try {
     if (state.strokes.length || state.photo) {
-      await restore(state, 'What was here', !Array.isArray(state.papers));
+      // Its papers lie there already; a model that is not here may be answered for by one with another paper.
+      const there = Array.isArray(state.papers) && props.models.some(({ name }) => name === state.model);
+      await restore(state, 'What was here', !there);
     } else {
       chooseModel(state.model);
       if (state.domain !== page.domain && page.model.domains.includes(state.domain)) chooseDomain(state.domain);
     }
-  } catch {
-    sessionStorage.removeItem(TAB);
+  } catch (problem) {
+    drawingPad().drawing.resend();      // what was kept stays on its own paper, and what lies on this one is answered
+    notice(problem.message, true);
   }
 }

@@ -187,6 +187,9 @@ const domainOf = ({ domain, tiles }) => domain ?? tiles.find((tile) => tile.doma
 let restoring = false;
 const PHOTO_URL = /^data:image\/(jpeg|png|webp);base64,/;
 
+// The kind of paper that a state was made on, told by what lies on it.
+const paperOf = ({ strokes, photo = null }) => (photo !== null ? 'photo' : strokes.some(({ color }) => color) ? 'labels' : 'edges');
+
 // A state from a link, a saved file or the history: what was on the paper, model, tiles.
 async function restore(state, source = '', undoable = true) {
   const { strokes, photo = null, tiles: coming, direction } = state;
@@ -197,7 +200,7 @@ async function restore(state, source = '', undoable = true) {
   }
   const facts = props.models.find((one) => one.name === state.model);
   let words = '';
-  if (!facts && (photo !== null) !== (needed().mode === 'photo')) {
+  if (!facts && paperOf(state) !== needed().mode) {
     throw new Error(`${source} was made with the model ${state.model}, which is not here, and ${page.model.name} takes other pictures.`);
   }
   if (!facts) words = `${source} was made with the model ${state.model}, which is not here: ${page.model.name} answers instead.`;

@@ -170,6 +170,7 @@ async function askMix() {
   if (!view.open || viewed !== from || mixing.other !== other) return mixing.again && mixing.other !== null ? askMix() : undefined;
   if (answer.state === 'pictures') {
     [{ style: mixing.style, image: mixing.image }] = answer.tiles;
+    view.querySelector('.told').textContent = '';
     view.querySelector('.after').src = mixing.image;
     view.querySelector('.after').alt = view.querySelector('.what').textContent = `A mixture of photos ${from + 1} and ${other + 1}`;
     showLock();

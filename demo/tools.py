@@ -14,7 +14,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from demo.answers import MAX_PICTURES, Answers, pick
+from demo.answers import MAX_PICTURES, Answers, pick_for_page
 from demo.batching import Busy, Superseded
 from demo.canvas import load_examples
 from demo.examples import example_photos, showcase
@@ -57,7 +57,7 @@ class Tools:
 
     def style(self, asked: dict) -> dict:
         """`{"session", "model", "photo": data URL, "domain"?}` → `{"style": text}`: the style of a reference photo."""
-        translator = pick(self.answers.translators, asked.get("model"))
+        translator = pick_for_page(self.answers.translators, asked.get("model"))
         check_domain(translator, asked.get("domain"))
         photo = open_data_url(asked.get("photo"), "photo")
         return {"style": self._in_line("style", asked, lambda: self._style(asked["model"], photo, asked.get("domain")))}
@@ -69,7 +69,7 @@ class Tools:
 
     def examples(self, asked: dict) -> dict:
         """`{"model"}` → `{"photos": [{"id", "name", "side", "url"}, …]}`: example photos of the model's folder."""
-        translator = pick(self.answers.translators, asked.get("model"))
+        translator = pick_for_page(self.answers.translators, asked.get("model"))
         with self._lock:
             if asked["model"] not in self._shelves:
                 photos = example_photos(translator)
@@ -80,7 +80,7 @@ class Tools:
 
     def showcase(self, asked: dict) -> dict:
         """`{"model"}` → what a first example becomes (`demo.examples.showcase`), or `{}` where the model has none."""
-        pick(self.answers.translators, asked.get("model"))
+        pick_for_page(self.answers.translators, asked.get("model"))
         name = asked["model"]
         with self._showing:  # one at a time: they share a place in the worker's line
             if name not in self._showcases:
@@ -159,7 +159,7 @@ class Tools:
         asked: `{"session", "model", "sources": [{"strokes", "photo"?}, …], "references": [{"photo": data URL,
             "domain"?}, …]}`; at most SOURCES and REFERENCES.
         """
-        translator = pick(self.answers.translators, asked.get("model"))
+        translator = pick_for_page(self.answers.translators, asked.get("model"))
         sources, references = (
             _listed(asked.get(name), most, name) for name, most in (("sources", SOURCES), ("references", REFERENCES))
         )
@@ -180,7 +180,7 @@ class Tools:
         return {"png": _base64(png_of(_stacked(rows, translator.image_size)))}
 
     def _read(self, asked: dict):
-        translator = pick(self.answers.translators, asked.get("model"))
+        translator = pick_for_page(self.answers.translators, asked.get("model"))
         check_direction(translator, asked.get("direction"))
         tiles = asked.get("tiles")
         if not isinstance(tiles, list) or not 1 <= len(tiles) <= MAX_PICTURES:

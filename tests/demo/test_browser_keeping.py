@@ -46,6 +46,26 @@ def test_a_reload_keeps_the_papers_of_other_models(drawn):
     assert drawn.strokes() == strokes
 
 
+def test_what_a_model_that_is_gone_was_given_stays_on_its_own_paper(drawn):
+    """As after a restart of the server with other models."""
+    strokes = drawn.strokes()
+    choose(drawn, "facades")
+    drawn.draw(LEFT_EAR)
+    house = drawn.strokes()
+    drawn.pictures()
+    drawn.page.add_init_script(
+        """const kept = JSON.parse(sessionStorage.getItem('i2i-page') ?? 'null');
+        if (kept) sessionStorage.setItem('i2i-page', JSON.stringify({ ...kept, model: 'castles' }));"""
+    )
+    reload(drawn)
+    drawn.pictures()
+    assert drawn.strokes() == strokes
+    assert "castles, which is not here, and edges2cats takes other pictures" in drawn.page.inner_text(".tiles .notice")
+    choose(drawn, "facades")
+    drawn.pictures()
+    assert drawn.strokes() == house
+
+
 def test_undo_brings_a_cleared_paper_back_after_a_reload(drawn):
     strokes = drawn.strokes()
     drawn.press("Clear")

@@ -108,6 +108,39 @@ def test_a_lost_server_is_told_and_asked_again(open_page):
     page.problems = [words for words in page.problems if "ERR_FAILED" not in words]
 
 
+def test_another_model_and_a_connection_that_is_back_are_not_kept_waiting(open_page):
+    page = open_page()
+    page.page.evaluate(
+        """const sooner = window.setTimeout;      // the next try is far off
+        window.setTimeout = (work, ms, ...rest) => sooner(work, ms > 1000 ? 60000 : ms, ...rest);"""
+    )
+    page.page.route("**/i2i/answer", lambda route: route.abort())
+    page.draw(HEAD)
+    page.page.wait_for_selector(".tiles[data-state=error]")
+    page.page.select_option(".model select", "facades")
+    page.page.wait_for_selector(".tiles[data-state=empty]")
+    page.page.select_option(".model select", "other")
+    page.page.wait_for_selector(".tiles[data-state=error]")
+    assert "cannot be reached" in page.page.inner_text(".problem")
+    page.page.unroute("**/i2i/answer")
+    page.page.evaluate("window.dispatchEvent(new Event('online'))")
+    assert len(set(page.pictures())) == 4
+    page.problems = [words for words in page.problems if "ERR_FAILED" not in words]
+
+
+def test_a_mixture_that_comes_after_trouble_takes_its_words_away(drawn):
+    drawn.pictures()
+    drawn.page.route("**/i2i/answer", lambda route: route.abort())
+    drawn.tile(1).click()
+    drawn.press("Mix with photo 3")
+    drawn.page.wait_for_function("document.querySelector('.view .told').textContent.includes('cannot be reached')")
+    drawn.page.unroute("**/i2i/answer")
+    drawn.press("Mix with photo 2")
+    drawn.page.wait_for_function("document.querySelector('.view .what').textContent === 'A mixture of photos 1 and 2'")
+    assert drawn.page.text_content(".view .told") == ""
+    drawn.problems = [words for words in drawn.problems if "ERR_FAILED" not in words]
+
+
 def test_a_crowd_is_told_in_a_friendly_way(open_page):
     page = open_page()
     line = {"state": "waiting", "place": 3}

@@ -115,7 +115,7 @@ def test_a_state_survives_any_letters():
     [
         ({"strokes": []}, "Draw something"),
         ({"tiles": []}, "from 1 to 12"),
-        ({"model": "dogs"}, "Choose one of"),
+        ({"model": "dogs"}, "not here any more: reload the page"),
         ({"session": None}, "no session"),
         ({"tiles": [{"style": style_text(np.ones(3))}]}, "another model's"),
     ],

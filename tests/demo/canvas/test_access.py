@@ -59,6 +59,36 @@ def test_two_fingers_zoom_and_move_and_draw_nothing(phone):
     assert phone.zoom() == 100
 
 
+def test_a_third_finger_does_not_make_the_zoom_jump(phone):
+    """One of two fingers is lifted while the edge of a palm lies there."""
+    phone.set([])
+    zooms = phone.page.evaluate(
+        """() => {
+          const canvas = document.querySelector('.pad canvas'), box = canvas.getBoundingClientRect();
+          canvas.setPointerCapture = () => undefined;      // there are no such pointers
+          const tell = (kind, id, x, y) => canvas.dispatchEvent(new PointerEvent(kind, {
+            pointerId: id, pointerType: 'touch', bubbles: true, cancelable: true, button: 0,
+            clientX: box.left + x * box.width, clientY: box.top + y * box.height }));
+          const zoom = () => Number(document.querySelector('.pad').dataset.zoom);
+          tell('pointerdown', 11, 0.4, 0.5);
+          tell('pointerdown', 12, 0.6, 0.5);
+          tell('pointermove', 11, 0.38, 0.5);
+          tell('pointermove', 12, 0.62, 0.5);
+          const found = [zoom()];
+          tell('pointerdown', 13, 0.95, 0.9);
+          tell('pointerup', 11, 0.38, 0.5);
+          tell('pointermove', 12, 0.621, 0.5);
+          found.push(zoom());
+          for (const id of [12, 13]) tell('pointerup', id, 0.6, 0.5);
+          delete canvas.setPointerCapture;
+          return found;
+        }"""
+    )
+    assert zooms[0] == pytest.approx(120, abs=2) and zooms[1] == zooms[0]
+    assert phone.strokes() == []
+    phone.press("zoom")
+
+
 @pytest.mark.parametrize("mode", ["edges", "labels"])
 def test_everything_fits_on_a_phone(phone, mode):
     phone.mode(mode)

@@ -84,17 +84,20 @@ def test_width_and_smoothing(paper):
     assert float(paper.page.input_value(".pad .width")) > 6
 
 
-def test_a_pen_with_pressure(paper):
+@pytest.mark.parametrize("first", [0.1, 0])
+def test_a_pen_with_pressure(paper, first):
+    """Some pens tell none in their first event."""
     script = """points => {
       const canvas = document.querySelector('.pad canvas'), box = canvas.getBoundingClientRect();
       canvas.setPointerCapture = () => undefined;      // there is no such pointer
       points.forEach(([x, y, pressure], i) => canvas.dispatchEvent(new PointerEvent(
-        i ? (pressure ? 'pointermove' : 'pointerup') : 'pointerdown',
+        !i ? 'pointerdown' : i < points.length - 1 ? 'pointermove' : 'pointerup',
         { pointerId: 7, pointerType: 'pen', isPrimary: true, pressure, bubbles: true, cancelable: true,
           button: i ? -1 : 0, clientX: box.left + x * box.width, clientY: box.top + y * box.height })));
       delete canvas.setPointerCapture;
     }"""
     way = [[0.1 + 0.02 * k, 0.5 + 0.1 * math.sin(k), 0.1 + 0.02 * k] for k in range(40)]
+    way[0][2] = first
     paper.slide("width", 8)
     paper.page.evaluate(script, [*way, [*way[-1][:2], 0]])
     (stroke,) = S.check(paper.strokes())
