@@ -12,6 +12,7 @@ person sees one model.
 from __future__ import annotations
 
 import argparse
+import math
 import random
 import secrets
 import sys
@@ -116,32 +117,29 @@ class Study:
         return [f"{order[(k + shift) % len(order)]}/{order[k]}" for k in range(count)]
 
     def state(self, session: str) -> dict[str, Any]:
-        """What the page needs to go on: the next trial, or how it went."""
+        """What the page needs to go on: the next trial, or how it went; KeyError where it cannot go on."""
         trials = self._trials(session)
-        waiting = next((t for t in trials if t.said_left is None), None)
+        due = self._due(trials)
         done = {"of": len(trials), "practice": self._practice(trials)}
-        if waiting is not None:
-            return done | {"next": waiting.number}
+        if due is not None:
+            self._pictures(session, trials[due])
+            return done | {"next": due}
         counted = [t for t in trials if not t.practice]
         return done | {"next": None, "fooled": sum(not t.right for t in counted), "counted": len(counted)}
 
     def picture(self, session: str, number: int, side: str) -> bytes:
         """The picture on one side of a trial; KeyError for one that is not yet due."""
         trials = self._trials(session)
-        due = self.state(session)["next"]
+        due = self._due(trials)
         # The one after the next is asked for ahead.
         if side not in ("left", "right") or due is None or not due <= number <= min(due + 1, len(trials) - 1):
             raise KeyError(number)
-        trial = trials[number]
-        contestant = self.contestants.get(self.store.model(session))
-        if contestant is None:
-            raise KeyError(session)  # a session of an earlier start with other models
-        known, (real, _, generated) = contestant.practice | contestant.pictures, trial.pair.partition("/")
-        return known[generated or real][1] if trial.fake_left == (side == "left") else known[real][0]
+        real, generated = self._pictures(session, trials[number])
+        return generated if trials[number].fake_left == (side == "left") else real
 
     def answer(self, session: str, number: int, said_left: bool, ms: int) -> dict[str, Any]:
         """Keep an answer to the trial that is due; `right` is told in practice alone."""
-        if self.state(session)["next"] != number or not self.store.answer(session, number, said_left, ms):
+        if self._due(self._trials(session)) != number or not self.store.answer(session, number, said_left, ms):
             raise KeyError(number)
         trial = self._trials(session)[number]
         return self.state(session) | ({"right": trial.right} if trial.practice else {})
@@ -151,6 +149,16 @@ class Study:
         if not trials:
             raise KeyError(session)
         return trials
+
+    def _pictures(self, session: str, trial: Trial) -> tuple[bytes, bytes]:
+        """Real and generated; KeyError if an earlier start showed them, with other models or more pairs."""
+        contestant = self.contestants[self.store.model(session)]
+        known, (real, _, generated) = contestant.practice | contestant.pictures, trial.pair.partition("/")
+        return known[real][0], known[generated or real][1]
+
+    @staticmethod
+    def _due(trials: Sequence[Trial]) -> int | None:
+        return next((t.number for t in trials if t.said_left is None), None)
 
     @staticmethod
     def _practice(trials: Sequence[Trial]) -> int:
@@ -219,8 +227,11 @@ def results(store: Store) -> str:
     for (model, protocol), sessions in store.fooled().items():
         found = fooling_rate(sessions)
         how = "people resampled" if found.by_people else "one person alone: trials resampled"
+        interval = f"95 % between {found.low:.1%} and {found.high:.1%}"
+        if math.isnan(found.low):
+            interval = "too few trials for an interval"
         lines += [
-            f"{model}: fooled in {found.rate:.1%} of trials, 95 % between {found.low:.1%} and {found.high:.1%}",
+            f"{model}: fooled in {found.rate:.1%} of trials, {interval}",
             f"  {found.people} {'people' if found.by_people else 'person'}, {found.trials} trials ({how}); {protocol}",
         ]
     return "\n".join(lines) or "nobody has answered a trial that counts yet"
@@ -258,6 +269,9 @@ def prepare(args: argparse.Namespace) -> Study:
         raise ValueError("--pictures must be at least 1 and --practice at least 0")
     given = {name: getattr(args, name) for name, *_ in PAIR_OPTIONS if getattr(args, name) is not None}
     loaded = [Translator.from_pretrained(name, args.device) for name in names]
+    for translator in loaded:
+        if translator.domains:
+            raise ValueError(f"{translator.name} has domains; the study takes models of pairs")
     for line in [line for t in loaded for line in contradictions(t.config, given)]:
         print(f"note: {line}", file=sys.stderr)
     held = [held_out_for(t.config, root, args.split, given) for t in loaded]

@@ -156,6 +156,11 @@ def changes_on_the_way(
     return changes
 
 
+def how_to_open(model: Path) -> str:
+    """The last line of a script that has made a model: how to look at it."""
+    return f"open it: python demo/app.py --model {shlex.quote(str(model))}"
+
+
 def _option(name: str) -> str:
     return "--" + name.replace("_", "-")
 

@@ -13,7 +13,7 @@ import dataclasses
 import re
 from pathlib import Path
 
-from cli import print_plan, run_script
+from cli import how_to_open, print_plan, run_script
 
 from i2i import model_folder
 from i2i.data.out_folder import check_writable
@@ -132,7 +132,7 @@ def main(argv: list[str] | None) -> int:
     model_folder.save(args.out, described, nets, card(described))
     what = f"{given['kind']} to {answered['kind']}, {direction}"
     print(f"{config.generator}, {config.norm} norm, {what}; options: {origin}")
-    print(f"open it: python demo/app.py --model {args.out}")
+    print(how_to_open(args.out))
     return 0
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from model_run import features_or_none
+from models_on_pairs import load_models
 from PIL import Image
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -60,11 +61,11 @@ def run(args: argparse.Namespace) -> tuple[Columns, list]:
         raise ValueError("--select-a and --select-b choose from --folders")
     if args.folders is None and (args.val_fraction is not None or args.fit):
         raise ValueError("--val-fraction and --fit are for --folders: pairs are divided and fitted as in training")
-    loaded = [Translator.from_pretrained(name, args.device, args.dtype) for name in args.models]
-    called = [t.name for t in loaded]
-    models = {t.name if called.count(t.name) == 1 else f"{t.name} {t.weights_id}": t for t in loaded}
-    if len(models) < len(loaded):
-        raise ValueError(f"the same model is given twice: {' '.join(args.models)}")
+    of_pairs = [f"--{name}" for name in ("segmenter", "palette") if getattr(args, name)]
+    of_pairs += [f"--{name}" for name in ("a", "b") if getattr(args, name) != "auto"]
+    if args.folders is not None and of_pairs:
+        raise ValueError(f"{' and '.join(of_pairs)}: for --paired, folders of photos have neither labels nor kinds")
+    models = load_models(args.models, args)
     features = features_or_none(args.features, "measure")
     if features is not None:
         features = features.to(choose_device(args.device))
@@ -94,6 +95,10 @@ def on_pairs(
             held = same_pairs(title, name, held, seen)
             seen[title][1][name] = way
             all_ways.append((name, way, held, kinds, title))
+            if kinds == ("labels", "photo") and args.segmenter:
+                judge = judge or load_judge(args.segmenter, held.palette, choose_device(args.device))
+    for held, _ in seen.values():
+        held.check()
     for name, way, held, kinds, title in all_ways:
         count, prefix = min(args.pictures, len(held)), f"{title}: "
         with bar(count, f"{name}, {title}") as progress:
@@ -103,7 +108,6 @@ def on_pairs(
                 scores = truth_scores(way, held, count, features, progress.update)
             columns[name] += renamed(prefix, scores)
         if kinds == ("labels", "photo") and args.segmenter:
-            judge = judge or load_judge(args.segmenter, held.palette, choose_device(args.device))
             with bar(count, f"{name}, segmented") as progress:
                 columns[name] += renamed(prefix, judge_photos(held, judge, count, way, progress.update)[1])
             if REAL not in columns:
@@ -159,10 +163,22 @@ def on_folders(
     args: argparse.Namespace, models: dict[str, Translator], features: nn.Module | None
 ) -> tuple[Columns, list]:
     """Both directions of every model: there and back, and how answers fit in among the other side's photos."""
-    size = min(t.image_size for t in models.values())
+    size = next(iter(models.values())).image_size
+    for name, translator in models.items():  # before the first is measured, which takes long
+        photos = all(translator.sides(way) == ({"kind": "photo"},) * 2 for way in ("AtoB", "BtoA"))
+        if not photos or translator.image_size != size:
+            raise ValueError(f"{name} is no model of photos at {size} px as the others: measure it apart")
     config = UnpairedConfig(args.select_a, args.select_b, 1.0, 0.0, **training_split(args, models))
     val = unpaired_folders(*args.folders, "val", size, config, cache=False)
     sides = {"A": val.a, "B": val.b}
+    few = [str(folder) for folder, side in zip(args.folders, (val.a, val.b), strict=True) if len(side) < 2]
+    compared = features is not None and not few
+    if few:
+        print(
+            f"note: one validation photo of {' and of '.join(few)}: realism not measured; a larger --val-fraction in "
+            "training keeps more apart",
+            file=sys.stderr,
+        )
     columns: Columns = {name: [] for name in models}
     sections = []
     for direction in ("AtoB", "BtoA"):
@@ -173,21 +189,19 @@ def on_folders(
         prefix = f"{direction}: "
         inputs = [here[i] for i in range(counts[0])]
         rows = [[x] for x in inputs[:SHOWN]]
-        if features is not None:
+        if compared:
             reals = torch.stack([there[i] for i in range(counts[1])])
             own = realism_scores(torch.stack(inputs), reals, text, features)
             columns.setdefault(UNCHANGED, []).extend(renamed(prefix, own))
         for name, translator in models.items():
             way = OneWay(translator, direction)
-            if translator.sides(direction) != ({"kind": "photo"},) * 2 or translator.image_size != size:
-                raise ValueError(f"{name} is no model of photos at {size} px as the others: measure it apart")
             with bar(2 * len(inputs), f"{name}, {direction}") as progress:
                 scores = cycle_scores(way, inputs, text, features, progress.update)
                 answers = []
                 for x in inputs:
                     answers.append(photo_to_tensor(write(way.answer(x, [0])[0], {"kind": "photo"}, x)))
                     progress.update(1)
-            if features is not None:
+            if compared:
                 scores += realism_scores(torch.stack(answers), reals, text, features)
             columns[name] += renamed(prefix, scores)
             for row, x, answer in zip(rows, inputs, answers, strict=False):

@@ -18,6 +18,7 @@ import torch
 from cli import add_options, collect, print_plan, run_script, shown_command
 from model_run import (
     add_model_options,
+    began_with,
     begin_discriminators,
     begin_with,
     check_steps,
@@ -169,8 +170,8 @@ CycleGAN, trained without pairs: {sides["A"]} to {sides["B"]} (`direction="AtoB"
   for validation.
 - Licence of the data: {data["licence"]}.
 - Command: `{training["command"]}`
-- Trained for {training["steps"]} of {training["of_steps"]} steps of {training["batch"]} pictures of either side,
-  {training["hours"]} hours on {training["device"]}.
+{began_with(config)}- Trained for {training["steps"]} of {training["of_steps"]} steps of
+  {training["batch"]} pictures of either side, {training["hours"]} hours on {training["device"]}.
 
 Colours and textures change, geometry stays; pictures unlike the training photos come out wrong. Measures:
 `python train/evaluate.py cycle`.
@@ -190,7 +191,7 @@ def main(argv: list[str] | None) -> int:
     method = CycleGAN(config)
     method.sides = data.a.described, data.b.described
     if args.init and not args.resume:
-        begin_with(method, args.init)
+        args.began_with = begin_with(method, args.init)
         begin_discriminators(method, args.init)
     check_training(method, args, how, accelerator)
     held_out = first_batch(val)
@@ -225,7 +226,7 @@ def main(argv: list[str] | None) -> int:
                 "direction": plan.pairs.direction if plan.pairs else "AtoB",
                 "fit": fit, "val_fraction": (plan.pairs or plan.unpaired).val_fraction,
             },
-            "training": training_facts(accelerator, how, step, seconds, command),
+            "training": training_facts(accelerator, how, step, seconds, command, args.began_with),
             "metrics": {},
         } | ({"note": args.note} if args.note else {})  # fmt: skip
 

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from cli import add_options, collect
 from model_run import features_or_none
+from models_on_pairs import load_models
 from torch import nn
 from tqdm import tqdm
 
@@ -78,15 +79,14 @@ def run(args: argparse.Namespace) -> tuple[Columns, list]:
     if features is None:
         raise ValueError("all measures of this task are made of features: give a network with --features")
     features = features.to(choose_device(args.device))
-    protocol, columns, sections, measures = collect(DomainProtocol, args), {}, [], None
-    for path in args.models:
-        translator = Translator.from_pretrained(path, args.device, args.dtype)
-        name = translator.name if translator.name not in columns else f"{translator.name} {translator.weights_id}"
-        if name in columns:
-            raise ValueError(f"the same model is given twice: {' '.join(args.models)}")
-        if measures is None:
-            config = collect(DomainConfig, args, **split_of(translator))
-            measures = measures_for(translator, args.root, config, features, protocol)
+    models = load_models(args.models, args)
+    first = next(iter(models.values()))
+    config = collect(DomainConfig, args, **split_of(first))
+    measures = measures_for(first, args.root, config, features, collect(DomainProtocol, args))
+    for translator in models.values():  # before the first is measured, which takes long
+        measures.check(translator)
+    columns, sections = {}, []
+    for name, translator in models.items():
         for option, value in split_of(translator).items():
             if value != getattr(config, option):
                 given = f"--{option.replace('_', '-')}"

@@ -28,6 +28,7 @@ from loss_features import name_of
 from mapping_refit import refit_mapping
 from model_run import (
     add_model_options,
+    began_with,
     begin_discriminators,
     begin_with,
     check_training,
@@ -173,7 +174,7 @@ Styled pix2pix: a {x} becomes as many photos as one asks for. Each seed is a sty
 - Licence of the data: {data["licence"]}.
 - {x.capitalize()}s: {data["drawings"]}
 - Command: `{training["command"]}`
-- Trained for {training["steps"]} of {training["of_steps"]} steps of {training["batch"]} pictures,
+{began_with(config)}- Trained for {training["steps"]} of {training["of_steps"]} steps of {training["batch"]} pictures,
   {training["hours"]} hours on {training["device"]}. Features in the losses: {training["features"]}.
 
 | measure | value |
@@ -218,7 +219,7 @@ def main(argv: list[str] | None) -> int:
     method = StyledPix2Pix(config, features)
     method.colours = colours_of(source.input)
     if args.init and not args.resume:
-        begin_with(method, args.init, functools.partial(grown_weights, times=more_levels))
+        args.began_with = begin_with(method, args.init, functools.partial(grown_weights, times=more_levels))
         if more_levels:
             count = "a level" if more_levels == 1 else f"{more_levels} levels"
             say(f"{args.init} writes smaller pictures: its generator grows by {count} at the fine end")
@@ -298,7 +299,7 @@ def train_on(
                 "name": args.data or name, "train": len(pairs), "val": len(val), "licence": args.licence,
                 "drawings": source.origin, **source.split,
             },
-            "training": training_facts(accelerator, how, step, seconds, command)
+            "training": training_facts(accelerator, how, step, seconds, command, args.began_with)
             | {"features": taught},
             "metrics": metrics or {},
         } | ({"note": args.note} if args.note else {})  # fmt: skip

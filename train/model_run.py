@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import math
+import re
 import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
@@ -14,7 +15,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
-from cli import Progress, changes_on_the_way, given_options
+from cli import Progress, changes_on_the_way, given_options, how_to_open
 from PIL import Image
 from processes import processes
 from safetensors import SafetensorError
@@ -24,6 +25,7 @@ from torch.utils.data import Dataset
 
 from i2i import model_folder
 from i2i.data.hold import alone
+from i2i.data.records import write_atomically
 from i2i.nets.features import UnfetchedFeatures, load_features
 from i2i.serving.base import plain_arguments
 from i2i.training.loop import Outcome, TrainConfig, train
@@ -77,10 +79,11 @@ def parse_run(
 
     Returns:
         The options and, as `given`, those for the command in the card: what was given, in earlier calls too; as
-        `changed`, which of them the first steps of the run had otherwise (`changes_on_the_way`).
+        `changed`, which of them the first steps of the run had otherwise (`changes_on_the_way`); as `began_with`, the
+        models that the run began with (the function `begin_with`), once that is known.
     """
     args = parser.parse_args(argv)
-    given, changed = given_options(parser, args, data), []
+    given, changed, origin = given_options(parser, args, data), [], []
     if args.resume:
         meta = StateFolder(args.out).meta()
         refuse_other_method(args, method, meta["recipe"])
@@ -93,9 +96,10 @@ def parse_run(
         args = parser.parse_args(argv)
         if "init" not in before:  # the saved state wins: nothing comes from that model
             given.pop("init", None)
+        origin = meta["recipe"].get("began_with", [])
         changed = changes_on_the_way(meta["recipe"].get("changed", ()), meta["step"], before, given)
         given = before | given
-    args.given, args.changed = given, changed
+    args.given, args.changed, args.began_with = given, changed, origin
     return args
 
 
@@ -203,8 +207,11 @@ def shape_of(source: str | None, method: type, config: type) -> dict[str, Any]:
 
 def begin_with(
     method: Any, source: str, weights: Callable[[Translator], dict[str, Tensor]] = lambda start: start.nets.state_dict()
-) -> None:
+) -> list[dict[str, str]]:
     """Take the weights of a model folder for the served nets; `weights` may put them in the method's own order.
+
+    Returns:
+        Name, weights, data and licence of that model, and of those that it began with, whose terms go on.
 
     What the method's `may_lack` names by the beginnings of its names keeps its new weights where the model has none,
     and is left out where the method has none.
@@ -227,6 +234,19 @@ def begin_with(
             "of its size; or start without --init"
         )
     nets.load_state_dict(given)
+    data = start.config.get("data", {})
+    about = {"name": start.name, "weights": start.weights_id}
+    about |= {"data": str(data.get("name", "not stated")), "licence": str(data.get("licence", "not stated"))}
+    return [about, *start.config.get("training", {}).get("began_with", [])]
+
+
+def began_with(config: dict[str, Any]) -> str:
+    """Lines of a card on the models whose weights a run began with; empty where it began with none."""
+    return "".join(
+        f"- Began with {one['name']} (weights {one['weights']}), trained on {one['data']}; their licence, which holds "
+        f"for this model too: {one['licence']}.\n"
+        for one in config["training"].get("began_with", ())
+    )
 
 
 def begin_discriminators(method: Any, source: str, say: Callable[[str], None] = tell) -> None:
@@ -281,6 +301,7 @@ def first_batch(data: Dataset, count: int = 6) -> dict[str, Tensor]:
 
 # The run
 
+SAMPLES = "examples/samples.jpg"  # in a model's folder: what the card shows
 STOPPING = "\nstopping after this step; once more stops at once, without saving it"
 
 
@@ -348,39 +369,53 @@ def train_model(
 
     def export(step: int, nets: nn.ModuleDict, seconds: float) -> None:
         config = describe(step, seconds)
-        model_folder.save(target, config, nets, card(config))
+        text = card(config)
+        if not (target / SAMPLES).is_file():  # there is no picture yet
+            text = re.sub(rf"\n!\[[^\]]*\]\({SAMPLES}\)\n", "", text)
+        model_folder.save(target, config, nets, text)
 
-    recipe = recipe | {"given": args.given, "changed": args.changed}
+    recipe = recipe | {"given": args.given, "changed": args.changed, "began_with": args.began_with}
     outcome = train_with_bar(method, data, held_out, args, how, accelerator=accelerator, recipe=recipe, on_save=export)
     if accelerator.is_main_process:
         if outcome.reason == "finished":
             try:
                 finish(target, outcome)
+                if (target / SAMPLES).is_file():  # now the card can show it
+                    write_atomically(target / model_folder.CARD, card(model_folder.read_config(target)).encode())
             except KeyboardInterrupt:
                 tell(f"\nall steps are done, but not what follows them, the measures of {target}: --resume does it")
                 return 130
         else:
             tell(f"stopped ({outcome.reason}) after {outcome.step} of {how.steps} steps; go on with --resume")
-        print(f"open it: python demo/app.py --model {target}")
+        print(how_to_open(target))
     return 0
 
 
 def training_facts(
-    accelerator: Accelerator, how: TrainConfig, step: int, seconds: float, command: str
+    accelerator: Accelerator,
+    how: TrainConfig,
+    step: int,
+    seconds: float,
+    command: str,
+    origin: Collection[Mapping[str, str]] = (),
 ) -> dict[str, Any]:
-    """How long and on what the model was trained, for config.json and card."""
+    """How long and on what the model was trained, for config.json and card.
+
+    Args:
+        command: as the card shows it. origin: the models that the run began with, see `begin_with`.
+    """
     device = "CPU" if accelerator.device.type == "cpu" else torch.cuda.get_device_name()
     return {
         "steps": step, "of_steps": how.steps, "batch": how.batch * accelerator.num_processes,
         "hours": round(seconds / 3600, 2), "device": f"{accelerator.num_processes} x {device}",
         "mixed_precision": how.mixed_precision, "command": command,
-    }  # fmt: skip
+    } | ({"began_with": list(origin)} if origin else {})  # fmt: skip
 
 
 def save_samples(model: Path, picture: Image.Image) -> None:
     """Put the picture of samples where the card shows it."""
-    (model / "examples").mkdir(exist_ok=True)
-    picture.save(model / "examples" / "samples.jpg", quality=88)
+    (model / SAMPLES).parent.mkdir(exist_ok=True)
+    picture.save(model / SAMPLES, quality=88)
 
 
 def show_grid(method: Any, held_out: dict[str, Tensor]) -> Callable[[Path, Outcome], None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -27,17 +28,22 @@ def add_models(parser: argparse.ArgumentParser, what: str) -> None:
     add_options(parser, PairedConfig, skip=("jitter", "flip"))
 
 
+def load_models(names: Sequence[str], args: argparse.Namespace) -> dict[str, Translator]:
+    """The models by name; runs of one name are told apart by their weights."""
+    loaded = [Translator.from_pretrained(name, args.device, args.dtype) for name in names]
+    called = [t.name for t in loaded]
+    models = {t.name if called.count(t.name) == 1 else f"{t.name} {t.weights_id}": t for t in loaded}
+    if len(models) < len(names):
+        raise ValueError(f"the same model is given twice: {' '.join(names)}")
+    return models
+
+
 def load(args: argparse.Namespace) -> tuple[dict[str, Translator], HeldOut]:
     """The models by name, and the pairs that all of them translate."""
     *names, root = args.paths
     if not names:
         raise ValueError(f"give one or more models and then the folder of pairs; got {root} alone")
-    loaded = [Translator.from_pretrained(name, args.device, args.dtype) for name in names]
-    called = [t.name for t in loaded]
-    # Runs of one name are told apart by their weights.
-    models = {t.name if called.count(t.name) == 1 else f"{t.name} {t.weights_id}": t for t in loaded}
-    if len(models) < len(names):
-        raise ValueError(f"the same model is given twice: {' '.join(names)}")
+    models = load_models(names, args)
     fields = (f.name for f in dataclasses.fields(PairedConfig))
     given = {name: value for name in fields if (value := getattr(args, name, None)) is not None}
     held = [held_out_for(t.config, root, args.split, given) for t in models.values()]
@@ -54,6 +60,7 @@ def load(args: argparse.Namespace) -> tuple[dict[str, Translator], HeldOut]:
             )
     for line in [line for t in models.values() for line in contradictions(t.config, given)]:
         print(f"note: {line}", file=sys.stderr)
+    held[0].check()
     return models, held[0]
 
 

@@ -13,6 +13,7 @@ import torch
 from cli import add_options, collect, print_plan, shown_command
 from model_run import (
     add_model_options,
+    began_with,
     begin_discriminators,
     begin_with,
     check_steps,
@@ -145,7 +146,7 @@ def card(script: Script, config: dict[str, Any]) -> str:
 - Data: {data["name"]}, {data["train"]} training and {data["val"]} validation pairs.
 - Licence of the data: {data["licence"]}.
 - Command: `{training["command"]}`
-- Trained for {training["steps"]} of {training["of_steps"]} steps of {training["batch"]} pictures,
+{began_with(config)}- Trained for {training["steps"]} of {training["of_steps"]} steps of {training["batch"]} pictures,
   {training["hours"]} hours on {training["device"]}.
 
 Measures: `python train/evaluate.py` on the validation pairs.
@@ -185,7 +186,7 @@ def run(script: Script, argv: list[str] | None, defaults: dict[str, Any] | None 
             raise ValueError(f"--{option.replace('_', '-')} {why}")
     method.sides = data.input, data.output
     if args.init and not args.resume:
-        begin_with(method, args.init)
+        args.began_with = begin_with(method, args.init)
         begin_discriminators(method, args.init)
     check_training(method, args, how, accelerator)
     if how.batch % script.training["batch"]:
@@ -214,7 +215,7 @@ def run(script: Script, argv: list[str] | None, defaults: dict[str, Any] | None 
                 "name": args.data or name, "train": len(data), "val": len(val), "licence": args.licence,
                 **{name: getattr(data.config, name) for name in KEPT_PAIRS},
             },
-            "training": training_facts(accelerator, how, step, seconds, command),
+            "training": training_facts(accelerator, how, step, seconds, command, args.began_with),
             "metrics": {},
         } | ({"note": args.note} if args.note else {})  # fmt: skip
 

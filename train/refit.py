@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from cli import add_options, collect, given_options, run_script, shown_command
+from cli import add_options, collect, given_options, how_to_open, run_script, shown_command
 from model_run import save_samples
 from styled_views import samples_picture, seeds_of_page
 from tqdm import tqdm
@@ -91,7 +91,7 @@ def main(argv: list[str] | None) -> int:
     model_folder.save(args.out, about, nets, card(about, translator.weights_id))
     save_samples(args.out, samples_picture(fresh, pairs))
     print(", ".join(f"{name} {value:.4f}" for name, value in found.items()))
-    print(f"open it: python demo/app.py --model {args.out}")
+    print(how_to_open(args.out))
     return 0
 
 

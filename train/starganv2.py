@@ -20,6 +20,7 @@ from loss_features import loss_features, name_of
 from mapping_refit import refit_mapping
 from model_run import (
     add_model_options,
+    began_with,
     begin_with,
     check_steps,
     check_training,
@@ -191,8 +192,9 @@ StarGAN v2: a photo becomes one of {", ".join(config["domains"])}, in the style 
 - Which photo is in which domain: {data["labels"]}.
 - Licence of the data: {data["licence"]}.
 {note}- Command: `{training["command"]}`
-- Trained for {training["steps"]} of {training["of_steps"]} steps of {training["batch"]} photos, {training["hours"]}
-  hours on {training["device"]}. Features in the losses: {training["features"]}.
+{began_with(config)}- Trained for {training["steps"]} of {training["of_steps"]} steps of
+  {training["batch"]} photos, {training["hours"]} hours on {training["device"]}.
+  Features in the losses: {training["features"]}.
 
 Photos unlike the training photos come out wrong. Measures: `python train/evaluate.py domains`.
 
@@ -213,7 +215,7 @@ def main(argv: list[str] | None) -> int:
     torch.manual_seed(how.seed)
     method = StarGANv2(config, features)
     if args.init and not args.resume:
-        begin_with(method, args.init, lambda start: weights_by_name(start, config, data.domains))
+        args.began_with = begin_with(method, args.init, lambda start: weights_by_name(start, config, data.domains))
     check_training(method, args, how, accelerator)
     held_out = held_out_batch(val)
     name = args.name or args.root.resolve().name
@@ -230,7 +232,7 @@ def main(argv: list[str] | None) -> int:
 
     def describe(step: int, seconds: float) -> dict[str, Any]:
         command = shown_command("starganv2.py", "ROOT", args.given, args.changed)
-        facts = training_facts(accelerator, how, step, seconds, command)
+        facts = training_facts(accelerator, how, step, seconds, command, args.began_with)
         d = data.config
         counts = {
             split: dict(zip(s.domains, map(len, s.files), strict=True)) for split, s in (("train", data), ("val", val))

@@ -78,8 +78,14 @@ class PairedDataset(Dataset):
             cache = len(self) * self.loaded**2 * 4 < CACHE_LIMIT
         self._cached: list[tuple[np.ndarray, np.ndarray]] | None = None
         if cache:
-            files = [path for example in self._examples for path in (example.a, example.b) if path is not None]
-            self._cached = read_all(self._load, range(len(self)), files)
+            self._cached = read_all(self._load, range(len(self)), self._files())
+
+    def check(self) -> None:
+        """Read every pair once; a PrepareError names the files that cannot be read."""
+        read_all(lambda index: self._load(index) is None, range(len(self)), self._files())
+
+    def _files(self) -> list[Path]:
+        return [path for example in self._examples for path in (example.a, example.b) if path is not None]
 
     def _describe(self, kind: str) -> dict[str, Any]:
         return {"kind": kind} | ({"palette": self.palette.to_json()} if kind == "labels" else {})

@@ -9,10 +9,9 @@ from pathlib import Path
 from unicodedata import normalize
 
 import numpy as np
-from PIL import Image
 
 from i2i.data.layout import SUFFIXES, PrepareError, drawing_score
-from i2i.data.pictures import HELD_OUT, find_photos, key_of
+from i2i.data.pictures import HELD_OUT, find_photos, header_size, key_of
 from i2i.images import load_image
 
 # Kind of picture -> what its file holds.
@@ -209,17 +208,20 @@ def _in_folder(folder: Path, config: PairedConfig) -> tuple[list[Example], Paire
         return examples, _look(examples, config)
     files = _flat_pictures(folder) if _pictures(folder) else {}
     if not files:
+        kinds = {KINDS.get(kind) for kind in (config.a, config.b)}
+        named = " and ".join(sorted(kinds)) if None not in kinds and len(kinds) == 2 else f"two of {', '.join(FOLDERS)}"
         raise PrepareError(
             f"{folder} holds no pairs: expected pictures A|B side by side, or two folders with equal file names (A and "
-            f"B, or two of {', '.join(FOLDERS)}); found the folders {', '.join(below) or 'none'} and no pictures"
+            f"B, or {named}); found the folders {', '.join(below) or 'none'} and no pictures"
         )
     for path in files.values():
-        with Image.open(path) as picture:
-            if picture.width != 2 * picture.height and config.fit != "stretch":
-                raise PrepareError(
-                    f"{path} is {picture.width}x{picture.height}, which is no pair A|B of squares: use --fit stretch "
-                    "for halves that are not square; photos alone are for pix2pix.py --recipe bw2color or inpainting"
-                )
+        # What cannot be read is named with all others like it, when pictures are read.
+        width, height = header_size(path) or (2, 1)
+        if width != 2 * height and config.fit != "stretch":
+            raise PrepareError(
+                f"{path} is {width}x{height}, which is no pair A|B of squares: use --fit stretch for halves that are "
+                "not square; photos alone are for pix2pix.py --recipe bw2color or inpainting"
+            )
     examples = [Example(stem, path, path, halves=True) for stem, path in files.items()]
     return examples, _look(examples, config)
 
@@ -227,10 +229,8 @@ def _in_folder(folder: Path, config: PairedConfig) -> tuple[list[Example], Paire
 def _refuse_pairs(folder: Path, files: list[Path], config: PairedConfig) -> None:
     """PrepareError where nearly all of the photos have the shape of pairs A|B, whose seam would be learned."""
     some = files[:: max(1, len(files) // 64)]
-    wide = 0
-    for path in some:
-        with Image.open(path) as picture:
-            wide += picture.width == 2 * picture.height
+    sizes = (header_size(path) or (1, 1) for path in some)
+    wide = sum(width == 2 * height for width, height in sizes)
     if wide > 0.9 * len(some):
         raise PrepareError(
             f"{folder} holds pictures twice as wide as high, as pairs A|B are, but {config.a} and {config.b} are both "
@@ -268,10 +268,13 @@ def _look(examples: list[Example], config: PairedConfig) -> PairedConfig:
     for side in (name for name, kind in kinds.items() if kind == "auto"):
         votes = []
         for example in examples[:: max(1, len(examples) // 16)]:
-            pixels = np.asarray(load_image(example.a if side == "a" else example.b))
+            try:
+                pixels = np.asarray(load_image(example.a if side == "a" else example.b))
+            except ValueError:  # named with all others like it, when pictures are read
+                continue
             if example.halves:
                 half = pixels.shape[1] // 2
                 pixels = pixels[:, :half] if side == "a" else pixels[:, half:]
             votes.append(drawing_score(pixels) >= 0.75)
-        kinds[side] = "edges" if np.mean(votes) > 0.6 else "photo"
+        kinds[side] = "edges" if sum(votes) > 0.6 * len(votes) else "photo"
     return replace(config, **kinds)

@@ -155,18 +155,22 @@ class DomainMeasures:
             text += "different photos a side"
         return text
 
-    @torch.inference_mode()
-    def model(self, translator: Translator) -> list[Score]:
-        """Scores of one model: for each guide and measure the mean over all ordered pairs, then each pair.
-
-        Raises:
-            ValueError: for a model of other domains or of another size.
-        """
+    def check(self, translator: Translator) -> None:
+        """ValueError for a model of other domains or of another size."""
         if set(translator.domains) != set(self.domains) or translator.image_size != self.val.size:
             raise ValueError(
                 f"{translator.name} translates to {', '.join(translator.domains) or 'no domains'} at "
                 f"{translator.image_size} pixels, the photos show {', '.join(self.domains)} at {self.val.size}"
             )
+
+    @torch.inference_mode()
+    def model(self, translator: Translator) -> list[Score]:
+        """Scores of one model: for each guide and measure the mean over all ordered pairs, then each pair.
+
+        Raises:
+            ValueError: as `check`.
+        """
+        self.check(translator)
         scores = []
         for guide in self.protocol.guides:
             rounds = [self._round(translator, guide, k) for k in range(self.protocol.repeats)]

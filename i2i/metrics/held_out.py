@@ -48,6 +48,10 @@ class HeldOut:
     def __len__(self) -> int:
         return len(self._first)
 
+    def check(self) -> None:
+        """Read every pair once; a PrepareError names what cannot be read, which would end a measurement late."""
+        self._first.check()
+
     @property
     def labels_answered(self) -> bool:
         """Whether label maps are what models answer with."""

@@ -78,8 +78,11 @@ def load_judge(source: str, palette: Palette, device: torch.device) -> Judge:
     """
     if source.startswith("torchvision:"):
         return _torchvision(source, palette, device)
-    folder = model_folder.resolve(source)
-    config = model_folder.read_config(folder)
+    try:
+        folder = model_folder.resolve(source)
+        config = model_folder.read_config(folder)
+    except model_folder.ModelFolderError as error:
+        raise ValueError(f"no judge {source} ({error}): give RUN/model of evaluate.py segmenter") from error
     if config.get("kind") != "segmenter":
         raise ValueError(f"{source} is a {config.get('kind')}: give RUN/model of `python train/evaluate.py segmenter`")
     with model_folder.describing(folder, "a segmenter"):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
-import socket
 import sqlite3
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -167,6 +168,16 @@ def test_a_class_of_students_at_once(store):
     assert min(store.sessions().values()) >= 6
 
 
+def test_one_trial_has_no_interval(store):
+    study = Study([contestant()], store, practice=0, trials=2)
+    session = study.start()
+    study.answer(session, 0, store.trials(session)[0].fake_left, 5)
+    assert results(store).startswith("ours 01234567: fooled in 0.0% of trials, too few trials for an interval\n")
+    assert "nan" not in results(store)
+    study.answer(session, 1, store.trials(session)[1].fake_left, 5)
+    assert "95 % between 0.0% and 0.0%" in results(store)
+
+
 def test_the_model_with_fewest_sessions_is_next(store):
     study = Study([contestant("a"), contestant("b"), contestant("c")], store, practice=0, trials=2)
     for _ in range(6):
@@ -179,9 +190,24 @@ def test_votes_outlive_the_server_and_sessions_go_on(study, store):
     study.answer(session, 0, True, 5)
     later = Study([contestant()], Store(store.path), practice=2, trials=4)
     assert later.state(session)["next"] == 1 and later.picture(session, 1, "left")
-    other = Study([contestant("other")], Store(store.path), practice=2, trials=4)
+
+
+@pytest.mark.parametrize("other_model", [True, False])
+def test_a_session_ends_where_its_pictures_are_not_there_any_more(study, store, other_model):
+    """Or the page would ask for them for ever."""
+    session = study.start()
+    study.answer(session, 0, True, 5)
+    shown, pair = contestant("other" if other_model else "ours 01234567"), store.trials(session)[1].pair
+    if not other_model:
+        shown.pictures.pop(pair)
+    later = Study([shown], Store(store.path), practice=2, trials=4)
     with pytest.raises(KeyError):
-        other.picture(session, 1, "left")  # its pictures are not there any more
+        later.picture(session, 1, "left")
+    with TestClient(build(later)) as client:
+        assert client.get(f"/session/{session}").status_code == 404
+        # What was seen before the restart is kept nevertheless.
+        client.post(f"/answer/{session}/1", json={"left": True, "ms": 1})
+    assert [t.said_left for t in store.trials(session)] == [True, True, None, None, None, None]
 
 
 def test_reading_votes_changes_nothing(study, store, tmp_path):
@@ -249,6 +275,14 @@ def test_models_and_pairs_become_a_study(tiny_model_folder, outlines, tmp_path):
     assert real.shape == fake.shape == (64, 64, 3) and (real == (80, 80, 120)).all() and fake.std() > 1
 
 
+def test_models_with_domains_are_refused(tiny_model_folder, domain_model_folder, outlines, tmp_path):
+    votes = tmp_path / "v.sqlite"
+    words = ["serve", str(tiny_model_folder), str(domain_model_folder), str(outlines), "--votes", str(votes)]
+    with pytest.raises(ValueError, match="^discs has domains; the study takes models of pairs$"):
+        real_or_fake.prepare(real_or_fake.parse([*words, "--device", "cpu"]))
+    assert not votes.exists()
+
+
 def test_few_held_out_pairs_are_kept_for_the_trials_that_count(tiny_model_folder, outlines, tmp_path, capsys):
     words = ["serve", str(tiny_model_folder), str(outlines), "--votes", str(tmp_path / "v.sqlite"), "--device", "cpu"]
     study = real_or_fake.prepare(real_or_fake.parse([*words, "--practice", "1"]))
@@ -283,44 +317,184 @@ def test_pairs_are_chosen_as_in_evaluate(tiny_model_folder, tmp_path, capsys):
     assert counts[0] > counts[1] >= 2
 
 
-@pytest.mark.browser
-def test_the_page_shows_both_for_one_second_and_then_asks(study, store, chromium):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+@contextmanager
+def serving(study: Study, port: int) -> Iterator[str]:
+    """The page's address, while it is served."""
     server = uvicorn.Server(uvicorn.Config(build(study), port=port, log_level="warning"))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
         while not server.started:
+            assert thread.is_alive()
             time.sleep(0.05)
-        page = chromium.new_page()
-        page.set_default_timeout(15_000)
-        problems = []
-        page.on("pageerror", lambda e: problems.append(str(e)))
-        page.goto(f"http://127.0.0.1:{port}/")
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture
+def person(chromium):
+    """A tab; when the test ends, its scripts must have met no error that they do not speak of."""
+    page, problems = chromium.new_page(), []
+    page.set_default_timeout(15_000)
+    page.on("pageerror", lambda e: problems.append(str(e)))
+    yield page
+    page.close()
+    assert not problems
+
+
+def asked(page, place: str) -> None:
+    """Wait until the page asks of that trial."""
+    page.wait_for_function(
+        "place => document.getElementById('place').textContent === place"
+        " && !document.getElementById('say-left').disabled",
+        arg=place,
+    )
+
+
+def said(store: Store) -> list[str]:
+    return [r["said_left"] for r in csv.DictReader(io.StringIO(store.csv()))]
+
+
+@pytest.mark.browser
+def test_the_page_shows_both_for_one_second_and_then_asks(study, store, person, free_port):
+    with serving(study, free_port()) as url:
+        person.goto(url)
         # When the pictures were on and off the screen, by the page's own clock.
-        page.evaluate("""() => {
+        person.evaluate("""() => {
             window.times = [];
             new MutationObserver(() => times.push(performance.now())).observe(
                 document.getElementById('pair'), {attributes: true, attributeFilter: ['class']});
         }""")
-        page.click("#start")
+        person.click("#start")
         for number in range(6):
-            page.wait_for_selector("#say-left:enabled")
-            assert page.evaluate("getComputedStyle(document.getElementById('left')).visibility") == "hidden"
+            person.wait_for_selector("#say-left:enabled")
+            assert person.evaluate("getComputedStyle(document.getElementById('left')).visibility") == "hidden"
             if number == 3:
-                page.reload()  # the session goes on where it was
-                page.wait_for_selector("#say-left:enabled")
+                person.reload()  # the session goes on where it was
+                person.wait_for_selector("#say-left:enabled")
             if number == 1:
-                shown = page.evaluate("times")
+                shown = person.evaluate("times")
                 assert shown[1] - shown[0] > 950
-            page.keyboard.press("ArrowLeft") if number % 2 else page.click("#say-right")
-        page.wait_for_selector("#end:visible")
-        assert "of 4 trials" in page.inner_text("#score") and not problems
-        page.close()
-    finally:
-        server.should_exit = True
-        thread.join()
-    rows = list(csv.DictReader(io.StringIO(store.csv())))
-    assert [r["said_left"] for r in rows] == ["0", "1", "0", "1", "0", "1"]
+            person.keyboard.press("ArrowLeft") if number % 2 else person.click("#say-right")
+        person.wait_for_selector("#end:visible")
+        assert "of 4 trials" in person.inner_text("#score")
+    assert said(store) == ["0", "1", "0", "1", "0", "1"]
+
+
+@pytest.mark.browser
+def test_a_session_goes_on_after_a_restart_of_the_server(store, person, free_port):
+    study, port = Study([contestant()], store, practice=0, trials=2), free_port()
+    with serving(study, port) as url:
+        person.goto(url)
+        person.click("#start")
+        asked(person, "1 of 2")
+    person.keyboard.press("ArrowLeft")
+    person.wait_for_selector("#offline:visible")
+    assert "The server cannot be reached." in person.inner_text("#offline") and said(store) == []
+    with serving(Study([contestant()], Store(store.path), practice=0, trials=2), port):
+        asked(person, "2 of 2")
+        assert not person.is_visible("#offline") and not person.is_visible("#trouble") and said(store) == ["1"]
+        person.keyboard.press("ArrowRight")
+        person.wait_for_selector("#end:visible")
+    assert said(store) == ["1", "0"] and len(store.sessions()) == 1
+
+
+@pytest.mark.browser
+def test_a_vote_whose_answer_is_lost_counts_once(store, person, free_port):
+    study, sent = Study([contestant()], store, practice=1, trials=1), []
+
+    def trouble(route):
+        sent.append(route.request.post_data)
+        if len(sent) == 1:
+            route.fetch()  # it arrives, but the page does not hear so
+            route.abort()
+        elif len(sent) == 2:
+            route.fulfill(status=502)  # of a proxy
+        else:
+            route.continue_()
+
+    with serving(study, free_port()) as url:
+        person.route("**/answer/**/0", trouble)
+        person.goto(url)
+        person.click("#start")
+        asked(person, "Practice 1 of 1")
+        person.keyboard.press("ArrowLeft")
+        asked(person, "1 of 1")
+        assert len(sent) == 3 and len(set(sent)) == 1 and said(store) == ["1"]
+
+
+@pytest.mark.browser
+def test_a_tab_goes_on_where_another_one_has_answered(store, person, free_port):
+    study = Study([contestant()], store, practice=0, trials=4)
+    with serving(study, free_port()) as url:
+        person.goto(url)
+        person.route("**/picture/**/3/*", lambda route: route.abort())
+        person.click("#start")
+        asked(person, "1 of 4")
+        session = person.evaluate("sessionStorage.getItem('session')")
+        for number in (0, 1):  # by the other tab
+            study.answer(session, number, False, 5)
+        person.keyboard.press("ArrowLeft")
+        asked(person, "3 of 4")
+        assert said(store) == ["0", "0"] and not person.is_visible("#trouble")
+        # The same where pictures are asked for too late.
+        person.keyboard.press("ArrowLeft")
+        person.wait_for_function("document.getElementById('place').textContent === '4 of 4'")
+        person.wait_for_selector("#offline:visible")
+        study.answer(session, 3, False, 5)
+        person.unroute("**/picture/**/3/*")
+        person.wait_for_selector("#end:visible")
+    assert said(store) == ["0", "0", "1", "0"]
+
+
+@pytest.mark.browser
+def test_an_error_of_the_server_does_not_end_a_session(study, store, person, free_port):
+    with serving(study, free_port()) as url:
+        person.goto(url)
+        person.click("#start")
+        for place, key in (("Practice 1 of 2", "ArrowRight"), ("Practice 2 of 2", "ArrowLeft")):
+            asked(person, place)
+            if place == "Practice 2 of 2":
+                person.route("**/answer/**", lambda route: route.fulfill(status=500))
+            person.keyboard.press(key)
+        person.wait_for_selector("#trouble:visible")
+        assert "Reload the page" in person.inner_text("#trouble")
+        person.unroute("**/answer/**")
+        person.reload()
+        asked(person, "Practice 2 of 2")
+    assert said(store) == ["0"]
+
+
+@pytest.mark.browser
+def test_a_session_that_the_server_does_not_know_ends(study, tmp_path, person, free_port):
+    port = free_port()
+    with serving(study, port) as url:
+        person.goto(url)
+        person.click("#start")
+        asked(person, "Practice 1 of 2")
+    with serving(Study([contestant()], Store(tmp_path / "new.sqlite"), practice=2, trials=4), port):
+        person.keyboard.press("ArrowLeft")
+        person.wait_for_selector("#trouble:visible")
+        assert "session has ended" in person.inner_text("#trouble")
+        person.reload()
+        person.click("#start:enabled")
+        asked(person, "Practice 1 of 2")
+
+
+@pytest.mark.browser
+def test_shortcuts_of_the_browser_are_no_answers(study, store, person, free_port):
+    with serving(study, free_port()) as url:
+        person.goto(url)
+        person.click("#start")
+        asked(person, "Practice 1 of 2")
+        for held in ("ctrlKey", "altKey", "metaKey"):
+            # Not by the keyboard, or the browser would go back.
+            person.evaluate(
+                "held => document.dispatchEvent(new KeyboardEvent('keydown', {key: 'ArrowLeft', [held]: true}))", held
+            )
+            assert person.is_enabled("#say-left")
+        person.keyboard.press("ArrowRight")
+        asked(person, "Practice 2 of 2")
+    assert said(store) == ["0"]

@@ -12,6 +12,8 @@ HERE = str(Path(__file__).parent)
 if HERE not in sys.path:
     sys.path.insert(0, HERE)
 
+from tiny_features import random_features  # noqa: E402
+
 TRAIN = Path(__file__).resolve().parents[2] / "train"
 
 
@@ -20,3 +22,9 @@ def load_script(monkeypatch):
     """A function: name of a script without .py -> its module."""
     monkeypatch.syspath_prepend(str(TRAIN))
     return importlib.import_module
+
+
+@pytest.fixture(scope="session")
+def features(tmp_path_factory):
+    """File of a feature network with random weights."""
+    return random_features(tmp_path_factory.mktemp("features") / "mobilenet.safetensors")

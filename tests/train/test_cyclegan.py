@@ -53,7 +53,8 @@ def test_two_folders_to_a_model_that_translates_both_ways(script, horses, tmp_pa
     card = (run / "model" / "README.md").read_text()
     assert "`python train/cyclegan.py DIR_A DIR_B --out RUN --size 32" in card and "--steps 3" in card
     assert str(tmp_path) not in card + json.dumps(config)
-    assert (run / "model" / "examples" / "samples.jpg").exists() and (run / "curves.png").exists()
+    assert (run / "model" / "examples" / "samples.jpg").exists() and "](examples/samples.jpg)" in card
+    assert (run / "curves.png").exists()
     assert sorted(p.name for p in (run / "grids").iterdir()) == ["0000002.png", "0000003.png"]
     model = Translator.from_pretrained(run / "model", device="cpu")
     assert [p.size for p in model.cycle(tmp_path / "horses" / "0.jpg")] == [(32, 32)] * 2
@@ -66,7 +67,8 @@ def test_two_folders_to_a_model_that_translates_both_ways(script, horses, tmp_pa
     assert script.main([*horses, "--out", str(run), "--resume", "--epochs", "4", "--cpu"]) == 0
     longer = json.loads((run / "model" / "config.json").read_text())["training"]
     assert longer["steps"] == longer["of_steps"] == 2 * config["data"]["train_b"] > 5
-    assert "--epochs 4.0" in longer["command"] and "--steps" not in longer["command"]
+    command, _, before = longer["command"].partition("   # ")
+    assert "--epochs 4.0" in command and "--steps" not in command and before == "until step 3 with --steps 3"
     for more, message in (
         (["--epochs", "2", "--steps", "9"], "both say how long"),
         (["--epochs", "inf"], "--epochs must be above 0"),
@@ -233,10 +235,41 @@ def test_cycle_measures(script, load_script, horses, label_pairs, tmp_path, caps
         "translates one way only: without pairs": ["--folders", *horses],
         "--val-fraction and --fit are for --folders": ["--paired", str(label_pairs), "--fit", "crop"],
         "--select-a and --select-b choose from": ["--paired", str(label_pairs), "--select-a", "coat=grey"],
+        "--segmenter and --a: for --paired": ["--folders", *horses, "--segmenter", "nowhere", "--a", "edges"],
     }
     for message, data in refused.items():
         with pytest.raises(ValueError, match=message):
             evaluate.main(words("cycle", tmp_path / "pix2pix" / "model", *data, *common))
+
+
+def test_all_that_measures_need_is_looked_at_first(script, load_script, horses, label_pairs, tmp_path, capsys):
+    for place, data in (("folders", horses), ("pairs", words("--paired", label_pairs))):
+        assert script.main([*data, "--out", str(tmp_path / place), "--steps", "1", *QUICK]) == 0
+    large = ["--steps", "1", *QUICK, "--size", "64", "--name", "large"]
+    assert script.main([*horses, "--out", str(tmp_path / "large"), *large]) == 0
+    both, pairs, other = (tmp_path / name / "model" for name in ("folders", "pairs", "large"))
+    evaluate, common = load_script("evaluate"), ["--device", "cpu", "--pictures", "2", "--out", str(tmp_path / "out")]
+    capsys.readouterr()
+    judged = ["--paired", label_pairs, "--segmenter", "nowhere"]
+    for message, asked in {
+        "no judge .*nowhere .*: give RUN/model of evaluate.py segmenter": judged,
+        "labels2photo is no model of photos at 32 px": [pairs, "--folders", *horses],
+        "large is no model of photos at 32 px": [other, "--folders", *horses],
+    }.items():
+        first = pairs if "--paired" in asked else both
+        with pytest.raises(ValueError, match=message):
+            evaluate.main(words("cycle", first, *asked, "--features", "none", *common))
+    assert "img" not in capsys.readouterr().err  # nothing was measured
+
+
+def test_one_photo_of_a_side_leaves_realism_out(script, load_script, horses, features, tmp_path, capsys):
+    assert script.main([*horses, "--out", str(tmp_path / "run"), "--steps", "1", *QUICK]) == 0
+    asked = words("cycle", tmp_path / "run" / "model", "--folders", *horses, "--features", features)
+    capsys.readouterr()
+    assert load_script("evaluate").main([*asked, *words("--device", "cpu", "--out", tmp_path / "out")]) == 0
+    assert "note: one validation photo of " in capsys.readouterr().err
+    scores = json.loads((tmp_path / "out" / "scores.json").read_text())["scores"]["horses2zebras"]
+    assert "AtoB: cycle error" in scores and not any("kernel" in name for name in scores)
 
 
 @pytest.mark.slow

@@ -19,7 +19,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from i2i import Translator
+from i2i import Translator, model_folder
 from i2i.methods.styled import StyledConfig
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -101,12 +101,14 @@ def test_ctrl_c_leaves_a_run_that_resumes(photos, tmp_path):
     assert process.returncode == 0, errors
     assert "interrupted" in errors and "--resume" in errors
     assert errors.count("stopping after this step") == 1
+    assert "samples.jpg" not in (run / "model" / "README.md").read_text()  # which is made when the run is done
     stopped = json.loads((run / "model" / "config.json").read_text())["training"]["steps"]
     assert 2 <= stopped < 100000
     # Nothing but the folder has to be said again: configuration and options come from the state.
     done = script("edges2photo.py", photos, "--out", run, "--resume", "--steps", stopped + 2, "--cpu")
     assert done.returncode == 0, done.stderr
     assert json.loads((run / "model" / "config.json").read_text())["training"]["steps"] == stopped + 2
+    assert "](examples/samples.jpg)" in (run / "model" / "README.md").read_text()
 
 
 def test_two_processes_train_one_model(photos, tmp_path):
@@ -156,6 +158,19 @@ def test_a_run_starts_from_a_model(load_script, tiny_model_folder, label_pairs, 
     assert any(name.startswith("nets.patch.") for name in state) and int(state["queue_filled"]) == 2
     config = json.loads((run / "model" / "config.json").read_text())
     assert "--init MODEL" in config["training"]["command"] and config["training"]["steps"] == 1
+    # Whose terms go on is told, by a chain of runs too, and by one that goes on.
+    origin = model_folder.read_config(tiny_model_folder)
+    about = {"name": origin["name"], "weights": origin["sha256"][:8], "data": "random weights", "licence": "none"}
+    assert config["training"]["began_with"] == [about]
+    third = tmp_path / "third"
+    words = ["--init", run / "model", "--steps", 1, "--fit-mapping", 0, "--licence", "CC BY 4.0", *unshaped]
+    for more in (words, ["--resume", "--steps", 2, "--cpu"]):
+        assert load_script("edges2photo").main([*map(str, [source, "--out", third, *more])]) == 0
+    config = json.loads((third / "model" / "config.json").read_text())
+    assert [one["name"] for one in config["training"]["began_with"]] == ["pairs", origin["name"]]
+    card = (third / "model" / "README.md").read_text()
+    assert f"- Began with {origin['name']} (weights {about['weights']}), trained on random weights" in card
+    assert card.count("Began with") == 2 and "# until step 1 with --steps 1" in card
 
 
 def test_dry_run_prints_and_writes_nothing(photos, tmp_path):

@@ -303,6 +303,17 @@ def test_color(evaluate, label_pairs, tmp_path):
     assert all(0 <= v < 1 for v in values) and text.count("<svg") == 3
 
 
+@pytest.mark.parametrize("task", ["photos", "color"])
+def test_unreadable_pictures_are_named_before_anything_is_measured(evaluate, outlines, tmp_path, capsys, task):
+    model = classic(tmp_path / "model", PairedDataset(outlines, "val", 32))
+    pairs = shutil.copytree(outlines, tmp_path / "pairs")
+    for name in ("2.png", "3.png"):
+        (pairs / "val" / name).write_bytes(b"x")
+    with pytest.raises(ValueError, match="2 of 4 pictures cannot be read: .*2.png: .*3.png"):
+        evaluate.main(words(task, model, pairs, "--out", tmp_path / "out", "--device", "cpu"))
+    assert "img" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "given, message",
     [

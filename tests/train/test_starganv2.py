@@ -10,7 +10,7 @@ import shutil
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from i2i import Translator, model_folder
 from i2i.methods.starganv2_recipes import COMPONENTS
@@ -264,30 +264,6 @@ def test_twenty_steps_of_the_papers_recipes(script, domain_photos, tmp_path, rec
     assert len(set(answers)) == 2 * len(domains)
 
 
-def random_features(path):
-    """A MobileNet v1 with random weights, which is enough to see that measures are made."""
-    torch.manual_seed(0)
-    tensors = {}
-
-    def layer(name: str, *shape: int) -> None:
-        tensors[f"{name}.conv.weight"] = torch.randn(*shape) * (2 / (shape[1] * shape[2] * shape[3])) ** 0.5
-        for key, value in (("weight", 1.0), ("bias", 0.0), ("running_mean", 0.0), ("running_var", 1.0)):
-            tensors[f"{name}.bn.{key}"] = torch.full((shape[0],), value)
-
-    widths = (32, 64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 1024, 1024)
-    layer("conv1", 32, 3, 3, 3)
-    for i, (a, b) in enumerate(zip(widths, widths[1:], strict=False)):
-        layer(f"blocks.{i}.dw", a, 1, 3, 3)
-        layer(f"blocks.{i}.pw", b, a, 1, 1)
-    save_file(tensors, path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def features(tmp_path_factory):
-    return random_features(tmp_path_factory.mktemp("features") / "mobilenet.safetensors")
-
-
 def test_domains_are_measured(load_script, domain_photos, domain_model_folder, features, tmp_path, capsys):
     evaluate = load_script("evaluate")
     command = words("domains", domain_model_folder, "--root", domain_photos, "--out", tmp_path, "--device", "cpu")
@@ -299,6 +275,16 @@ def test_domains_are_measured(load_script, domain_photos, domain_model_folder, f
     assert "sources on the left" in (tmp_path / "report.html").read_text()
     with pytest.raises(ValueError, match="give a network with --features"):
         evaluate.main([*command, "--features", "none"])
+    # All models are looked at before the first is measured.
+    capsys.readouterr()
+    for more, message in (
+        (domain_model_folder, "same model is given twice"), ("nowhere", "no model"),
+        ("edges2cats", "translates to no domains at 256 pixels"),
+    ):  # fmt: skip
+        again = [command[0], command[1], str(more), *command[2:], *words("--features", features, "--outputs", 2)]
+        with pytest.raises(ValueError, match=message):
+            evaluate.main(again)
+    assert "img" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("given, expected", [([], 0.4), (["--val-fraction", "0.3"], 0.3)])
