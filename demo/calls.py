@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import gradio as gr
+
+log = logging.getLogger(__name__)
 
 GONE = "The file is not here any more: uploads are deleted after {} minutes. Upload it again."
 
@@ -33,8 +36,11 @@ class Page(gr.Blocks):
         except gr.Error:
             raise
         except Exception as problem:
-            if isinstance(problem, FileNotFoundError) or isinstance(problem.__cause__, FileNotFoundError):
+            cause = problem.__cause__ or problem
+            if isinstance(cause, FileNotFoundError):
                 raise _words(GONE.format(self.lifetime // 60)) from problem
+            if not isinstance(cause, (ValueError, TypeError)):  # not what came, but the server
+                log.exception("a call's values could not be read")
             raise _words(
                 f"A value of /{block_fn.api_name} cannot be read: a file is given as the path that its upload got."
             ) from problem

@@ -12,7 +12,7 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 # take 0.5 to 0.75 of the time of float32, others more than all of it: a check shall not fall out differently the next
 # time.
 WORTHWHILE = 0.85
-ROUNDS = 5
+ROUNDS, SURE_AFTER = 5, 3  # at most, and where the two are far apart
 
 
 def choose_device(device: str | torch.device = "auto") -> torch.device:
@@ -52,12 +52,15 @@ def faster_dtype(
     if size < 128:
         return torch.float32
     times: dict[torch.dtype, list[float]] = {torch.float32: [], torch.bfloat16: []}
-    for _ in range(ROUNDS):  # in turns: other work on the machine shall not meet one of the two alone
+    share = 1.0
+    for done in range(1, ROUNDS + 1):  # in turns: other work on the machine shall not meet one of the two alone
         for dtype, rounds in times.items():
             cast(dtype)
             run()
             start = time.perf_counter()
             run()
             rounds.append(time.perf_counter() - start)
-    best = {dtype: min(rounds) for dtype, rounds in times.items()}
-    return torch.bfloat16 if best[torch.bfloat16] < WORTHWHILE * best[torch.float32] else torch.float32
+        share = min(times[torch.bfloat16]) / min(times[torch.float32])
+        if done >= SURE_AFTER and not WORTHWHILE / 1.3 < share < WORTHWHILE * 1.3:
+            break
+    return torch.bfloat16 if share < WORTHWHILE else torch.float32

@@ -98,7 +98,7 @@ def on_pairs(
             if kinds == ("labels", "photo") and args.segmenter:
                 judge = judge or load_judge(args.segmenter, held.palette, choose_device(args.device))
     for held, _ in seen.values():
-        held.check()
+        held.check(args.pictures)
     for name, way, held, kinds, title in all_ways:
         count, prefix = min(args.pictures, len(held)), f"{title}: "
         with bar(count, f"{name}, {title}") as progress:

@@ -147,6 +147,7 @@ def photos(args: argparse.Namespace) -> tuple[Columns, list]:
     device = choose_device(args.device)
     features = features_or_none(args.features, "measure")
     detector = EdgeDetector(args.detector, device) if args.detector != "none" else None
+    held.check(protocol.pictures)
     view = View(held, size, protocol.pictures, features and features.to(device), detector)
     measures = PhotoMeasures(view, protocol, sketches)
     left_out = measures.left_out()

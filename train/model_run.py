@@ -96,7 +96,10 @@ def parse_run(
         args = parser.parse_args(argv)
         if "init" not in before:  # the saved state wins: nothing comes from that model
             given.pop("init", None)
-        origin = meta["recipe"].get("began_with", [])
+        origin = meta["recipe"].get("began_with")
+        if origin is None:  # a run of a version that did not keep it
+            unknown = {"weights": "not kept", "data": "what its card says", "licence": "what its card says"}
+            origin = [{"name": before["init"][0]} | unknown] if "init" in before else []
         changed = changes_on_the_way(meta["recipe"].get("changed", ()), meta["step"], before, given)
         given = before | given
     args.given, args.changed, args.began_with = given, changed, origin

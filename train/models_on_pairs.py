@@ -60,7 +60,6 @@ def load(args: argparse.Namespace) -> tuple[dict[str, Translator], HeldOut]:
             )
     for line in [line for t in models.values() for line in contradictions(t.config, given)]:
         print(f"note: {line}", file=sys.stderr)
-    held[0].check()
     return models, held[0]
 
 
@@ -69,8 +68,10 @@ def bar(total: int, text: str) -> tqdm:
 
 
 def limit(held: HeldOut, pictures: int) -> int:
+    """How many pairs are measured, once they are found to be readable."""
     if pictures < 1:
         raise ValueError(f"--pictures must be at least 1, got {pictures}")
+    held.check(pictures)
     return min(pictures, len(held))
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cli import add_options, collect, given_options, how_to_open, run_script, shown_command
-from model_run import save_samples
+from model_run import began_with, save_samples
 from styled_views import samples_picture, seeds_of_page
 from tqdm import tqdm
 
@@ -53,7 +53,7 @@ def card(config: dict[str, Any], began_as: str) -> str:
 Styled pix2pix whose seeds were spread anew: the weights {began_as}, but for the mapping network.
 
 - Data: {data.get("name", "not stated")}. Licence of the data: {data.get("licence", "not stated")}.
-{made}- Seeds by `{training["fit_answers"]["command"]}`
+{made}{began_with(config)}- Seeds by `{training["fit_answers"]["command"]}`
 - Measures: `python train/evaluate.py photos` on the validation pairs.
 
 ![validation inputs and the answers to seeds 0 to 3](examples/samples.jpg)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 from collections import Counter
@@ -105,12 +106,13 @@ def run_folder(
     """
     jobs, ignored = _jobs(task, tuple(sources), out)
     by_key = {job.key: job for job in jobs}
-    records, originals = _earlier(task, by_key, out)
-    stale = [k for k, record in records.records.items() if k not in by_key or not _current(out, record, by_key[k])]
-    removed = sum(key not in by_key for key in stale)
-    tried = [key for key in stale if records.records[key]["status"] == "unreadable"]
+    _earlier(task, by_key, out)  # refuses what cannot be gone on with, before anything is written
     make_folder(out)
     with alone(out):
+        records, originals = _earlier(task, by_key, out)  # as it is now that nobody else changes it
+        stale = [k for k, record in records.records.items() if k not in by_key or not _current(out, record, by_key[k])]
+        removed = sum(key not in by_key for key in stale)
+        tried = [key for key in stale if records.records[key]["status"] == "unreadable"]
         for key in stale:
             records.remove_files((out / path for path in records.drop(key)["results"]), originals)
         places = {job.key: task.places(job) for job in jobs if job.refused is None}
@@ -147,8 +149,23 @@ def _jobs(task: Task, sources: tuple[Path, ...], out: Path) -> tuple[list[Job], 
     refuse_inside(sources, out)
     refuse_around(sources, out)
     check_writable(out)
-    jobs, ignored = task.jobs(tuple(map(pictures_folder, sources)), out)
+    jobs, ignored = task.jobs(tuple(_taken_from(source, out) for source in sources), out)
     return _without_clashes([replace(job, name=short_name(job.name)) for job in jobs]), ignored
+
+
+def _taken_from(source: Path, out: Path) -> Path:
+    """Of a folder that `edges` made, its pairs or drawings; but versions that took all of it, contact sheet and all,
+    left results that go on as they began.
+    """
+    taken = pictures_folder(source)
+    if taken == source or not (out / "manifest.json").is_file():
+        return taken
+    try:
+        files = [record["file"] for record in json.loads((out / "manifest.json").read_text(encoding="utf-8"))["files"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return taken
+    prefix = f"{taken.relative_to(source).as_posix()}/"
+    return source if any(file.startswith(prefix) for file in files) else taken
 
 
 def _earlier(task: Task, by_key: dict[str, Job], out: Path) -> tuple[Records, Originals]:

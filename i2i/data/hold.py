@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,7 +29,9 @@ def alone(folder: Path) -> Iterator[None]:
     if place in _HELD:
         yield
         return
-    with (folder / ".lock").open("a") as lock:
+    path = folder / ".lock"
+    # Another user's, in a shared folder, may not be written, but it can be locked.
+    with path.open("r" if path.is_file() and not os.access(path, os.W_OK) else "a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -31,6 +31,8 @@ def with_labels_found(root: str | os.PathLike, config: PairedConfig) -> PairedCo
     for split in ("train", "val"):  # there may be one alone
         with contextlib.suppress(PrepareError):
             examples = examples or find_examples(root, split, config)[0]
+    if examples and not examples[0].halves and {examples[0].a.parent.name, examples[0].b.parent.name} != {"A", "B"}:
+        return config
     looked_at = examples[:: max(1, -(-len(examples) // LOOKED_AT))]
     palette = Palette.load(config.palette)
     fits = [[_fit(palette, example, side) for side in "ab"] for example in looked_at]

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from PIL import Image
@@ -68,7 +69,9 @@ def ready_pairs(folder: str | os.PathLike) -> Path | None:
     there are none.
     """
     made = (Path(folder) / "data", Path(folder))
-    return next((m / "pairs" for m in made if (m / "manifest.json").is_file() and (m / "pairs").is_dir()), None)
+    # The other commands say which they are.
+    ours = (m for m in made if (m / "pairs").is_dir() and "command" not in _settings_of(m, {"command": ""}))
+    return next((m / "pairs" for m in ours), None)
 
 
 def pictures_folder(folder: str | os.PathLike) -> Path:
@@ -117,6 +120,8 @@ def detect_layout(
         return "two_folders"
     # Pairs in one subfolder of several, at any depth, would go in as photos, drawings and all.
     for below, inside in _folders_of_two(base, files).items():
+        if below == base and base not in parts:  # train and val, which may share their names
+            continue
         found = parts.get(below) or find_two_folders(below, inside, drawing_side)
         if found is not None and found.drawings:
             raise PrepareError(
@@ -269,13 +274,13 @@ def _refuse_what_is_neither(folder: Path, options: Mapping[str, str]) -> None:
         )
 
 
-def _settings_of(folder: Path) -> Mapping[str, Any]:
-    """What manifest.json tells of the run that made a folder; nothing where there is none of ours."""
+def _settings_of(folder: Path, missing: Mapping[str, Any] = MappingProxyType({})) -> Mapping[str, Any]:
+    """What manifest.json tells of the run that made a folder; `missing` where there is none of ours."""
     try:
         settings = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["settings"]
     except (OSError, ValueError, KeyError, TypeError):
-        return {}
-    return settings if isinstance(settings, dict) else {}
+        return missing
+    return settings if isinstance(settings, dict) else missing
 
 
 def _refuse_unclear(folder: Path, found: TwoFolders, options: Mapping[str, str]) -> None:

@@ -80,12 +80,13 @@ class PairedDataset(Dataset):
         if cache:
             self._cached = read_all(self._load, range(len(self)), self._files())
 
-    def check(self) -> None:
-        """Read every pair once; a PrepareError names the files that cannot be read."""
-        read_all(lambda index: self._load(index) is None, range(len(self)), self._files())
+    def check(self, count: int) -> None:
+        """Read the first `count` pairs once; a PrepareError names the files of these that cannot be read."""
+        count = min(count, len(self))
+        read_all(lambda index: self._load(index) is None, range(count), self._files(count))
 
-    def _files(self) -> list[Path]:
-        return [path for example in self._examples for path in (example.a, example.b) if path is not None]
+    def _files(self, count: int | None = None) -> list[Path]:
+        return [path for example in self._examples[:count] for path in (example.a, example.b) if path is not None]
 
     def _describe(self, kind: str) -> dict[str, Any]:
         return {"kind": kind} | ({"palette": self.palette.to_json()} if kind == "labels" else {})

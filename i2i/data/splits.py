@@ -129,12 +129,13 @@ def _places_of(path: PurePosixPath) -> list[tuple[str, str, str]]:
 
 
 def _folders_share_names(source: Path, out: Path) -> bool:
-    """Whether anywhere most names of a folder occur in one beside it as well."""
+    """Whether more than half of the pictures lie where most names of a folder occur in one beside it as well."""
     names: dict[str, dict[str, set[str]]] = {}
-    for path in find_photos(source, out):
-        for place, folder, name in _places_of(PurePosixPath(key_of(source, path))):
-            names.setdefault(place, {}).setdefault(folder, set()).add(_stem(name))
-    return any(_share_names(list(folders.values())) for folders in names.values())
+    files = [_places_of(PurePosixPath(key_of(source, path))) for path in find_photos(source, out)]
+    for place, folder, name in (found for places in files for found in places):
+        names.setdefault(place, {}).setdefault(folder, set()).add(_stem(name))
+    shared = {place for place, folders in names.items() if _share_names(list(folders.values()))}
+    return 2 * sum(any(place in shared for place, _, _ in places) for places in files) > len(files)
 
 
 def _share_names(folders: list[set[str]]) -> bool:

@@ -48,9 +48,9 @@ class HeldOut:
     def __len__(self) -> int:
         return len(self._first)
 
-    def check(self) -> None:
-        """Read every pair once; a PrepareError names what cannot be read, which would end a measurement late."""
-        self._first.check()
+    def check(self, count: int) -> None:
+        """Read the first `count` pairs; a PrepareError names what cannot be read, which would end measuring late."""
+        self._first.check(count)
 
     @property
     def labels_answered(self) -> bool:

@@ -8,9 +8,9 @@ from dataclasses import replace
 import torch
 import torch.nn.functional as F
 
-from i2i.devices import WORTHWHILE
 from i2i.training.loop import TrainConfig
 
+WORTHWHILE = 0.75  # of the time in float32, below which bfloat16 is taken
 # Smaller pictures are bound by everything but arithmetic.
 LEAST_SIZE = 128
 

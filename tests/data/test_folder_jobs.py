@@ -1,5 +1,6 @@
 """One thing done to every picture of a folder: resuming, changes, clashes, and what the manifest says."""
 
+import contextlib
 import errno
 import io
 import json
@@ -13,6 +14,7 @@ from PIL import Image
 from preparing import SIZE, prepare
 from shapes import photo
 
+from i2i.data import folder_jobs
 from i2i.data.blank import Blank
 from i2i.data.folder_jobs import plan, run_folder, status_lines
 from i2i.data.layout import PrepareError
@@ -81,6 +83,53 @@ def test_of_a_prepared_folder_only_its_pairs_or_drawings_are_taken(photos, tmp_p
     results = [path for record in report.files for path in record["results"]]
     assert len(results) == 10 if output == "drawings" else 20
     assert all(re.fullmatch(names, path) for path in results), results
+
+
+def test_results_of_all_of_a_prepared_folder_go_on_as_they_began(photos, tmp_path, monkeypatch):
+    """As versions before took it, contact sheet and all."""
+    prepare(photos, tmp_path / "drawn")
+    with monkeypatch.context() as before:
+        before.setattr(folder_jobs, "pictures_folder", lambda source: source)
+        first = run_folder(Resize(size=(16,)), [tmp_path / "drawn"], tmp_path / "out")
+    assert first.counts == {"written": 21}
+    again = run_folder(Resize(size=(16,)), [tmp_path / "drawn"], tmp_path / "out")
+    assert again.skipped == 21 and again.removed == 0
+
+
+def test_folders_called_pairs_are_no_more_than_that(folder, tmp_path):
+    for name in ("pairs", "singles"):
+        (folder / name).mkdir()
+        photo(len(name)).save(folder / name / "1.png")
+    run_folder(Resize(size=(32,)), [folder], tmp_path / "small")
+    assert run_folder(Resize(size=(16,)), [tmp_path / "small"], tmp_path / "out").counts == {"written": 8}
+
+
+def test_what_another_process_did_meanwhile_counts(folder, tmp_path, monkeypatch):
+    """It ended after this one had looked, and before this one began."""
+    out, hold, others = tmp_path / "out", folder_jobs.alone, []
+
+    @contextlib.contextmanager
+    def after_another(place):
+        if not others:
+            others.append(1)
+            run_folder(Resize(size=(16,)), [folder], out)
+        with hold(place):
+            yield
+
+    monkeypatch.setattr(folder_jobs, "alone", after_another)
+    assert run_folder(Resize(size=(16,)), [folder], out).skipped == 6
+
+
+def test_another_user_s_lock_can_be_held(tmp_path, monkeypatch):
+    fcntl = pytest.importorskip("fcntl")
+    (tmp_path / ".lock").touch(0o444)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    opened = []
+    whole = type(tmp_path).open
+    monkeypatch.setattr(type(tmp_path), "open", lambda path, mode="r", *a: opened.append(mode) or whole(path, mode, *a))
+    with folder_jobs.alone(tmp_path), whole(tmp_path / ".lock") as other, pytest.raises(BlockingIOError):
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    assert opened == ["r"]
 
 
 def test_drawings_and_their_photos_are_combined(tmp_path):

@@ -189,3 +189,8 @@ def test_two_folders_may_write_their_names_in_two_normal_forms(tmp_path):
             image.save(tmp_path / name / f"{accent}{i}.png")
     layout, items = find_items(tmp_path)
     assert layout == "two_folders" and [item.key for item in items] == [f"\u00e9{i}" for i in range(4)]
+
+
+def test_photos_divided_already_may_share_their_names(tmp_path):
+    root = two_folders(tmp_path / "all", ("val", "train"))  # one of which looks like drawings
+    assert detect_layout(root) == "photos"

@@ -149,3 +149,7 @@ def test_one_name_here_and_there_makes_no_pairs(tmp_path):
     fill(source / "spring" / "day 1", range(8))
     fill(source / "spring" / "day 2", range(7, 14))
     assert Split().resolved(source, tmp_path / "out").by == "content"
+    # Nor does a small folder whose one name is met beside it.
+    fill(source / "extra" / "x", ["cover"])
+    fill(source / "extra" / "y", ["cover", *range(20, 24)])
+    assert Split().resolved(source, tmp_path / "out").by == "content"

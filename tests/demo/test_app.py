@@ -273,7 +273,7 @@ def test_the_page_asks_what_an_example_of_another_model_becomes(answers_of):
         assert len(shown["images"]) == PICTURES and shown["strokes"]
         assert tools.showcase({"session": "other", "model": name}) is shown  # made once
     assert tools.showcase({"model": "facades"}) == {}
-    with pytest.raises(ValueError, match="no model"):
+    with pytest.raises(ValueError, match="'nothing' is not here any more"):
         tools.showcase({"model": "nothing"})
 
 

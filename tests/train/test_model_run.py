@@ -84,6 +84,16 @@ def test_the_card_tells_what_changed_on_the_way(model_run, load_script, tmp_path
     )
 
 
+def test_runs_that_did_not_keep_what_they_began_with_tell_its_name(model_run, tmp_path):
+    for k, (recipe, told) in enumerate([
+        ({"given": {"init": ["edges2cats"]}}, ["edges2cats"]), ({"given": {}}, []),
+        ({"given": {"init": ["MODEL"]}, "began_with": [{"name": "cats"}]}, ["cats"]),
+    ]):  # fmt: skip
+        run = save(tmp_path / str(k), options={}, **recipe)
+        args = parse(model_run, "photos", "--out", run, "--resume")
+        assert [one["name"] for one in args.began_with] == told
+
+
 def test_runs_that_did_not_keep_the_command_tell_what_they_know(model_run, tmp_path):
     run = save(tmp_path / "run", options={"name": "cats", "licence": "mine"})
     args = parse(model_run, "photos", "--out", run, "--resume", missing={"scales": [1.0]})

@@ -77,3 +77,10 @@ def test_bad_input_names_the_fix(refit, tiny_model_folder, outlines, tmp_path):
         with pytest.raises(ValueError, match=message):
             refit(*words, *QUICK)
     assert not (tmp_path / "new").exists()
+
+
+def test_the_card_names_the_models_that_the_first_run_began_with(load_script):
+    first = {"name": "cats", "weights": "0123abcd", "data": "AFHQ", "licence": "CC BY-NC 4.0"}
+    told = {"began_with": [first], "fit_answers": {"command": "python train/refit.py cats PAIRS --out RUN"}}
+    card = load_script("refit").card({"name": "lions", "training": told}, "of lions 89abcdef")
+    assert "- Began with cats (weights 0123abcd), trained on AFHQ; their licence" in card and "CC BY-NC 4.0" in card
