@@ -21,7 +21,7 @@ class Machine:
         self.runs += 1
 
 
-@pytest.mark.parametrize("busy", [range(0), range(8), range(5, 13), range(12, 20)])
+@pytest.mark.parametrize("busy", [range(0), range(8), range(5, 13), range(12, 20), range(9, 10), range(11, 12)])
 @pytest.mark.parametrize(("share", "chosen"), [(0.75, torch.bfloat16), (1.0, torch.float32), (4.0, torch.float32)])
 def test_a_while_of_other_work_changes_nothing(monkeypatch, busy, share, chosen):
     machine = Machine(monkeypatch, {torch.float32: 1.0, torch.bfloat16: share}, busy)
