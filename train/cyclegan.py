@@ -16,17 +16,14 @@ from typing import Any
 
 import torch
 from cli import add_options, collect, print_plan, run_script, shown_command
+from from_model import began_with, begin_discriminators, begin_with, shape_of
 from model_run import (
     add_model_options,
-    began_with,
-    begin_discriminators,
-    begin_with,
     check_steps,
     check_training,
     find_accelerator,
     first_batch,
     parse_run_of_epochs,
-    shape_of,
     show_grid,
     train_model,
     training_facts,

@@ -23,21 +23,18 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from cli import add_options, collect, print_plan, run_script, shown_command
+from from_model import began_with, begin_discriminators, begin_with, shape_of
 from growing import grown_shape, grown_weights, times_to_grow
 from loss_features import name_of
 from mapping_refit import refit_mapping
 from model_run import (
     add_model_options,
-    began_with,
-    begin_discriminators,
-    begin_with,
     check_training,
     features_or_none,
     find_accelerator,
     first_batch,
     parse_run,
     save_samples,
-    shape_of,
     tell,
     train_model,
     training_facts,

@@ -11,11 +11,9 @@ from typing import Any
 
 import torch
 from cli import add_options, collect, print_plan, shown_command
+from from_model import began_with, begin_discriminators, begin_with, shape_of
 from model_run import (
     add_model_options,
-    began_with,
-    begin_discriminators,
-    begin_with,
     check_steps,
     check_training,
     find_accelerator,
@@ -23,7 +21,6 @@ from model_run import (
     parse_run_of_epochs,
     refuse_other_recipe,
     save_samples,
-    shape_of,
     train_model,
     training_facts,
 )

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from cli import add_options, collect, given_options, how_to_open, run_script, shown_command
-from model_run import began_with, save_samples
+from from_model import began_with
+from model_run import save_samples
 from styled_views import samples_picture, seeds_of_page
 from tqdm import tqdm
 

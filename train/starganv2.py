@@ -16,18 +16,16 @@ from typing import Any
 
 import torch
 from cli import add_options, collect, print_plan, run_script, shown_command
+from from_model import began_with, begin_with, shape_of
 from loss_features import loss_features, name_of
 from mapping_refit import refit_mapping
 from model_run import (
     add_model_options,
-    began_with,
-    begin_with,
     check_steps,
     check_training,
     find_accelerator,
     parse_run,
     refuse_other_recipe,
-    shape_of,
     show_grid,
     tell,
     train_model,

@@ -35,6 +35,11 @@ def run_folder(load_script):
 
 
 @pytest.fixture
+def from_model(load_script):
+    return load_script("from_model")
+
+
+@pytest.fixture
 def model_run(load_script):
     return load_script("model_run")
 
@@ -162,19 +167,19 @@ def test_torchvision_may_be_out_of_reach(model_run, monkeypatch, capsys):
     assert capsys.readouterr().err == "without measures on features: no network\n"
 
 
-def test_a_model_starts_a_run_of_another_size(model_run, tiny_model_folder):
+def test_a_model_starts_a_run_of_another_size(from_model, tiny_model_folder):
     """The nets are the same at every size; the discriminators do not come from the model."""
     torch.manual_seed(3)
     method = StyledPix2Pix(StyledConfig(size=128, style=8, latent=4, widths=(8, 8, 8)))
     patch = {k: v.clone() for k, v in method.nets["patch"].state_dict().items()}
-    model_run.begin_with(method, str(tiny_model_folder))
+    from_model.begin_with(method, str(tiny_model_folder))
     wanted = Translator.from_pretrained(tiny_model_folder, "cpu", "float32").nets.state_dict()
     found = method.nets.state_dict()
     assert all(torch.equal(found[k], v) for k, v in wanted.items())
     assert all(torch.equal(method.nets["patch"].state_dict()[k], v) for k, v in patch.items())
 
 
-def test_discriminators_go_on_where_the_model_s_run_is_still_there(model_run, tiny_model_folder, tmp_path, capsys):
+def test_discriminators_go_on_where_the_model_s_run_is_still_there(from_model, tiny_model_folder, tmp_path, capsys):
     """Those of the state in the run folder that the model lies in, as far as they fit."""
     config = StyledConfig(size=64, style=8, latent=4, widths=(8, 8, 8))
     run = tmp_path / "run"
@@ -186,7 +191,7 @@ def test_discriminators_go_on_where_the_model_s_run_is_still_there(model_run, ti
     def begun(source, config=config, features=Two):
         method = StyledPix2Pix(config, features())
         new = {k: v.clone() for k, v in method.state_dict().items()}
-        model_run.begin_discriminators(method, str(source))
+        from_model.begin_discriminators(method, str(source))
         found, old = method.state_dict(), before.state_dict()
         changed = [k for k, v in found.items() if not torch.equal(v, new[k])]
         taken = {k.split(".")[1] for k in changed}
@@ -206,33 +211,33 @@ def test_discriminators_go_on_where_the_model_s_run_is_still_there(model_run, ti
         begun(run / "model")
 
 
-def test_a_model_brings_the_shape_of_its_nets_alone(model_run, tiny_model_folder, domain_model_folder):
+def test_a_model_brings_the_shape_of_its_nets_alone(from_model, tiny_model_folder, domain_model_folder):
     """Neither its picture size nor its learning rates; a model of another method brings nothing."""
     of_styled = StyledPix2Pix, StyledConfig
-    assert model_run.shape_of(str(tiny_model_folder), *of_styled) == {
+    assert from_model.shape_of(str(tiny_model_folder), *of_styled) == {
         "style": 8,
         "latent": 4,
         "widths": (8, 8, 8),
         "noise": 0,
     }
-    assert model_run.shape_of(str(domain_model_folder), *of_styled) == model_run.shape_of(None, *of_styled) == {}
+    assert from_model.shape_of(str(domain_model_folder), *of_styled) == from_model.shape_of(None, *of_styled) == {}
 
 
-def test_what_a_model_s_config_leaves_out_are_the_defaults(model_run, tmp_path):
+def test_what_a_model_s_config_leaves_out_are_the_defaults(from_model, tmp_path):
     """As for serving it; without any, the folder is refused as it is there."""
     torch.manual_seed(0)
     config = {"kind": "translator", "method": "styled", "name": "old", "net": {"size": 64}, "input": {"kind": "edges"},
               "size": 64, "data": {}}  # fmt: skip
     model_folder.save(tmp_path / "old", config, serving_nets(StyledConfig(size=64)), "# old\n")
-    found = model_run.shape_of(str(tmp_path / "old"), StyledPix2Pix, StyledConfig)
+    found = from_model.shape_of(str(tmp_path / "old"), StyledPix2Pix, StyledConfig)
     assert found == {"style": 64, "latent": 16, "widths": StyledConfig().widths, "noise": 0}
     text = json.loads((tmp_path / "old" / "config.json").read_text())
     (tmp_path / "old" / "config.json").write_text(json.dumps({k: v for k, v in text.items() if k != "net"}))
     with pytest.raises(ModelFolderError, match="net must hold"):
-        model_run.shape_of(str(tmp_path / "old"), StyledPix2Pix, StyledConfig)
+        from_model.shape_of(str(tmp_path / "old"), StyledPix2Pix, StyledConfig)
 
 
-def test_a_model_of_other_nets_is_no_start(model_run, tiny_model_folder, domain_model_folder):
+def test_a_model_of_other_nets_is_no_start(from_model, tiny_model_folder, domain_model_folder):
     """The message says what differs, and nothing has been taken over."""
     config = StyledConfig(size=64, style=8, latent=4, widths=(8, 8, 8))
     tiny, domains = tiny_model_folder, domain_model_folder
@@ -245,17 +250,17 @@ def test_a_model_of_other_nets_is_no_start(model_run, tiny_model_folder, domain_
         method = StyledPix2Pix(dataclasses.replace(config, **change))
         before = {k: v.clone() for k, v in method.state_dict().items()}
         with pytest.raises(ValueError, match=f"--init {source}.*{says}"):
-            model_run.begin_with(method, str(source))
+            from_model.begin_with(method, str(source))
         assert all(torch.equal(v, before[k]) for k, v in method.state_dict().items())
 
 
-def test_a_model_without_noise_starts_a_run_with_it(model_run, tiny_model_folder, tmp_path):
+def test_a_model_without_noise_starts_a_run_with_it(from_model, tiny_model_folder, tmp_path):
     """The strengths are the run's own; a model that has them brings them, and a run without leaves them out."""
     config = StyledConfig(size=64, style=8, latent=4, widths=(8, 8, 8), noise=2)
     method = StyledPix2Pix(config)
     strengths = {k: v.clone() for k, v in method.nets.state_dict().items() if k.startswith("generator.grain.")}
     assert len(strengths) == 3
-    model_run.begin_with(method, str(tiny_model_folder))
+    from_model.begin_with(method, str(tiny_model_folder))
     found = method.nets.state_dict()
     assert all(torch.equal(found[k], v) for k, v in strengths.items())
     wanted = Translator.from_pretrained(tiny_model_folder, "cpu", "float32")
@@ -263,17 +268,17 @@ def test_a_model_without_noise_starts_a_run_with_it(model_run, tiny_model_folder
 
     model = wanted.config | {"net": dataclasses.asdict(config)}
     model_folder.save(tmp_path / "noisy", model, torch.nn.ModuleDict({k: method.nets[k] for k in method.served}), "#\n")
-    assert model_run.shape_of(str(tmp_path / "noisy"), StyledPix2Pix, StyledConfig)["noise"] == 2
+    assert from_model.shape_of(str(tmp_path / "noisy"), StyledPix2Pix, StyledConfig)["noise"] == 2
     other = StyledPix2Pix(config)
-    model_run.begin_with(other, str(tmp_path / "noisy"))
+    from_model.begin_with(other, str(tmp_path / "noisy"))
     kept = strengths["generator.grain.0.strength"].half().float()
     assert torch.equal(other.nets["generator"].grain[0].strength, kept)
     without = StyledPix2Pix(dataclasses.replace(config, noise=0))
-    model_run.begin_with(without, str(tmp_path / "noisy"))
+    from_model.begin_with(without, str(tmp_path / "noisy"))
     found = without.nets.state_dict()
     assert all(torch.equal(found[k], v) for k, v in wanted.nets.state_dict().items())
     with pytest.raises(ValueError, match="generator.grain.0.strength is 4x2x1x1 there and 4x3x1x1 here"):
-        model_run.begin_with(StyledPix2Pix(dataclasses.replace(config, noise=3)), str(tmp_path / "noisy"))
+        from_model.begin_with(StyledPix2Pix(dataclasses.replace(config, noise=3)), str(tmp_path / "noisy"))
 
 
 def test_the_main_process_decides_the_precision_of_all(model_run, monkeypatch):
