@@ -19,10 +19,13 @@ os.environ["GRADIO_RUN_HISTORY"] = "False"  # read when gradio is imported: even
 from fakes import FakeTranslator  # noqa: E402
 from page_user import HEAD, Page  # noqa: E402
 from PIL import Image, ImageDraw  # noqa: E402
+from studies import contestant  # noqa: E402
 
 from demo.answers import Answers  # noqa: E402
 from demo.batching import Worker  # noqa: E402
 from demo.local_page import free_port, local_page  # noqa: E402
+from demo.real_or_fake import Study  # noqa: E402
+from demo.study_store import Store  # noqa: E402
 
 
 @pytest.fixture
@@ -129,3 +132,15 @@ def drawn(open_page):
     page.draw(HEAD)
     page.pictures()
     return page
+
+
+@pytest.fixture
+def store(tmp_path) -> Store:
+    """Votes of a study."""
+    return Store(tmp_path / "votes.sqlite")
+
+
+@pytest.fixture
+def study(store) -> Study:
+    """Of one model, with two trials of practice and four that count."""
+    return Study([contestant()], store, practice=2, trials=4)
