@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 import uvicorn
+from page_user import new_tab
 from studies import contestant
 
 from demo.real_or_fake import Study, build
@@ -38,7 +39,7 @@ def serving(study: Study, port: int) -> Iterator[str]:
 @pytest.fixture
 def person(chromium):
     """A tab; when the test ends, its scripts must have met no error that they do not speak of."""
-    page, problems = chromium.new_page(), []
+    page, problems = new_tab(chromium), []
     page.set_default_timeout(15_000)
     page.on("pageerror", lambda e: problems.append(str(e)))
     yield page
