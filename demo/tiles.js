@@ -385,6 +385,7 @@ async function start() {
   let broken = null;
   const opened = await openLink().catch((problem) => { broken = problem; });
   if (!opened) await openTab(kept);
+  if (kept) takeParked(kept);
   if (broken) notice(broken.message, true);      // last: what came back instead may have words of its own
   window.addEventListener('pagehide', keepTab);
 }

@@ -113,7 +113,7 @@ function keepTab() {
   const state = currentState();
   const { papers } = drawingPad().drawing;
   // With what undo brings back first; where storage is full, without; or with what is on the page alone.
-  for (const more of [() => ({ papers: papers(3), references }), () => ({ papers: papers(1), references }), () => ({})]) {
+  for (const more of [3, 1].map((most) => () => ({ papers: papers(most), references, ...parkedAsKept() })).concat(() => ({}))) {
     try {
       sessionStorage.setItem(TAB, JSON.stringify({ ...state, ...more() }));
       return;

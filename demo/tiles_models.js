@@ -47,6 +47,28 @@ function tilesFor(model) {
   ));
 }
 
+// What waits, as a tab keeps it over a reload. Mixtures are of photos that are not there then.
+const keptOf = (model, tiles) => ({ name: model.name, weights: model.weights, tiles: tiles.filter(({ mix }) => !mix) });
+const parkedAsKept = () => ({
+  parked: [...parked].map(([name, { domain, tiles }]) => ({ ...keptOf(props.models.find((one) => one.name === name), tiles), domain })),
+  choice: choice && keptOf(choice.model, choice.tiles),
+});
+
+// Takes what a tab kept, once its model is chosen; not what other weights made of it.
+function takeParked(tab) {
+  const modelOf = ({ name, weights }) => props.models.find((model) => model.name === name && model.weights === weights);
+  const sound = (Array.isArray(tab.parked) ? tab.parked : []).filter((one) => modelOf(one) && areSound(one.tiles));
+  parked.clear();
+  for (const { name, domain, tiles } of sound.filter((one) => modelOf(one) !== page.model)) {
+    parked.set(name, { domain, tiles });
+    noteSeeds(tiles);
+  }
+  if (page.model.fixed && tab.choice && modelOf(tab.choice) && areSound(tab.choice.tiles)) {
+    choice = { model: modelOf(tab.choice), tiles: tab.choice.tiles };
+    noteSeeds(choice.tiles);
+  }
+}
+
 function chooseModel(name, asked = true) {
   const model = props.models.find((one) => one.name === name);
   if (!model || model === page.model && asked) return;
@@ -54,7 +76,7 @@ function chooseModel(name, asked = true) {
   if (!page.model.fixed) choice = { model: page.model, tiles: page.tiles };
   const own = asked ? parked.get(name) : null;
   parked.delete(name);
-  takeModel(model, own?.domain);
+  takeModel(model, model.domains.includes(own?.domain) ? own.domain : undefined);
   page.tiles = tilesFor(model);
   if (own) page.tiles = withParked(own.tiles, page.tiles);
   find('.model select').value = name;
@@ -184,6 +206,14 @@ async function loadShelf() {
 // The domain that was chosen: what the state says, or, as links and files do not, what its unlocked photos are.
 const domainOf = ({ domain, tiles }) => domain ?? tiles.find((tile) => tile.domain && !tile.locked)?.domain;
 
+const isSound = ({ seed, style, back } = {}) => back === true || (Number.isInteger(seed) && seed >= 0 && seed <= LARGEST_SEED) || typeof style === 'string';
+const areSound = (coming) => Array.isArray(coming) && coming.length > 0 && coming.length <= MOST && coming.every(isSound);
+
+// New samples go on behind these.
+function noteSeeds(coming) {
+  page.fresh = Math.max(page.fresh, ...coming.map(({ seed }) => (seed ?? -1) + 1));
+}
+
 let restoring = false;
 const PHOTO_URL = /^data:image\/(jpeg|png|webp);base64,/;
 
@@ -193,9 +223,7 @@ const paperOf = ({ strokes, photo = null }) => (photo !== null ? 'photo' : strok
 // A state from a link, a saved file or the history: what was on the paper, model, tiles.
 async function restore(state, source = '', undoable = true) {
   const { strokes, photo = null, tiles: coming, direction } = state;
-  const sound = ({ seed, style, back } = {}) => back === true || (Number.isInteger(seed) && seed >= 0 && seed <= LARGEST_SEED) || typeof style === 'string';
-  if (!Array.isArray(strokes) || !Array.isArray(coming) || !coming.length || coming.length > MOST || !coming.every(sound) ||
-      (photo !== null && !PHOTO_URL.test(photo))) {
+  if (!Array.isArray(strokes) || !areSound(coming) || (photo !== null && !PHOTO_URL.test(photo))) {
     throw new Error(`${source || 'This'} holds no drawing of this page.`);
   }
   const facts = props.models.find((one) => one.name === state.model);
@@ -216,7 +244,7 @@ async function restore(state, source = '', undoable = true) {
   } finally {
     restoring = false;
   }
-  page.fresh = Math.max(page.fresh, ...coming.map(({ seed }) => (seed ?? -1) + 1));
+  noteSeeds(coming);
   page.tiles = page.model.fixed ? firstTiles() : coming.filter(({ back }) => !back).map((tile) => ({
     ...restoredTile(tile, facts), ...(tile.locked && { locked: true }),
   }));

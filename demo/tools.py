@@ -90,10 +90,13 @@ class Tools:
     def save(self, asked: dict) -> dict:
         """A PNG as base64: `{"png": text}`.
 
-        asked: `{"session", "model", "strokes", "tiles", "photo"?, "direction"?}`. With `"alone": true` it is the first
-        tile's photo and nothing else; otherwise drawing and photos on a sheet that holds the page's state.
+        asked: `{"session", "model", "strokes", "tiles", "photo"?, "direction"?, "domain"?}`, the last of them what
+        new photos become. With `"alone": true` it is the first tile's photo and nothing else; otherwise drawing and
+        photos on a sheet that holds the page's state.
         """
         translator, paper, tiles = self._read(asked)
+        if asked.get("domain") is not None:
+            check_domain(translator, asked["domain"])
         direction, picture = asked.get("direction") or None, paper.picture()
         photos = self._in_line("save", asked, lambda: self._sample(asked["model"], picture, tiles, direction))
         if asked.get("alone"):
@@ -110,6 +113,7 @@ class Tools:
         }
         state |= {"photo": asked["photo"]} if paper.photo else {}
         state |= {"direction": direction} if direction else {}
+        state |= {"domain": asked["domain"]} if asked.get("domain") else {}
         return {"png": _base64(png_of(sheet(paper.shown(SAVED_SIDE), photos, paper.mode == "labels"), state))}
 
     def replay(self, asked: dict) -> dict:

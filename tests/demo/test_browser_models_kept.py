@@ -124,3 +124,30 @@ def test_the_domain_and_a_locked_photo_of_another_wait_for_their_model(discs, be
     assert discs.page.inner_text('.ways [aria-checked="true"]') == "green"
     assert discs.pictures() == before
     assert captions(discs) == ["", "", "blue", ""] and locks(discs) == ["false", "false", "true", "false"]
+
+
+@pytest.mark.parametrize("between", ["cats", "edges2cats"])  # with a photo on the paper, and without
+def test_a_reload_keeps_what_waits(discs, between):
+    before = discs.pictures()
+    choose(discs, between)
+    discs.page.reload()
+    discs.page.wait_for_selector(".tiles[data-ready]")
+    discs.wait(".tiles")
+    assert discs.page.input_value(".model select") == between
+    choose(discs, "discs")
+    assert discs.page.inner_text('.ways [aria-checked="true"]') == "green"
+    assert discs.pictures() == before
+    assert captions(discs) == ["", "", "blue", ""] and locks(discs) == ["false", "false", "true", "false"]
+
+
+def test_a_reload_beside_a_model_without_noise_keeps_the_photos(locked):
+    before = locked.pictures()
+    choose(locked, "cats")
+    locked.page.reload()
+    locked.page.wait_for_selector(".tiles[data-ready]")
+    assert locked.page.input_value(".model select") == "cats"
+    choose(locked, "edges2cats")
+    locked.wait('.tiles[data-seeds="4 1 5 6 7"]')
+    assert locked.pictures() == before and locks(locked) == ["false", "true", "false", "false", "false"]
+    locked.press("New samples")
+    locked.wait('.tiles[data-seeds="8 1 9 10 11"]')

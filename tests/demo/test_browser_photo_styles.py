@@ -53,6 +53,14 @@ def saved(page, press) -> Image.Image:
         return Image.open(io.BytesIO(download.read()))
 
 
+def file_of_all(page) -> str:
+    """What Save makes, in base64."""
+    with page.page.expect_download() as waiting:
+        page.press("Save")
+    with open(waiting.value.path(), "rb") as download:
+        return base64.b64encode(download.read()).decode()
+
+
 def test_a_domain_and_its_styles(given):
     red = given.pictures()
     assert len(set(red)) == 4 and given.seeds() == "0 1 2 3"
@@ -190,14 +198,20 @@ def test_a_saved_file_brings_everything_back(given, open_page):
     given.lock(2)
     choose(given, "green")
     shown = given.pictures()
-    with given.page.expect_download() as waiting:
-        given.press("Save")
-    with open(waiting.value.path(), "rb") as download:
-        data = base64.b64encode(download.read()).decode()
     other = open_page()
-    other.drop(data)
+    other.drop(file_of_all(given))
     assert other.pictures() == shown
-    assert other.tile(2, ".lock").get_attribute("aria-pressed") == "true"
+    assert other.tile(2, ".lock").get_attribute("aria-pressed") == "true" and chosen(other) == "green"
+
+
+def test_a_saved_file_names_the_domain_though_all_its_photos_are_locked(given, open_page):
+    for number in (1, 2, 3, 4):
+        given.lock(number)
+    choose(given, "blue")
+    shown = given.pictures()
+    other = open_page()
+    other.drop(file_of_all(given))
+    assert other.pictures() == shown and chosen(other) == "blue"
 
 
 def test_the_first_visit_and_a_phone(open_page):
