@@ -171,7 +171,7 @@ def _timed(work: Callable):
 def _vectors(styles) -> np.ndarray:
     try:
         vectors = np.array(styles, dtype=np.float32)
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         vectors = np.empty(0)
     if vectors.ndim != 2 or not 1 <= len(vectors) <= MAX_PICTURES or not np.isfinite(vectors).all():
         raise ValueError(f"The styles are a list of 1 to {MAX_PICTURES} vectors, as /styles gives them.")

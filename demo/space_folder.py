@@ -111,9 +111,10 @@ def build(out: Path, models: list[str] | None = None, hardware: str = "cpu", tit
             _copy_model(model_folder.resolve(name), fresh / "assets" / "models" / name)
         _copy_all(model_folder.ASSETS / "sketches", fresh / "assets" / "sketches")
         names = [one.name for one in chosen]
-        (fresh / "app.py").write_text(_APP.format(mark=MARK, models=json.dumps(names, ensure_ascii=False)))
+        app = _APP.format(mark=MARK, models=json.dumps(names, ensure_ascii=False))
+        (fresh / "app.py").write_text(app, encoding="utf-8")
         for name, text in requirements(fresh, hardware).items():
-            (fresh / name).write_text(text)
+            (fresh / name).write_text(text, encoding="utf-8")
         (fresh / "README.md").write_text(readme(chosen, hardware, title), encoding="utf-8")
         out.mkdir(exist_ok=True)
         for old in out.iterdir():

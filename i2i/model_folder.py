@@ -36,7 +36,7 @@ def bundled_models(kind: str = "translator") -> list[str]:
     """
     inputs = {}
     for path in (ASSETS / "models").glob(f"*/{CONFIG}"):
-        config = json.loads(path.read_text())
+        config = json.loads(path.read_text(encoding="utf-8"))
         if config.get("kind") == kind:
             inputs[path.parent.name] = config.get("input", {}).get("kind", "")
     # The kinds of input happen to be in the alphabet's order.
@@ -86,14 +86,14 @@ def read_config(folder: Path) -> dict[str, Any]:
             f"{folder} has no {CONFIG}, so it is not a model folder; a run's model lies in RUN/model"
         )
     try:
-        config = json.loads(path.read_text())
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise ModelFolderError(f"{path} is not valid JSON ({error}); copy the model folder again") from error
     if not isinstance(config, dict) or "method" not in config or "format" not in config:
         raise ModelFolderError(f"{path} is not one of ours: it names no format and method")
     if config["format"] != FORMAT:
         raise ModelFolderError(
-            f"{path} has format {config['format']}, this version reads {FORMAT}: install the version that wrote it"
+            f"{path} has format {config['format']!r}, this version reads {FORMAT}: install the version that wrote it"
         )
     return config
 
@@ -146,6 +146,9 @@ def difference(saved: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> str
         if saved[name].shape != tensor.shape:
             there, here = ("x".join(map(str, t.shape)) or "one number" for t in (saved[name], tensor))
             return f"{name} is {there} there and {here} here"
+        if saved[name].is_floating_point() != tensor.is_floating_point():
+            there, here = (str(t.dtype).removeprefix("torch.") for t in (saved[name], tensor))
+            return f"{name} is {there} there and {here} here"
     return next((f"its {name} has no place here" for name in saved if name not in wanted), "")
 
 
@@ -174,8 +177,8 @@ def load_nets(folder: Path, config: dict[str, Any], what: str, build: Callable[[
     with describing(folder, what), torch.device("meta"):
         wanted = build()
     tensors = _weights_for(folder, config, wanted)
-    with describing(folder, what):
-        nets = build()
+    with describing(folder, what), torch.device("cpu"):
+        nets = build().float()  # whatever the caller's defaults are
     _fill(nets, tensors)
     return nets
 
@@ -229,14 +232,14 @@ def save(folder: Path, config: dict[str, Any], nets: nn.Module, card: str) -> No
     """Write a model folder; it appears whole or not at all, and what else lies in a model's folder stays.
 
     Args:
-        folder: target, new, empty or a model's folder; its parent must exist.
+        folder: target, new, empty or a model's folder; parents are made.
         config: without `format` and `sha256`, which are added.
         nets: weights; stored in half precision.
         card: text of README.md.
 
     Raises:
         ModelFolderError: if it is a file, or a folder that holds other things than a model; or if it cannot be written,
-            on a full disk for instance. What was there stays.
+            on a full disk for instance; or for weights beyond half precision. What was there stays.
     """
     folder = folder.resolve()  # a link keeps leading to where the model is
     # Names that nobody gives a copy of their own: what lies under them is deleted.
@@ -285,10 +288,17 @@ def _refuse_others(folder: Path) -> None:
 
 
 def _write(fresh: Path, config: dict[str, Any], nets: nn.Module, card: str) -> None:
+    stored = {name: _stored(tensor) for name, tensor in nets.state_dict().items()}
+    for name, tensor in nets.state_dict().items():
+        if tensor.is_floating_point() and (stored[name].isinf().cpu() & tensor.isfinite().cpu()).any():
+            raise ModelFolderError(
+                f"{name} holds numbers up to {tensor.abs().max():.3g}, and half precision ends at 65504: the training "
+                "diverged, or weights were scaled; take an earlier state"
+            )
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
-    save_file({name: _stored(tensor) for name, tensor in nets.state_dict().items()}, fresh / WEIGHTS)
+    save_file(stored, fresh / WEIGHTS)
     (fresh / WEIGHTS).chmod(0o644)  # safetensors makes it readable by its owner alone
     config = {"format": FORMAT} | config | {"sha256": weights_digest(fresh)}
-    (fresh / CONFIG).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n")
-    (fresh / CARD).write_text(card)
+    (fresh / CONFIG).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    (fresh / CARD).write_text(card, encoding="utf-8")

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from i2i import hub, model_folder
 from i2i.data.paired import channels_of
-from i2i.devices import DTYPES, choose_device, faster_dtype
+from i2i.devices import DTYPES, best_dtype, choose_device
 from i2i.images import load_image
 from i2i.serving import pictures
 from i2i.serving.given import check_beside, check_count, checked_jobs, checked_seeds, seeds_of, split_styles
@@ -35,7 +35,7 @@ class Translator:
     Attributes:
         name: as config.json says, or the folder's name.
         config: its config.json.
-        weights_id: first 8 hexadecimal digits of the weights' sha256.
+        weights_id: first 8 hexadecimal digits of the sha256 of the weights that were loaded.
         image_size: height and width of inputs and answers, pixels.
         input_kind: "edges", "labels", "photo", "gray" (lightness alone) or "hole" (the centre is missing).
         device: where it runs.
@@ -58,7 +58,7 @@ class Translator:
         self.input_kind: str = config["input"]["kind"]
         self.nets = nets.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
         self._server = SERVERS[config["method"]](name, config, self.nets, device)
-        self.dtype = DTYPES.get(dtype) or faster_dtype(self._server.cast, self.warm_up, device, self.image_size)
+        self.dtype = DTYPES.get(dtype) or best_dtype(device, self.image_size)
         self._server.cast(self.dtype)
 
     @classmethod
@@ -73,8 +73,8 @@ class Translator:
         Args:
             name_or_folder: which model.
             device: "auto" (CUDA where there is one), "cpu", "cuda", "cuda:1", ...
-            dtype: "float32", "bfloat16", or "auto": bfloat16 on CUDA, and on a CPU that a short check finds clearly
-                faster with it.
+            dtype: "float32", "bfloat16", or "auto": bfloat16 on CUDA, and for pictures of 128 pixels or more on a CPU
+                that has instructions for it.
 
         Raises:
             ModelFolderError: naming what is wrong with the folder and what to do.
@@ -91,7 +91,8 @@ class Translator:
     def save_pretrained(self, folder: str | os.PathLike, card: str | None = None) -> None:
         """Write the model folder again, somewhere else: weights as they are now, card and examples.
 
-        Where the weights were changed, examples are left behind, and the card says that its numbers are of others.
+        Where the weights were changed, examples and measures are left behind, and the card says that its numbers are of
+        others. Examples of a model that is replaced go with it.
 
         Args:
             folder: new, empty, or a model's folder, whose model it replaces.
@@ -102,6 +103,8 @@ class Translator:
         """
         config = {k: v for k, v in self.config.items() if k not in ("format", "sha256")}
         same = self.folder is not None and not model_folder.changed(self.folder, self.nets)
+        if self.folder is not None and not same:
+            config.pop("metrics", None)
         old = self.folder / model_folder.CARD if self.folder is not None else None
         if card is None:
             card = old.read_text(encoding="utf-8") if old is not None and old.is_file() else f"# {self.name}\n"
@@ -109,8 +112,14 @@ class Translator:
                 note = f"The weights were changed after {self.weights_id}: what follows, numbers too, is of those.\n\n"
                 card = note + card
         folder = Path(folder)
+        own = same and folder.is_dir() and folder.samefile(self.folder)
+        replaces = (folder / model_folder.CONFIG).is_file()
         model_folder.save(folder, config, self.nets, card)
-        if same and (self.folder / "examples").is_dir() and not folder.samefile(self.folder):
+        if own:
+            return
+        if replaces and (folder / "examples").is_dir():
+            shutil.rmtree(folder / "examples")
+        if same and (self.folder / "examples").is_dir():
             shutil.copytree(self.folder / "examples", folder / "examples", dirs_exist_ok=True)
 
     def push_to_hub(self, repo_id: str, token: str | None = None, private: bool = False) -> str:

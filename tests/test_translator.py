@@ -12,6 +12,7 @@ from PIL import Image
 
 from i2i import Translator
 from i2i.edges import EdgeDetector
+from i2i.model_folder import ModelFolderError
 
 
 @pytest.fixture(scope="module")
@@ -254,6 +255,34 @@ def test_changed_weights_are_saved_and_published_as_they_are(tiny_model_folder, 
     shutil.rmtree(folder)
     translator.save_pretrained(tmp_path / "alone")  # the folder that it came from need not be there any more
     assert (tmp_path / "alone" / "model.safetensors").is_file()
+
+
+def test_examples_and_measures_of_other_weights_are_left_behind(tiny_model_folder, tmp_path):
+    folder, other = (shutil.copytree(tiny_model_folder, tmp_path / name) for name in ("model", "other"))
+    for one in (folder, other):
+        (one / "examples" / one.name).mkdir(parents=True)
+        (one / "examples" / one.name / "photo.jpg").write_bytes(b"picture")
+    translator = Translator.from_pretrained(folder, device="cpu")
+    translator.config["metrics"] = {"diversity": 0.6}
+    translator.save_pretrained(other)
+    assert [path.name for path in (other / "examples").iterdir()] == ["model"]
+    assert Translator.from_pretrained(other, device="cpu").config["metrics"] == {"diversity": 0.6}
+    with torch.no_grad():
+        next(translator.nets["generator"].parameters()).mul_(0.5)
+    translator.save_pretrained(other)
+    translator.save_pretrained(folder)
+    for one in (folder, other):
+        assert not (one / "examples").exists()
+        assert "metrics" not in Translator.from_pretrained(one, device="cpu").config
+
+
+def test_weights_beyond_half_precision_are_refused(tiny_model_folder, tmp_path):
+    translator = Translator.from_pretrained(tiny_model_folder, device="cpu")
+    with torch.no_grad():
+        next(translator.nets["generator"].parameters()).fill_(1e6)
+    with pytest.raises(ModelFolderError, match="up to 1e\\+06, and half precision ends at 65504"):
+        translator.save_pretrained(tmp_path / "copy")
+    assert not list(tmp_path.iterdir())
 
 
 def test_loading_leaves_the_callers_random_numbers_alone(tiny_model_folder):

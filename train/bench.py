@@ -91,7 +91,7 @@ def bench_sampling(model: str, device: torch.device, repeats: int) -> None:
         cost = seconds(lambda t=translator: t.sample(circles(), n=4), repeats, device)
         row(f"four samples, sketch to PIL, {dtype}", f"{cost * 1e3:.0f} ms", "with sketch clean-up and conversion")
     chosen = Translator.from_pretrained(model, str(device)).describe()["dtype"]
-    row("the page would use", chosen, "what the start-up check chose")
+    row("the page would use", chosen, "bfloat16 where the CPU or GPU has instructions for it")
 
 
 def bench_training(device: torch.device, repeats: int, batch: int) -> None:

@@ -155,7 +155,8 @@ def fetch(
         )
     record = {"name": wanted.name, "page": wanted.page, "licence": wanted.licence, "files": wanted.counts}
     record["keep_archives"] = keep_archives
-    (root / MARK).write_text(json.dumps(record | {"archives": digests}, indent=2, ensure_ascii=False) + "\n")
+    text = json.dumps(record | {"archives": digests}, indent=2, ensure_ascii=False) + "\n"
+    (root / MARK).write_text(text, encoding="utf-8")
     root.replace(todo.folder)
     shutil.rmtree(unpacking, ignore_errors=True)
     if not keep_archives:

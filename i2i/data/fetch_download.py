@@ -89,7 +89,7 @@ def _note(part: Path) -> Path:
 
 def _known(url: str, part: Path) -> dict | None:
     try:
-        known = json.loads(_note(part).read_text())
+        known = json.loads(_note(part).read_text(encoding="utf-8"))
         return known if known["url"] == url and "tag" in known and "total" in known else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -132,7 +132,7 @@ def _receive(url: str, part: Path, advance: Advance | None, timeout: float) -> b
             return False
         have = begin
         try:
-            _note(part).write_text(json.dumps({"url": url, "tag": tag, "total": total}))
+            _note(part).write_text(json.dumps({"url": url, "tag": tag, "total": total}), encoding="utf-8")
             with part.open("ab" if begin else "wb") as file:
                 while chunk := _read(response):
                     file.write(chunk)

@@ -50,7 +50,7 @@ class Split(Task):
         if self.by != "auto":
             return self
         try:
-            by = json.loads((out / "manifest.json").read_text())["settings"]["by"]
+            by = json.loads((out / "manifest.json").read_text(encoding="utf-8"))["settings"]["by"]
         except (OSError, ValueError, KeyError, TypeError):
             by = "name" if _folders_share_names(pictures_folder(source), out) else "content"
         return replace(self, by=by)

@@ -24,6 +24,11 @@ def noise_of(seed: int) -> torch.Generator:
     return torch.Generator("cpu").manual_seed(seed)
 
 
+def normal(length: int, noise: torch.Generator) -> Tensor:
+    """So many standard normal numbers, float32 on the CPU, whatever the caller's defaults are."""
+    return torch.randn(length, generator=noise, dtype=torch.float32, device="cpu")
+
+
 def plain_arguments(values: dict[str, Any]) -> dict[str, Any]:
     """config.json's net arguments as a frozen dataclass wants them: lists become tuples."""
     return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
@@ -94,7 +99,7 @@ class Server:
 
     def blank(self, size: int) -> Tensor:
         """An empty input (C, size, size), to warm up with."""
-        return torch.ones(self.net.inputs, size, size)
+        return torch.ones(self.net.inputs, size, size, dtype=torch.float32, device="cpu")
 
     def styles(self, seeds: Sequence[int], domain: str | None = None) -> np.ndarray:
         """Style vectors of seeds, (n, S) float32."""

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from i2i.images import fit_square, photo_to_tensor
 from i2i.methods import bicyclegan
 from i2i.nets.layers import use_own_statistics
-from i2i.serving.base import Server, noise_of
+from i2i.serving.base import Server, noise_of, normal
+from i2i.serving.exactly import exactly
 from i2i.serving.given import checked_seeds
 from i2i.serving.seen import Sizes
 
@@ -42,7 +43,7 @@ class BicycleGANServer(Server):
     def styles(self, seeds: Sequence[int], domain: str | None = None) -> np.ndarray:
         """z of seeds, (n, latent): the standard normal numbers that training drew."""
         self._refuse_domain(domain)
-        latents = [torch.randn(self.style_length, generator=noise_of(seed)) for seed in checked_seeds(seeds)]
+        latents = [normal(self.style_length, noise_of(seed)) for seed in checked_seeds(seeds)]
         return torch.stack(latents).numpy()
 
     @torch.inference_mode()
@@ -59,6 +60,6 @@ class BicycleGANServer(Server):
         self._refuse_direction(direction)
         x = x[None].to(self.device, self.dtype).contiguous(memory_format=torch.channels_last)
         parts = styles.to(self.device, self.dtype).split(self.rows)
-        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+        with exactly(self.device):
             answers = [self.generator(x.expand(len(part), -1, -1, -1), z=part) for part in parts]
         return torch.cat(answers).float().cpu()

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from i2i.methods import cyclegan
 from i2i.methods.cyclegan import DIRECTIONS, OPPOSITE
 from i2i.serving.base import Server
+from i2i.serving.exactly import exactly
 from i2i.serving.seen import Sizes
 
 
@@ -53,7 +54,8 @@ class CycleGANServer(Server):
         self._refuse_domain(domain)
 
     def blank(self, size: int) -> Tensor:
-        return torch.ones(self.net.inputs if self._way(None) == "AtoB" else self.net.outputs, size, size)
+        channels = self.net.inputs if self._way(None) == "AtoB" else self.net.outputs
+        return torch.ones(channels, size, size, dtype=torch.float32, device="cpu")
 
     def _answer(self, x: Tensor, seeds: list[int], direction: str | None, domain: str | None, plain: bool) -> Tensor:
         count = 1 if plain else len(seeds)
@@ -71,7 +73,7 @@ class CycleGANServer(Server):
 
     def _translate(self, x: Tensor, direction: str) -> Tensor:
         x = x.to(self.device, self.dtype).contiguous(memory_format=torch.channels_last)
-        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+        with exactly(self.device):
             return self.generators[direction](x)
 
     def _as_trained(self, x: Tensor, direction: str) -> Tensor:

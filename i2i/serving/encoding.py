@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from i2i.serving.base import Noise, Server
+from i2i.serving.exactly import exactly
 
 
 class EncodingServer(Server):
@@ -39,7 +40,7 @@ class EncodingServer(Server):
             noise if isinstance(noise, Tensor) else torch.from_numpy(self.styles(noise, domain)) for _, noise in jobs
         ]
         counts = [len(one) for one in styles]
-        owners = torch.arange(len(jobs)).repeat_interleave(torch.tensor(counts)).to(self.device)
+        owners = torch.tensor([k for k, n in enumerate(counts) for _ in range(n)], device=self.device)
         inputs = torch.stack([x for x, _ in jobs]).split(self.rows)
         parts = torch.cat(styles).to(self.device, self.dtype).split(self.rows)
         with self._exactly():
@@ -54,7 +55,7 @@ class EncodingServer(Server):
         """Where the arithmetic is float32, no TF32: it would move pictures by more than rounding."""
         if self.dtype != torch.float32:
             return contextlib.nullcontext()
-        return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+        return exactly(self.device)
 
     def _encode(self, x: Tensor) -> list[Tensor]:
         return self.generator.encode(x.to(self.device, self.dtype).contiguous(memory_format=torch.channels_last))

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from i2i.methods import pix2pix
 from i2i.nets.layers import use_own_statistics
-from i2i.serving.base import Server, noise_of
+from i2i.serving.base import Server, noise_of, normal
+from i2i.serving.exactly import exactly
 from i2i.serving.seen import Sizes
 
 
@@ -37,11 +38,11 @@ class Pix2PixServer(Server):
         width = self.net.z
         x = x[None].to(self.device)
         # TF32 and kernels that add in any order would move pictures by more than rounding.
-        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+        with exactly(self.device):
             if plain:
-                return self._run(self.generator, x, torch.zeros(1, width), None)
+                return self._run(self.generator, x, torch.zeros(1, width, dtype=torch.float32, device="cpu"), None)
             generators = [noise_of(seed) for seed in seeds]
-            z = torch.stack([torch.randn(width, generator=g) for g in generators])
+            z = torch.stack([normal(width, g) for g in generators])
             parts = [
                 self._run(self.noisy, x, z[k : k + self.rows], generators[k : k + self.rows])
                 for k in range(0, len(generators), self.rows)

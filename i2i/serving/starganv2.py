@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from i2i.images import fit_square, photo_to_tensor
 from i2i.methods import starganv2
-from i2i.serving.base import noise_of
+from i2i.serving.base import noise_of, normal
 from i2i.serving.encoding import EncodingServer
 from i2i.serving.given import checked_seeds
 from i2i.serving.seen import Sizes
@@ -43,7 +43,7 @@ class StarGANv2Server(EncodingServer):
         return self.net.code
 
     def blank(self, size: int) -> Tensor:
-        return torch.zeros(3, size, size)
+        return torch.zeros(3, size, size, dtype=torch.float32, device="cpu")
 
     def check(self, direction: str | None, domain: str | None) -> None:
         self._refuse_direction(direction)
@@ -60,7 +60,7 @@ class StarGANv2Server(EncodingServer):
     @torch.inference_mode()
     def styles(self, seeds: Sequence[int], domain: str | None = None) -> np.ndarray:
         number = self._number(domain)
-        latents = [torch.randn(self.net.latent, generator=noise_of(seed)) for seed in checked_seeds(seeds)]
+        latents = [normal(self.net.latent, noise_of(seed)) for seed in checked_seeds(seeds)]
         # A row at a time: matrix kernels may round differently for other batch sizes, a style must not.
         rows = [starganv2.latent_code(self.nets, self.net, z[None].to(self.device), number) for z in latents]
         return torch.cat(rows).float().cpu().numpy()

@@ -12,7 +12,7 @@ from torch import nn
 
 from i2i.images import fit_square, photo_to_tensor
 from i2i.methods import styled
-from i2i.serving.base import noise_of
+from i2i.serving.base import noise_of, normal
 from i2i.serving.encoding import EncodingServer
 from i2i.serving.given import checked_seeds
 
@@ -33,7 +33,7 @@ class StyledServer(EncodingServer):
     @torch.inference_mode()
     def styles(self, seeds: Sequence[int], domain: str | None = None) -> np.ndarray:
         self._refuse_domain(domain)
-        latents = [torch.randn(self.net.latent, generator=noise_of(s)) for s in checked_seeds(seeds)]
+        latents = [normal(self.net.latent, noise_of(s)) for s in checked_seeds(seeds)]
         # A row at a time: matrix kernels may round differently for other batch sizes, a style must not.
         rows = [self.nets["mapping"](z[None].to(self.device)) for z in latents]
         return torch.cat(rows).float().cpu().numpy()

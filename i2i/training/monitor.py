@@ -43,7 +43,7 @@ class Monitor:
         if self.log.exists():
             kept = [json.dumps(row) for row in self._rows() if row["step"] <= step]
             fresh = self.log.with_suffix(".new")
-            fresh.write_text("".join(f"{line}\n" for line in kept))
+            fresh.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
             fresh.replace(self.log)
 
     @staticmethod
@@ -57,7 +57,7 @@ class Monitor:
         return _read(self.log.read_text(errors="replace").splitlines() if self.log.exists() else [])
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
-        with self._told(), self.log.open("a") as file:
+        with self._told(), self.log.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step} | {k: round(v, 6) for k, v in values.items()}) + "\n")
         if self.board is not None:
             for name, value in values.items():
