@@ -53,7 +53,7 @@ def routes(answers, tools: dict[str, Callable[[dict], dict]]) -> list[Route]:
     Args:
         answers: an `answers.Answers`; `POST i2i/answer` streams its messages, a line of JSON each.
         tools: name → plain function from the request to the answer; `POST i2i/<name>` runs it in a thread. A ValueError
-            becomes `{"error": words}`.
+            becomes `{"state": "error", "message": words}`.
     """
     async def answer(request: Request) -> Response:
         try:

@@ -61,7 +61,7 @@ def check_array(array: np.ndarray, name: str = "array") -> np.ndarray:
     """Check an image array at the door and return it as it came.
 
     Args:
-        array: uint8, or float (16, 32 or 64 bits) with every value in [0, 1]; any shape with at least one
+        array: uint8, or float (16, 32 or 64 bits, the machine's byte order) with every value in [0, 1]; any shape with at least one
             element.
         name: what the array is, for the error message.
 
@@ -80,6 +80,8 @@ def check_array(array: np.ndarray, name: str = "array") -> np.ndarray:
         hint = (
             "multiply by 255 and use .astype('uint8')"
             if array.dtype == bool
+            else "use .astype('float32')"
+            if array.dtype.kind == "f"
             else "convert it to one of the two"
         )
         raise ValueError(

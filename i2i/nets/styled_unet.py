@@ -9,7 +9,7 @@ adds its own RGB on top of the coarser levels' (the skip generator of StyleGAN2)
 pictures by stopping at a coarser level.
 
 Blank paper tells a decoder nothing that fur or grass could be made of. So noise may join the drawing's features
-(StyleGAN, Karras et al., CVPR 2019, section 3.1, adds it in the decoder): then it is the same for every style.
+(StyleGAN, Karras et al., CVPR 2019, section 3.2, adds it in the decoder): then it is the same for every style.
 """
 
 from __future__ import annotations
