@@ -103,6 +103,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
     table, setup = TABLES[args.table], collect(Setup, args)
     path = args.results or args.out / "results.json"
     results = _read(path)
+    one_judge(setup, path, results)
     missing = [v for v in dict.fromkeys(r.variant for r in table.rows) if setup.name(v) not in results["variants"]]
     if missing:
         refuse_inside([args.root], args.out)
@@ -191,6 +192,16 @@ def same_judge(
             "cannot be compared: bring the first one back, or give another --results"
         )
     return judge
+
+
+def one_judge(setup: Setup, path: Path, results: dict[str, Any]) -> None:
+    """ValueError where scores in the file `path` come from another judge than this setup's."""
+    judges = results["judges"].keys() | {found["judge"] for found in results["variants"].values()}
+    if others := sorted(judges - {setup.judge}):
+        raise ValueError(
+            f"{path} holds scores of {', '.join(others)}, and with this --size and --judge-steps the judge is "
+            f"{setup.judge}; scores of two judges cannot be compared: give the same as before, or another --results"
+        )
 
 
 def ghost(config: Pix2PixConfig) -> Pix2Pix:

@@ -121,6 +121,16 @@ def test_other_pairs_or_another_judge_are_refused(reproduce, label_pairs, out, t
             reproduce.main(command)
 
 
+def test_one_file_holds_the_scores_of_one_judge(reproduce, label_pairs, out, tmp_path):
+    """The judge of another length or size is another one; nothing is trained, and nothing printed."""
+    again = ["--results", out / "results.json", "--out", tmp_path / "run"]
+    for table in ("losses", "generators"):  # some measured; all measured
+        for option, value, judge in (("--judge-steps", 3, "judge-32px-3"), ("--size", 64, "judge-64px-2")):
+            with pytest.raises(ValueError, match=f"holds scores of {JUDGE}, and .* the judge is {judge}"):
+                reproduce.main(words(table, label_pairs, *SETUP, *again, option, value))
+    assert not (tmp_path / "run").exists()
+
+
 def test_what_cannot_work_is_said_before_training(reproduce, label_pairs, tmp_path):
     def refused(message: str, *more, table: str = "patches", root: Path = label_pairs) -> None:
         with pytest.raises(ValueError, match=message):
