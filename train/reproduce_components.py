@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import domains_task
 import starganv2
+from loss_features import name_of
 from model_run import features_or_none
 
 from i2i.data.domains import DomainConfig
+from i2i.data.records import write_atomically
 from i2i.methods.starganv2_recipes import COMPONENTS
 from i2i.metrics.domains import MEAN, DomainProtocol
 from i2i.metrics.scores import Score
@@ -21,6 +25,8 @@ from i2i.translator import Translator, choose_device
 ABOUT = "StarGAN v2's ablation, from a StarGAN-like baseline (A) to the full method (F); more options: starganv2.py"
 PAPER = "the paper: CelebA-HQ at 256 pixels, Inception features and LPIPS, latent-guided"
 MEASURES = ("Fréchet distance", "kernel distance", "diversity")
+# What runs of one table may differ in: the length of a call, what is looked at, and where the data lie.
+FREE = ("minutes", "save_minutes", "grid_every", "log_every", "workers", "index")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,17 +61,53 @@ def finished(run: Path) -> bool:
     return meta["step"] >= meta["train"]["steps"]
 
 
+def settings(config: dict, domains: dict, how: dict) -> dict[str, Any]:
+    """All that shapes a run, by its options' names."""
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in (config | domains | how).items() if k not in FREE}
+
+
+def refuse_other_run(args: argparse.Namespace, rest: list[str], key: str) -> None:
+    """ValueError where the run of a configuration began otherwise than this command would begin it: it would stand in
+    one table with unequal ones. What old runs did not keep is not compared."""
+    given = starganv2.parse(command(args, rest, key))
+    config, how, data, val = starganv2.resolve(given)
+    meta = StateFolder(args.out / key).meta()
+    recipe, kept = meta["recipe"], settings(meta["recipe"]["config"], meta["recipe"]["domains"], meta["train"])
+    now = settings(dataclasses.asdict(config), dataclasses.asdict(data.config), dataclasses.asdict(how))
+    if now["mixed_precision"] == "auto":  # it is kept as the machine decided
+        now.pop("mixed_precision")
+    differ = [f"{k} {kept[k]} (now {now[k]})" for k in now if k in kept and kept[k] != now[k]]
+    taught, began = recipe.get("taught"), recipe.get("began_with")
+    if taught is not None and given.features != recipe["options"].get("features"):
+        loss = name_of(features_or_none(given.features, "loss", fetch=False))
+        differ += [f"features {taught} (now {loss})"] * (loss != taught)
+    if began is not None:
+        first = began[0]["weights"] if began else "none"
+        start = Translator.from_pretrained(given.init, "cpu", "float32").weights_id if given.init else "none"
+        differ += [f"init {first} (now {start})"] * (first != start)
+    if recipe.get("data_digest") not in (None, starganv2.digest_of_domains(data, val)):
+        differ.append("other photos, or divided otherwise")
+    if differ:
+        raise ValueError(
+            f"the run {args.out / key} began with {', '.join(differ)}, and unequal runs cannot be compared in one "
+            "table: give the data and options as before, or another --out"
+        )
+
+
 def run(args: argparse.Namespace, rest: list[str]) -> int:
     """Train, measure, print the table, and leave it in results.json and results.md.
 
     Raises:
-        ValueError: before anything is trained, for a file of the measures' feature network that cannot be read, and
-            for what starganv2.py refuses.
+        ValueError: before anything is trained, for a file of the measures' feature network that cannot be read, for
+            runs that began with other options, and for what starganv2.py refuses.
     """
     protocol = DomainProtocol(args.outputs, args.repeats, args.sources, guide="latent")
     if args.measure_features not in ("torchvision", "none"):
         features_or_none(args.measure_features, "measure")  # a file must be there now, not when training is over
-    keys = sorted(set(args.configs))
+    keys, known = sorted(set(args.configs)), read(args.out / "results.json")
+    for key in COMPONENTS:  # also those that were finished before and stand in the table
+        if StateFolder(args.out / key).exists():
+            refuse_other_run(args, rest, key)
     for key in keys:
         begun = StateFolder(args.out / key).exists()
         if begun and finished(args.out / key):
@@ -77,13 +119,39 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
             return 0
     if args.dry_run:
         return 0
-    rows = measured(args, protocol, keys)
-    plain = {key: {"about": COMPONENTS[key].about} | {s.name: s.json() for s in rows[key]} for key in keys}
-    (args.out / "results.json").write_text(json.dumps(plain, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    text = table(rows)
-    (args.out / "results.md").write_text(text, encoding="utf-8")
+    for key, scores in measured(args, protocol, keys).items():
+        if scores or key not in known:
+            known[key] = {"about": COMPONENTS[key].about} | {s.name: s.json() for s in scores}
+    known = {key: known[key] for key in sorted(known)}
+    text = table({key: values_of(found) for key, found in known.items()})
+    plain = json.dumps(known, indent=1, ensure_ascii=False) + "\n"
+    write_atomically(args.out / "results.json", plain.encode())
+    write_atomically(args.out / "results.md", text.encode())
     print(text)
     return 0
+
+
+def read(path: Path) -> dict[str, dict[str, Any]]:
+    """What was measured before, by configuration; nothing where nothing was.
+
+    Raises:
+        ValueError: for a file that this script did not write.
+    """
+    if not path.exists():
+        return {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is no JSON ({error}): remove it, and all is measured again") from error
+    if not isinstance(found, dict) or not found.keys() <= COMPONENTS.keys():
+        raise ValueError(f"{path} holds no results of this table: remove it, or give another --out")
+    return found
+
+
+def values_of(found: dict[str, Any]) -> list[Score]:
+    """A configuration's scores as they lie in results.json."""
+    kept = {name: score for name, score in found.items() if name != "about"}
+    return [Score(name, s["value"], s["protocol"], s.get("better", "")) for name, s in kept.items()]
 
 
 def measured(args: argparse.Namespace, protocol: DomainProtocol, keys: list[str]) -> dict[str, list[Score]]:
@@ -108,15 +176,18 @@ def table(rows: dict[str, list[Score]]) -> str:
         f"| | configuration | {' | '.join(MEASURES)} | *paper: FID* | *paper: LPIPS* |",
         "|---|---|" + "--:|" * (len(MEASURES) + 2),
     ]
-    protocols: dict[str, None] = {}
+    protocols: dict[str, list[str]] = {}
     for key, scores in rows.items():
         own = {s.name: s for s in scores}
         found = [own.get(f"latent: {measure}, {MEAN}") for measure in MEASURES]
-        protocols |= dict.fromkeys(s.protocol for s in found if s is not None)
-        cells = ["–" if s is None else f"{s.value:.4f}" for s in found]
+        for text in dict.fromkeys(s.protocol for s in found if s is not None):
+            protocols.setdefault(text, []).append(key)
+        cells = ["–" if s is None or s.value is None else f"{s.value:.4f}" for s in found]
         component = COMPONENTS[key]
         cells += [f"*{component.frechet}*", "*–*" if component.lpips is None else f"*{component.lpips}*"]
         lines.append(f"| {key} | {component.about} | {' | '.join(cells)} |")
-    notes = [f"Measured here: {text}." for text in protocols] or ["Nothing measured: no feature network."]
+    # Rows that were measured at different times may have been measured differently.
+    which = {text: f" ({', '.join(keys)})" if len(protocols) > 1 else "" for text, keys in protocols.items()}
+    notes = [f"Measured here{which[text]}: {text}." for text in protocols] or ["Nothing measured: no feature network."]
     notes.append(f"In italics {PAPER}; other data, networks and lengths, so only the order can be compared.")
     return "\n".join([*lines, "", *notes, ""])

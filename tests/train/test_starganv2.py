@@ -328,6 +328,51 @@ def test_the_ablation_wants_its_feature_network_before_it_trains(load_script, do
             assert not (tmp_path / "run").exists()
 
 
+def test_the_ablation_compares_equal_runs_and_keeps_its_numbers(load_script, domain_photos, features, tmp_path, capsys):
+    reproduce, out = load_script("reproduce"), tmp_path / "run"
+    command = words("components", domain_photos, "--out", out, *QUICK, "--outputs", 2, "--measure-features", features)
+
+    def make(*more) -> dict:
+        assert reproduce.main([*command, *words("--steps", 1, *more)]) == 0
+        assert (out / "results.md").read_text() in capsys.readouterr().out
+        return json.loads((out / "results.json").read_text())
+
+    first = make("--configs", "C")
+    # What is measured later joins it, and a call that measures nothing takes nothing away.
+    both = make("--configs", "D")
+    assert list(both) == ["C", "D"] and both["C"] == first["C"]
+    assert "Measured here:" in (out / "results.md").read_text()
+    assert make("--configs", "C", "--measure-features", "none") == both
+    # Rows that were measured differently say so.
+    again = make("--configs", "C", "--repeats", 2)
+    assert again["D"] == both["D"] and again["C"] != both["C"]
+    text = (out / "results.md").read_text()
+    assert "Measured here (C): seeds" in text and "Measured here (D): seeds" in text
+    # Other data or options than those of the runs that are there: refused before anything is trained.
+    shutil.copytree(domain_photos, tmp_path / "others")
+    next((tmp_path / "others").rglob("*.*g")).unlink()
+    other = (("--steps", 2), ("--seed", 5), ("--size", 64), ("--val-fraction", 0.5), ("--features", features))
+    said = (
+        "steps 1 [(]now 2[)]",
+        "seed 0 [(]now 5",
+        "size 32 [(]now 64",
+        "val_fraction 0.1 [(]now",
+        "features none [(]now Mo",
+    )
+    for option, words_said in zip(other, said, strict=True):
+        for dry in ([], ["--dry-run"]):
+            with pytest.raises(ValueError, match=f"run/C began with .*{words_said}.*another --out"):
+                reproduce.main([*command, *words("--steps", 1, *option, "--configs", "E", *dry)])
+    with pytest.raises(ValueError, match="run/C began with other photos, or divided otherwise"):
+        reproduce.main([command[0], str(tmp_path / "others"), *command[2:], *words("--steps", 1, "--configs", "E")])
+    with pytest.raises(ValueError, match="run/C began with init none [(]now .*[)]"):
+        reproduce.main([*command, *words("--steps", 1, "--init", out / "D" / "model", "--configs", "E")])
+    assert not (out / "E").exists()
+    (out / "results.json").write_text("{")
+    with pytest.raises(ValueError, match="results.json is no JSON"):
+        reproduce.main([*command, *words("--steps", 1, "--configs", "C")])
+
+
 @pytest.mark.slow
 def test_the_ablation_beside_the_papers_numbers(load_script, domain_photos, features, tmp_path, capsys):
     reproduce = load_script("reproduce")
