@@ -38,6 +38,7 @@ from i2i.metrics.view import View, grid_image
 from i2i.translator import choose_device
 
 Columns = dict[str, list[Score]]
+LEAST = 32  # pixels: below, feature networks shrink pictures to nothing, and a detector finds no edges
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -98,6 +99,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 def edges(args: argparse.Namespace) -> tuple[Columns, list]:
     if args.limit < 0:
         raise ValueError(f"--limit must be at least 0, which is all, got {args.limit}")
+    if args.workers < 1:
+        raise ValueError(f"--workers must be at least 1, got {args.workers}")
     device = choose_device(args.device)
     detector = EdgeDetector(args.model, device)
     pairs = find_bsds(args.bsds, (args.split,))
@@ -135,6 +138,8 @@ def precision_recall(name: str, found: BoundaryScores) -> str:
 
 
 def photos(args: argparse.Namespace) -> tuple[Columns, list]:
+    if args.classes and not args.sketches:
+        raise ValueError("--classes chooses among drawings by people: give their folder with --sketches")
     models, held = load(args)
     if held.labels_answered:
         raise ValueError("the models answer with label maps, which are no photos: use the task labels")
@@ -143,6 +148,11 @@ def photos(args: argparse.Namespace) -> tuple[Columns, list]:
     size = protocol.size or smallest
     if size > smallest:
         raise ValueError(f"--size {size} is larger than the answers of the smallest model ({smallest} pixels)")
+    if size < LEAST:
+        raise ValueError(
+            f"pictures of {size} pixels are too small to be measured: compare at {LEAST} or more, with another --size "
+            "or with larger models"
+        )
     sketches = find_sketches(args.sketches, tuple(args.classes)) if args.sketches else {}
     device = choose_device(args.device)
     features = features_or_none(args.features, "measure")
@@ -165,11 +175,9 @@ def photos(args: argparse.Namespace) -> tuple[Columns, list]:
         results[name] = measures.model(translator)
         progress.close()
     columns = {name: found.scores for name, found in results.items()} | {REAL: measures.real().scores}
-    real = next((s for s in columns[REAL] if s.name == "diversity"), None)
-    for scores in columns.values():
-        for score in [s for s in scores if real is not None and s.name == "diversity" and s is not real]:
-            share = Score("diversity, share of the photos'", score.value / real.value, score.protocol, "higher")
-            scores.insert(scores.index(score) + 1, share)
+    if alike := add_shares(columns):
+        print(f"note: {alike}", file=sys.stderr)
+        left_out.append(alike)
     sections = [("Not measured", "".join(f"<p>{html.escape(line)}</p>" for line in left_out))] if left_out else []
     plotted = {
         name: ([s.value], [r.value])
@@ -185,6 +193,18 @@ def photos(args: argparse.Namespace) -> tuple[Columns, list]:
         pictures = "".join(page.figure(grid_image(grid), title) for title, grid in found.grids.items())
         sections.append((name, pictures))
     return columns, sections
+
+
+def add_shares(columns: Columns) -> str:
+    """Put each model's diversity as a share of the real photos' behind it; why there is none where they are alike."""
+    real = next((s.value for s in columns[REAL] if s.name == "diversity"), None)
+    if real == 0:
+        return "the real photos are alike: diversity as a share of theirs not measured"
+    for scores in (scores for name, scores in columns.items() if name != REAL and real is not None):
+        for score in [s for s in scores if s.name == "diversity"]:
+            share = Score("diversity, share of the photos'", score.value / real, score.protocol, "higher")
+            scores.insert(scores.index(score) + 1, share)
+    return ""
 
 
 def labels(args: argparse.Namespace) -> tuple[Columns, list]:

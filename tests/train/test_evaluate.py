@@ -100,13 +100,14 @@ def test_photos_of_two_models_side_by_side(evaluate, tiny_model_folder, outlines
     assert "edge precision ↑" in out and "[a] " in out and str(tmp_path / "out" / "report.html") in out
 
 
+class Colours(torch.nn.Module):
+    name = "colours"
+
+    def forward(self, y):
+        return [torch.nn.functional.adaptive_avg_pool2d(y, 4)]
+
+
 def test_photos_with_features(evaluate, tiny_model_folder, outlines, tmp_path, monkeypatch):
-    class Colours(torch.nn.Module):
-        name = "colours"
-
-        def forward(self, y):
-            return [torch.nn.functional.adaptive_avg_pool2d(y, 4)]
-
     monkeypatch.setattr(evaluate, "features_or_none", lambda source, use: Colours())
     options = words("--coats", 0, "--samples", 2, "--drawings", 1, "--detector", "none", "--out", tmp_path / "out")
     assert evaluate.main(words("styled", tiny_model_folder, outlines, *options)) == 0
@@ -119,6 +120,23 @@ def test_photos_with_features(evaluate, tiny_model_folder, outlines, tmp_path, m
     assert scores["tiny"]["diversity, share of the photos'"]["value"] == pytest.approx(share, rel=1e-4)
     assert scores["tiny"]["diversity of equal seeds"]["value"] == 0 and "<circle" in text
     assert "features colours" in scores["tiny"]["diversity"]["protocol"]
+
+
+def test_photos_that_are_alike(evaluate, tiny_model_folder, outlines, tmp_path, monkeypatch, capsys):
+    """Their diversity is 0, and nothing is a share of it."""
+    (tmp_path / "pairs").mkdir()
+    for split in ("train", "val"):
+        (tmp_path / "pairs" / split).mkdir()
+        for i in range(4):
+            shutil.copy(outlines / "val" / "0.png", tmp_path / "pairs" / split / f"{i}.png")
+    monkeypatch.setattr(evaluate, "features_or_none", lambda source, use: Colours())
+    options = words("--coats", 0, "--samples", 2, "--drawings", 1, "--detector", "none", "--out", tmp_path / "out")
+    assert evaluate.main(words("photos", tiny_model_folder, tmp_path / "pairs", *options)) == 0
+    scores, text = results(tmp_path / "out")
+    assert scores["real photos"]["diversity"]["value"] == 0
+    assert "diversity" in scores["tiny"] and "diversity, share of the photos'" not in scores["tiny"]
+    for told in (capsys.readouterr().err, text):
+        assert "real photos are alike" in told
 
 
 def test_photos_says_what_is_left_out(evaluate, tiny_model_folder, outlines, label_pairs, tmp_path, capsys):
@@ -320,11 +338,14 @@ def test_unreadable_pictures_are_named_before_anything_is_measured(evaluate, out
         ("photos {outlines}", "give one or more models and then the folder of pairs"),
         ("photos {tiny} {tiny} {outlines}", "the same model is given twice"),
         ("photos {tiny} {outlines} --size 128", "--size 128 is larger than the answers .*64 pixels"),
+        ("photos {tiny} {outlines} --size 31 --features none", "31 pixels are too small to be measured: .* 32 or more"),
+        ("photos {tiny} {outlines} --classes cat", "--classes chooses among drawings by people: give .* --sketches"),
         ("photos {tiny} {outlines} --samples 1", "samples must be at least 2"),
         ("photos {tiny} {labels}", "tiny translates edges to photo, but .* photo and labels"),
         ("labels {tiny} {outlines}", "wants label maps on one side"),
         ("color {tiny} {outlines} --pictures 0", "--pictures must be at least 1"),
         ("edges edges {outlines}", "images"),
+        ("edges edges {outlines} --workers 0", "--workers must be at least 1, got 0"),
         ("segmenter {outlines}", "holds no label maps but edges and photo"),
     ],
 )
