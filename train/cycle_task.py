@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 import torch
 from model_run import features_or_none
-from models_on_pairs import load_models
+from models_on_pairs import load_models, tell_dtypes
 from PIL import Image
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -19,7 +20,7 @@ from i2i.data.unpaired import UnpairedConfig, unpaired_folders
 from i2i.images import photo_to_tensor
 from i2i.metrics import page
 from i2i.metrics.cycle import OneWay, cycle_scores, realism_scores, truth_scores, ways
-from i2i.metrics.held_out import HeldOut, held_out_for
+from i2i.metrics.held_out import HeldOut, digest_of, held_out_for, told_fit
 from i2i.metrics.scores import REAL, UNCHANGED, Score
 from i2i.metrics.segmentation import Judge, judge_labels, judge_photos, load_judge
 from i2i.metrics.view import grid_image
@@ -70,11 +71,13 @@ def run(args: argparse.Namespace) -> tuple[Columns, list]:
     if features is not None:
         features = features.to(choose_device(args.device))
     if args.folders is None:
-        return on_pairs(args, models, features)
+        columns, sections = on_pairs(args, models, features)
+        return tell_dtypes(columns, models), sections
     one_way = [name for name, t in models.items() if len(t.directions) < 2]
     if one_way:
         raise ValueError(f"{one_way[0]} translates one way only: without pairs there is nothing to hold it against")
-    return on_folders(args, models, features)
+    columns, sections = on_folders(args, models, features)
+    return tell_dtypes(columns, models), sections
 
 
 def on_pairs(
@@ -132,7 +135,7 @@ def same_pairs(title: str, name: str, held: HeldOut, seen: dict[str, tuple[HeldO
         ValueError: where training kept others apart.
     """
     first, models = seen.setdefault(title, (held, {}))
-    if held.describe() != first.describe():
+    if held.which() != first.which():
         ours, theirs = (f"--val-fraction {h.config.val_fraction}" for h in (held, first))
         raise ValueError(
             f"{name} was trained on other pairs ({ours}) than {next(iter(models))} ({theirs}), and would be measured "
@@ -184,7 +187,11 @@ def on_folders(
     for direction in ("AtoB", "BtoA"):
         here, there = sides[direction[0]], sides[direction[-1]]
         counts = min(args.pictures, len(here)), min(args.pictures, len(there))
-        text = f"validation photos of {args.folders[0].name} and {args.folders[1].name} at {size} px, {direction}"
+        names = " and ".join(
+            f"{folder.name} {digest_of(os.path.relpath(path, folder) for path in side.files)}"
+            for folder, side in zip(args.folders, (val.a, val.b), strict=True)
+        )
+        text = f"validation photos of {names} at {size} px{told_fit(config.fit)}, {direction}"
         text += "".join(f", {s}" for s in (args.select_a, args.select_b) if s)
         prefix = f"{direction}: "
         inputs = [here[i] for i in range(counts[0])]

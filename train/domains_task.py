@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from cli import add_options, collect
 from model_run import features_or_none
-from models_on_pairs import load_models
+from models_on_pairs import load_models, tell_dtypes
 from torch import nn
 from tqdm import tqdm
 
@@ -95,4 +95,4 @@ def run(args: argparse.Namespace) -> tuple[Columns, list]:
         with torch.inference_mode():
             picture = matrix(translator, measures.val)
         sections.append((name, page.figure(picture, "sources on the left, references on top")))
-    return columns | {UNCHANGED: measures.unchanged(), REAL: measures.real()}, sections
+    return tell_dtypes(columns, models) | {UNCHANGED: measures.unchanged(), REAL: measures.real()}, sections

@@ -19,7 +19,7 @@ import numpy as np
 import segmenter_run
 from cli import add_options, collect, run_script
 from model_run import features_or_none
-from models_on_pairs import add_models, bar, by_colour, limit, load, shown, side_by_side
+from models_on_pairs import add_models, bar, by_colour, limit, load, shown, side_by_side, tell_dtypes
 from tqdm import tqdm
 
 from i2i.data.bsds import find_bsds, read_annotators
@@ -192,7 +192,7 @@ def photos(args: argparse.Namespace) -> tuple[Columns, list]:
     for name, found in results.items():
         pictures = "".join(page.figure(grid_image(grid), title) for title, grid in found.grids.items())
         sections.append((name, pictures))
-    return columns, sections
+    return tell_dtypes(columns, models), sections
 
 
 def add_shares(columns: Columns) -> str:
@@ -234,7 +234,7 @@ def labels(args: argparse.Namespace) -> tuple[Columns, list]:
         {name: found.ious for name, (found, _) in judged.items()}, held.palette.names, "IoU of each class", "IoU"
     )
     sections = [("Classes", classes), ("Side by side", side_by_side(models, held, count))]
-    return {name: scores for name, (_, scores) in judged.items()}, sections
+    return tell_dtypes({name: scores for name, (_, scores) in judged.items()}, models), sections
 
 
 def color(args: argparse.Namespace) -> tuple[Columns, list]:
@@ -259,6 +259,7 @@ def color(args: argparse.Namespace) -> tuple[Columns, list]:
         for channel, edges in BINS.items()
     ]  # fmt: skip
     pictures = side_by_side(models, held, count)
+    columns = tell_dtypes(columns, models)
     return columns, [("Distributions of colour", page.side_by_side(plots)), ("Side by side", pictures)]
 
 

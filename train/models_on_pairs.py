@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from tqdm import tqdm
 from i2i.data.paired import PairedConfig
 from i2i.metrics import page
 from i2i.metrics.held_out import ColouredLabels, HeldOut, contradictions, held_out_for
+from i2i.metrics.scores import Score
 from i2i.metrics.view import View, grid_image
 from i2i.serving.pictures import write
 from i2i.translator import Translator
@@ -38,6 +39,15 @@ def load_models(names: Sequence[str], args: argparse.Namespace) -> dict[str, Tra
     return models
 
 
+def tell_dtypes(columns: dict[str, list[Score]], models: Mapping[str, Translator]) -> dict[str, list[Score]]:
+    """The columns, with the dtype that a model computed in, where it is not float32, in its protocols."""
+    told = {name: str(t.dtype).removeprefix("torch.") for name, t in models.items() if t.dtype != torch.float32}
+    return columns | {
+        name: [dataclasses.replace(s, protocol=f"{s.protocol}; model in {dtype}") for s in columns[name]]
+        for name, dtype in told.items()
+    }
+
+
 def load(args: argparse.Namespace) -> tuple[dict[str, Translator], HeldOut]:
     """The models by name, and the pairs that all of them translate."""
     *names, root = args.paths
@@ -52,7 +62,7 @@ def load(args: argparse.Namespace) -> tuple[dict[str, Translator], HeldOut]:
         if (other.input, other.output) != (held[0].input, held[0].output):
             raise ValueError(f"{name} translates other kinds of pictures than {first}: measure them apart")
         ours, theirs = (dataclasses.asdict(h.config) for h in (held[0], other))
-        if held[0].describe() == other.describe():  # apart in folders of their own
+        if held[0].which() == other.which():  # apart in folders of their own
             ours["val_fraction"] = theirs["val_fraction"]
         if differ := [f"--{k.replace('_', '-')} {ours[k]}" for k in ours if ours[k] != theirs[k]]:
             raise ValueError(

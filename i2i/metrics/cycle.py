@@ -120,7 +120,7 @@ def cycle_scores(
         if features is not None and way.config["input"]["kind"] == "photo":
             found["perceptual"].append(float(perceptual_error(rebuilt[None], x[None], features)))
         report(1)
-    text = f"{text}; there and back at {size} px"
+    text = f"{text}; {len(found[''])} pictures there and back at {size} px"
     name, unit, better = ("cycle agreement", "share of pixels of the same class", "higher")
     if not labels:
         name, unit, better = ("cycle error", "mean absolute difference, of 255 levels", "lower")

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from i2i.checks import check_least
 from i2i.data.domains import DomainDataset
-from i2i.images import tensor_to_photo
+from i2i.images import photo_to_tensor, tensor_to_photo
 from i2i.metrics.diversity import mean_pairwise_distance
 from i2i.metrics.features import device_of, name_of, pooled
 from i2i.metrics.frechet import FRECHET_MINIMUM, frechet_distance
@@ -233,7 +233,8 @@ class DomainMeasures:
                 pooled_fakes, spread = [], []
                 for i in range(self.sources[source]):
                     styles = self._styles(translator, known, repeat, i, source, target)
-                    fakes = translator.render(self.val.photo(source, i), torch.from_numpy(styles)).clamp(-1, 1)
+                    answers = translator.render(self.val.photo(source, i), torch.from_numpy(styles))
+                    fakes = torch.stack([photo_to_tensor(tensor_to_photo(y)) for y in answers])  # as they are shown
                     pooled_fakes.append(pooled(fakes, self.features))
                     spread.append(mean_pairwise_distance(fakes.to(device_of(self.features)), self.features))
                     self.report(len(fakes))

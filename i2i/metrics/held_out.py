@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -57,12 +57,15 @@ class HeldOut:
         """Whether label maps are what models answer with."""
         return self.output["kind"] == "labels"
 
-    def describe(self) -> str:
+    def which(self) -> str:
         """Folder, split, and the first 8 digits of the sha256 of the pairs' names: which pairs these are."""
         root = self.root.resolve()
         name = root.parent.name if root.name in ("data", "pairs") else root.name
-        digest = hashlib.sha256("\n".join(self._first.ids).encode()).hexdigest()[:8]
-        return f"{name} {self.split} {digest}"
+        return f"{name} {self.split} {digest_of(self._first.ids)}"
+
+    def describe(self) -> str:
+        """Which pairs these are, and how they become square where that is not the usual way."""
+        return self.which() + told_fit(self.config.fit)
 
     def at(self, size: int) -> PairedDataset:
         """The data set with items of `size` pixels, read from disk each time."""
@@ -107,6 +110,16 @@ class HeldOut:
         if self.output["kind"] == "labels":
             return item["y"].argmax(0).to(torch.uint8).numpy()
         raise ValueError(f"{self.root} holds no label maps, only {self.config.a} and {self.config.b}")
+
+
+def digest_of(names: Iterable[str]) -> str:
+    """The first 8 digits of the sha256 of names: which pictures these are."""
+    return hashlib.sha256(os.fsencode("\n".join(names))).hexdigest()[:8]
+
+
+def told_fit(fit: str) -> str:
+    """How pictures become square, for protocols; nothing for the usual way."""
+    return "" if fit == PairedConfig.fit else f", fit {fit}"
 
 
 class _ByColour(PairedDataset):

@@ -166,6 +166,14 @@ def test_protocols_say_which_pairs(halves):
     assert held.describe() in score.protocol and "2 answers at 32 px" in score.protocol and score.better == "lower"
 
 
+def test_protocols_say_how_many_came_back(halves):
+    held = HeldOut(halves, "val", PairedConfig(a="photo", b="photo"))
+    for count in (2, 3):
+        inputs = [held.x(i, 32) for i in range(count)]
+        for score in cycle_scores(OneWay(Fake(), "AtoB"), inputs, held.describe()):
+            assert f"{held.describe()}; {count} pictures there and back at 32 px" in score.protocol
+
+
 def test_realism():
     torch.manual_seed(0)
     reals = torch.rand(20, 3, 8, 8)

@@ -80,6 +80,8 @@ def by_hand(sets, guide: str) -> tuple[list[Tensor], np.ndarray, np.ndarray]:
         draws = [np.random.default_rng([0, i, 0, 2]).choice(references, 3, references < 3) for i in range(sources)]
         styles = [np.stack([known[k] for k in draw]) for draw in draws]
     answers = [painter.render(val.photo(0, i), torch.from_numpy(s)).clamp(-1, 1) for i, s in enumerate(styles)]
+    # As they are shown, 8 bits a channel.
+    answers = [((a + 1) * 127.5).round() / 127.5 - 1 for a in answers]
     return answers, colours_of(train, 2), torch.stack(answers).mean((3, 4)).numpy()
 
 

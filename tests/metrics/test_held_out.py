@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from i2i.data.paired import PairedConfig
 from i2i.metrics.fcn_score import IGNORED
 from i2i.metrics.held_out import ColouredLabels, HeldOut, contradictions, find_sketches, held_out_for
 
@@ -51,6 +52,8 @@ def test_the_description_tells_which_pairs(discs, tmp_path):
     other = tmp_path / discs.name
     shutil.copytree(discs, other)
     assert HeldOut(other).describe() == text
+    stretched = HeldOut(other, config=PairedConfig(fit="stretch"))
+    assert (stretched.which(), stretched.describe()) == (text, f"{text}, fit stretch")
     for kind in ("photo", "drawing"):
         (other / "pairs" / "val" / kind / "4.png").unlink()
     assert HeldOut(other).describe() != text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -215,6 +216,12 @@ def test_cycle_measures(script, load_script, horses, label_pairs, tmp_path, caps
     assert "note: horses2zebras was trained with --val-fraction 0.4, and not 0.3\n" in capsys.readouterr().err
     table = json.loads((tmp_path / "a" / "scores.json").read_text())["scores"]
     assert {"AtoB: cycle error", "BtoA: cycle error from the picture"} <= table["horses2zebras"].keys()
+    # Other photos, other digits.
+    told = table["horses2zebras"]["AtoB: cycle error"]["protocol"]
+    found = re.match(r"validation photos of horses (\w{8}) and zebras (\w{8}) at 32 px, fit stretch, AtoB; \d ", told)
+    assert evaluate.main([*on_folders, "--val-fraction", "0.9"]) == 0
+    table = json.loads((tmp_path / "a" / "scores.json").read_text())["scores"]
+    assert found and found[2] not in table["horses2zebras"]["AtoB: cycle error"]["protocol"]
     on_pairs = words("cycle", tmp_path / "pairs" / "model", tmp_path / "pix2pix" / "model", "--paired", label_pairs)
     assert evaluate.main([*on_pairs, "--out", str(tmp_path / "b"), *common]) == 0
     table = json.loads((tmp_path / "b" / "scores.json").read_text())["scores"]

@@ -319,6 +319,10 @@ def test_color(evaluate, label_pairs, tmp_path):
     scores, text = results(out)
     values = [scores["model"][f"histogram intersection, {c}"]["value"] for c in "Lab"]
     assert all(0 <= v < 1 for v in values) and text.count("<svg") == 3
+    # What a model computed in belongs to the protocol where it is not float32.
+    assert evaluate.main([*arguments, "--device", "cpu", "--dtype", "bfloat16"]) == 0
+    for name, score in results(out)[0]["model"].items():
+        assert score["protocol"] == scores["model"][name]["protocol"] + "; model in bfloat16"
 
 
 @pytest.mark.parametrize("task", ["photos", "color"])
