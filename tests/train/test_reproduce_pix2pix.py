@@ -163,6 +163,9 @@ def test_orders_are_told_from_the_numbers(tables):
     lines = tables.agreement(losses, by_row(losses, score, [0.4, 0.1, 0.5, 0.695, 0.7]))
     assert lines[0].startswith("**Nothing against the paper's order, but in part too close to call")
     assert "9 of 10 pairs" in lines[2] and lines[2].endswith("Too close to call: L1+cGAN and L1+GAN.")
+    lines = tables.agreement(losses, by_row(losses, score, [0.5, 0.501, 0.502, 0.503, 0.504]))
+    assert lines[0].startswith("**All too close to call (less than 0.01):** per-pixel.")
+    assert "0 of 10 pairs" in lines[2] and "Nothing against" not in lines[0]
     lines = tables.agreement(losses, by_row(losses, score, [0.4, 0.1, 0.72, 0.6, 0.7]))
     assert lines[0].startswith("**Not in the paper's order:** per-pixel.")
     assert "8 of 10 pairs" in lines[2] and "best: cGAN (the paper: L1+cGAN)" in lines[2]
@@ -180,6 +183,8 @@ def test_the_papers_numbers_stand_beside_ours(tables):
     rows = {line.split(" | ")[0][2:]: line.split(" | ")[1:] for line in text.splitlines() if line.startswith("| ")}
     assert rows["GAN"][:6] == ["–", "*0.22*", "–", "*0.05*", "0.05", "*0.01*"]
     assert rows["real photos"][4:7] == ["0.50", "*0.21*", "–"]
+    # The paper scores real photos in its table 1 alone, and each of ours shows them.
+    assert all("table 1" in table.source for table in tables.TABLES.values())
     assert rows["cGAN"][6:8] == ["–", "*0.87*"]
     assert len({row.variant for table in tables.TABLES.values() for row in table.rows}) == 10
 
