@@ -85,6 +85,13 @@ def collect(cls: type, args: argparse.Namespace, **defaults: Any) -> Any:
     return cls(**values)
 
 
+def refuse_unused(args: argparse.Namespace, unused: Mapping[str, str]) -> None:
+    """ValueError for an option that was given and has no use; `unused` tells for each why, and what to do."""
+    for name, why in unused.items():
+        if getattr(args, name) is not None:
+            raise ValueError(f"{_option(name)} {why}")
+
+
 def given_options(
     parser: argparse.ArgumentParser, args: argparse.Namespace, data: Collection[str]
 ) -> dict[str, list[str]]:

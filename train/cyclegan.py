@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from cli import add_options, collect, print_plan, run_script, shown_command
+from cli import add_options, collect, print_plan, refuse_unused, run_script, shown_command
 from from_model import began_with, begin_discriminators, begin_with, shape_of
 from model_run import (
     add_model_options,
@@ -132,6 +132,19 @@ def resolve(args: argparse.Namespace) -> Plan:
     return Plan(config, collect(TrainConfig, args, **how), unpaired, pairs, data, val, names, digest)
 
 
+def unused(config: CycleGANConfig) -> dict[str, str]:
+    """Options that mean nothing to this objective -> why, and what to do."""
+    adversarial, forward, backward = OBJECTIVES[config.objective]
+    lacks, why = f"which --objective {config.objective} has not: leave it out, or choose --objective full", {}
+    if not adversarial:
+        why |= dict.fromkeys(("gan", "patch", "patch_width", "pool"), f"is of the discriminators, {lacks}")
+    if not (forward or backward):
+        why["lambda_cycle"] = f"is of the cycles, {lacks}"
+    if config.objective != "full":
+        why["lambda_identity"] = f"is of the identity term, {lacks}"
+    return why
+
+
 def side_name(folder: Path, select: str) -> str:
     """What a side shows, in a word: what was selected, or the folder's name."""
     if select:
@@ -182,6 +195,7 @@ def main(argv: list[str] | None) -> int:
     check_run_folder(args, *(args.folders or [args.paired]))
     plan = resolve(args)
     config, how, data, val = plan.config, plan.how, plan.data, plan.val
+    refuse_unused(args, unused(config))
     check_steps(args, how)
     accelerator, how = find_accelerator(args, how, config.size)
     torch.manual_seed(how.seed)

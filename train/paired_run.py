@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from cli import add_options, collect, print_plan, shown_command
+from cli import add_options, collect, print_plan, refuse_unused, shown_command
 from from_model import began_with, begin_discriminators, begin_with, shape_of
 from model_run import (
     add_model_options,
@@ -178,9 +178,7 @@ def run(script: Script, argv: list[str] | None, defaults: dict[str, Any] | None 
     # A plan needs no weights, and to draw 54 million takes seconds; those of --init and of a saved state need a place.
     with torch.device("meta") if args.dry_run and not (args.init or args.resume) else contextlib.nullcontext():
         method = script.method(config)
-    for option, why in script.unused(method).items():
-        if getattr(args, option) is not None:
-            raise ValueError(f"--{option.replace('_', '-')} {why}")
+    refuse_unused(args, script.unused(method))
     method.sides = data.input, data.output
     if args.init and not args.resume:
         args.began_with = begin_with(method, args.init)

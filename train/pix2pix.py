@@ -25,6 +25,8 @@ def unused(method: Pix2Pix) -> dict[str, str]:
         why["lambda_l1"] = f"is of the L1 term, {lacks}l1+{c.objective}"
     if c.generator.startswith("resnet"):
         why["noisy"] = f"is of U-Nets, and {c.generator} has noise in every block: leave it out"
+    elif not c.dropout:
+        why["noisy"] = "names the layers with noise, and with --dropout 0 there is none: leave one of the two out"
     elif net.noisy != c.noisy:
         why["noisy"] = f"names layers where {c.generator} has no noise: choose from 0 to {len(net.up) - 2}"
     return why

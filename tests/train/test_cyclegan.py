@@ -13,7 +13,8 @@ from PIL import Image
 
 from i2i import Translator
 
-TINY = ["--size", "32", "--width", "8", "--generator", "lean", "--patch-width", "4", "--patch", "16", "--workers", "0"]
+NETS = ["--size", "32", "--width", "8", "--generator", "lean", "--workers", "0"]
+TINY = [*NETS, "--patch-width", "4", "--patch", "16"]
 QUICK = [*TINY, "--cpu", "--log-every", "1", "--grid-every", "2", "--save-minutes", "1000"]
 
 
@@ -179,6 +180,21 @@ def test_bad_input_names_the_fix(script, horses, tmp_path, options, message):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ("gan --lambda-identity 1", "lambda-identity is of the identity term, which --objective gan has not"),
+        ("gan+forward --lambda-identity 0", "lambda-identity is of the identity term"),
+        ("gan --lambda-cycle 10", "lambda-cycle is of the cycles, which --objective gan has not"),
+        ("cycle --pool 10", "pool is of the discriminators, which --objective cycle has not"),
+        ("cycle --gan hinge", "gan is of the discriminators"),
+    ],
+)
+def test_options_of_a_term_that_is_left_out_are_refused(script, horses, options, message):
+    with pytest.raises(ValueError, match=f"^--{message}.*leave it out, or choose --objective full"):
+        script.main([*horses, "--dry-run", "--cpu", *NETS, "--objective", *options.split()])
+
+
 def test_a_run_goes_on_with_the_data_it_began_with(script, horses, label_pairs, tmp_path):
     run = tmp_path / "run"
     assert script.main([*horses, "--out", str(run), "--steps", "1", *QUICK]) == 0
@@ -284,7 +300,9 @@ def test_twenty_steps_of_every_objective(script, horses, tmp_path):
     for objective in ("full", "cycle", "gan", "gan+forward", "gan+backward"):
         run = tmp_path / objective
         options = ["--generator", "resnet_6", "--width", "4", "--objective", objective, "--steps", "20", "--batch", "1"]
-        assert script.main([*horses, "--out", str(run), *QUICK, *options, "--grid-every", "20"]) == 0
+        options += [] if objective == "cycle" else ["--patch-width", "4", "--patch", "16"]
+        often = ["--log-every", "1", "--grid-every", "20", "--save-minutes", "1000"]
+        assert script.main([*horses, "--out", str(run), *NETS, "--cpu", *often, *options]) == 0
         rows = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
         assert len(rows) == 20 and rows[-1]["rate"] == pytest.approx(0.1), objective
         if objective == "cycle":

@@ -304,6 +304,7 @@ def test_bad_input_names_the_fix(pix2pix, tmp_path, options, message):
         ("--objective l1 --gan lsgan", "--gan is of the discriminator"),
         ("--objective cgan --lambda-l1 7", "--lambda-l1 is of the L1 term, .* leave it out, or choose .* l1.cgan"),
         ("--generator resnet_6 --noisy 1", "--noisy is of U-Nets, and resnet_6 has noise in every block"),
+        ("--dropout 0 --noisy 1", "--noisy names the layers with noise, and with --dropout 0 there is none"),
         ("--epochs 2 --steps 7", "--epochs and --steps both say how long the run is"),
         ("--epochs 0", "--epochs must be above 0, got 0"),
         ("--epochs nan", "--epochs must be above 0, got nan"),
