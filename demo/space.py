@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 import tempfile
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import NoReturn
 if __package__ in (None, ""):  # started as a script: the clone itself is the package, installed or not
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from demo.space_folder import HARDWARE, TITLE, build  # noqa: E402
+from demo.space_folder import HARDWARE, TITLE, build, start  # noqa: E402
 from i2i import hub  # noqa: E402
 
 
@@ -89,6 +90,14 @@ def parse_options(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def _same(options: argparse.Namespace) -> str:
+    """The options that make the same Space, as a shell takes them."""
+    words = [word for model in options.model or () for word in ("--model", model)]
+    words += ["--hardware", options.hardware] * (options.hardware != "cpu")
+    words += ["--title", options.title] * (options.title != TITLE)
+    return f" {shlex.join(words)}" if words else ""
+
+
 def main(argv: list[str] | None = None) -> int:
     """Build or publish. Returns the exit code: 0, or 2 after one line on stderr."""
     options = parse_options(argv)
@@ -96,8 +105,8 @@ def main(argv: list[str] | None = None) -> int:
         if options.command == "build":
             files = build(options.out, options.model, options.hardware, options.title)
             print(f"{len(files)} files in {options.out}")
-            print(f"  try it: cd {options.out} && pip install -r requirements.txt && python app.py")
-            print("  publish it: python demo/space.py publish USER/NAME")
+            print(f"  try it: cd {shlex.quote(str(options.out))} && {start(options.hardware)}")
+            print(f"  publish it: python demo/space.py publish USER/NAME{_same(options)}")
             return 0
         hub.check_id(options.repo_id)
         from huggingface_hub import get_token

@@ -232,6 +232,13 @@ def requirements(space: Path, hardware: str) -> dict[str, str]:
     return texts
 
 
+def start(hardware: str) -> str:
+    """What installs and starts the page of a Space's folder on one's own machine, in a shell."""
+    # As a Space does: pre-requirements.txt brings the small PyTorch, which requirements.txt then finds.
+    first = "pip install -r pre-requirements.txt && " if hardware == "cpu" else ""
+    return f"{first}pip install -r requirements.txt && python app.py"
+
+
 def readme(chosen: list[Chosen], hardware: str, title: str) -> str:
     """README.md: front matter that the Space is configured by, then the models with their data and licences."""
     import yaml  # huggingface_hub brings it
@@ -267,5 +274,5 @@ def readme(chosen: list[Chosen], hardware: str, title: str) -> str:
         f"---\n{yaml.safe_dump(front, sort_keys=False, allow_unicode=True)}---\n\n# {title}\n\n"
         "Draw a few lines: after every line, several different photos answer.\n\n"
         f"{table}\n\nWeights carry the terms of the data that they were trained on. The code is under Apache-2.0.\n\n"
-        "The same page on one's own machine: `pip install -r requirements.txt && python app.py`.\n"
+        f"The same page on one's own machine: `{start(hardware)}`.\n"
     )

@@ -61,8 +61,8 @@ def check_array(array: np.ndarray, name: str = "array") -> np.ndarray:
     """Check an image array at the door and return it as it came.
 
     Args:
-        array: uint8, or float (16, 32 or 64 bits, the machine's byte order) with every value in [0, 1]; any shape with at least one
-            element.
+        array: uint8, or float (16, 32 or 64 bits, the machine's byte order) with every value in [0, 1]; any
+            shape with at least one element.
         name: what the array is, for the error message.
 
     Raises:

@@ -186,7 +186,7 @@ def run(script: Script, argv: list[str] | None, defaults: dict[str, Any] | None 
     check_training(method, args, how, accelerator)
     if how.batch % script.training["batch"]:
         raise ValueError(f"--batch must be a multiple of {script.training['batch']}, got {how.batch}")
-    name = args.name or args.recipe or args.pairs.resolve().name
+    name = args.name or args.pairs.resolve().name
     if args.dry_run:
         facts = {
             "pairs": f"{args.pairs}: {len(data)} training and {len(val)} validation pairs",

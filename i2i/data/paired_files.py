@@ -183,6 +183,11 @@ def _in_folder(folder: Path, config: PairedConfig) -> tuple[list[Example], Paire
         # Beside folders that stand for sides or splits, what lies deeper is not simply more photos.
         told = {"A", "B", "train", *HELD_OUT, *(name for names in FOLDERS.values() for name in names)}
         files = _nested_photos(photos) if photos != folder or not told & below.keys() else _pictures(folder)
+        if not files and "B" in below:
+            raise PrepareError(
+                f"{folder} holds pairs, and {config.a} and {config.b} are made of one photo: leave --recipe, --a and "
+                f"--b out to train on the pairs, or give the whole photos alone, such as {below['B']}"
+            )
         if not files:
             raise PrepareError(f"{photos} holds no photos: looked for {' '.join(SUFFIXES)}")
         if photos == folder:
@@ -207,6 +212,8 @@ def _in_folder(folder: Path, config: PairedConfig) -> tuple[list[Example], Paire
             raise PrepareError(f"{below[a]} holds no pictures: looked for {' '.join(SUFFIXES)}")
         return examples, _look(examples, config)
     files = _flat_pictures(folder) if _pictures(folder) else {}
+    if not files and "model" in below and "state" in below:
+        raise PrepareError(f"{folder} is a run folder and holds no pairs: give the folder of pairs that it began with")
     if not files:
         kinds = {KINDS.get(kind) for kind in (config.a, config.b)}
         named = " and ".join(sorted(kinds)) if None not in kinds and len(kinds) == 2 else f"two of {', '.join(FOLDERS)}"

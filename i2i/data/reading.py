@@ -14,6 +14,7 @@ from i2i.profiles import foreign_profile
 
 _TURNED = {3: "turned 180°", 6: "turned 90°", 8: "turned 90°"} | dict.fromkeys((2, 4, 5, 7), "mirrored")
 _PLAIN = ("RGB", "L")
+CLEAR = "transparency put on white"
 _OF_COLOURS = ("converted", "colours converted", "nearly black")  # what these notes begin with
 _DIM = 1 << 13  # levels of 16 bits: cameras of 12 bits and less stay below
 TOO_LARGE = "it does not fit into the memory that is free: shrink it first, or try again with --workers 1"
@@ -43,7 +44,8 @@ def read_picture(content: bytes, name: str | os.PathLike) -> Picture:
     """
     stored = _open(content, name)
     notes = _notes(stored)
-    return Picture(_decoded(stored), notes)
+    decoded = _decoded(stored)
+    return Picture(decoded, _true_of(stored, notes))
 
 
 def read_stored(content: bytes, name: str | os.PathLike) -> Picture:
@@ -55,7 +57,7 @@ def read_stored(content: bytes, name: str | os.PathLike) -> Picture:
     stored = _open(content, name)
     notes = tuple(note for note in _notes(stored) if not note.startswith(_OF_COLOURS))
     _decoded(stored)  # names what is damaged
-    return Picture(upright(stored), notes)
+    return Picture(upright(stored), _true_of(stored, notes))
 
 
 def why_unreadable(path: Path) -> str:
@@ -101,6 +103,13 @@ def _decoded(stored: Image.Image) -> Image.Image:
         raise ValueError(f"damaged picture: {error or type(error).__name__}") from error
 
 
+def _true_of(decoded: Image.Image, notes: tuple[str, ...]) -> tuple[str, ...]:
+    """The notes without that of transparency, where every pixel is opaque, which only a decoded picture tells."""
+    if CLEAR in notes and decoded.convert("RGBA").getextrema()[3][0] == 255:
+        return tuple(note for note in notes if note != CLEAR)
+    return notes
+
+
 def _notes(image: Image.Image) -> tuple[str, ...]:
     notes = []
     # Pillow reads 16 bits a colour as 8: how the pixels lie in the file tells, until EXIF makes it load a PNG.
@@ -112,7 +121,7 @@ def _notes(image: Image.Image) -> tuple[str, ...]:
     if turned:
         notes.append(f"{turned} as its EXIF data say")
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        notes.append("transparency put on white")
+        notes.append(CLEAR)
     if image.mode.startswith("I") or deep:
         notes.append("converted from 16 bits")
         highest = _quietly(lambda: image.getextrema()[1], None)

@@ -67,7 +67,8 @@ def load_features(source: str, use: str) -> nn.Module:
             net: nn.Module = TorchvisionFeatures(use)
         except Exception as error:
             raise ValueError(
-                f"torchvision's weights could not be loaded ({type(error).__name__}): give a file instead, or 'none'"
+                f"torchvision's weights could not be loaded ({type(error).__name__}): give a file instead, or 'none' "
+                "where the command can do without"
             ) from error
     else:
         net = MobileNetFeatures(Path(source), _MOBILENET_TAPS[use])

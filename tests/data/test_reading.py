@@ -54,6 +54,13 @@ def deep(suffix):
     return cv2.imencode(suffix, pixels)[1].tobytes()
 
 
+def clear(image: Image.Image, least: int) -> Image.Image:
+    """With one pixel of that alpha among opaque ones."""
+    image = image.convert("RGBA")
+    image.putpixel((3, 3), (0, 0, 0, least))
+    return image
+
+
 @pytest.mark.parametrize(
     "content, size, note",
     [
@@ -61,7 +68,8 @@ def deep(suffix):
         (lambda: file_of(photo(1).convert("L"), "PNG"), (96, 80), None),
         (lambda: file_of(photo(1).convert("CMYK"), "JPEG"), (96, 80), "CMYK"),
         (lambda: file_of(photo(1).quantize(16), "PNG"), (96, 80), "mode P"),
-        (lambda: file_of(photo(1).convert("RGBA"), "PNG"), (96, 80), "transparency"),
+        (lambda: file_of(clear(photo(1), 254), "PNG"), (96, 80), "transparency"),
+        (lambda: file_of(clear(photo(1), 255), "PNG"), (96, 80), None),
         (lambda: file_of(Image.fromarray(np.full((80, 96), 9000, np.uint16)), "PNG"), (96, 80), "16 bits"),
         (lambda: file_of(photo(1), "GIF", save_all=True, append_images=[photo(2)]), (96, 80), "first of 2 frames"),
         (lab_tiff, (96, 80), "mode LAB"),

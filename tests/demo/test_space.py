@@ -130,6 +130,18 @@ def test_imports_are_followed_through_the_code_that_is_sent(tmp_path):
     assert imported(tmp_path) == {"gradio", "cv2", "PIL"}
 
 
+def test_what_is_told_after_building_makes_the_same_space(model, tmp_path, capsys):
+    out = tmp_path / "my space"
+    assert space.main(["build", str(out), "--model", str(model), "--title", "Squares"]) == 0
+    told = capsys.readouterr().out
+    assert f"publish USER/NAME --model {model} --title Squares\n" in told
+    assert f"cd '{out}' && pip install -r pre-requirements.txt && pip install -r requirements.txt && python" in told
+    assert "`pip install -r pre-requirements.txt && " in (out / "README.md").read_text()
+    assert space.main(["build", str(tmp_path / "zero"), "--model", str(model), "--hardware", "zero"]) == 0
+    told = capsys.readouterr().out
+    assert "--hardware zero" in told and "pre-requirements" not in told
+
+
 def test_building_again_replaces_what_was_built_and_keeps_git(model, tmp_path):
     out = tmp_path / "space"
     (out / ".git").mkdir(parents=True)

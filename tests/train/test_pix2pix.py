@@ -147,7 +147,9 @@ def test_what_a_resumed_run_keeps_and_what_it_takes(pix2pix, tmp_path):
 
     length = ["--recipe", "labels2facade", "--epochs", 1, "--batch", 2]
     assert pix2pix.main(words(folder, *out, *length, *QUICK)) == 0
-    pairs = json.loads((tmp_path / "run" / "model" / "config.json").read_text())["data"]["train"]
+    config = json.loads((tmp_path / "run" / "model" / "config.json").read_text())
+    assert config["name"] == config["data"]["name"] == folder.name  # the recipe's name says what its own data are
+    pairs = config["data"]["train"]
     one = training()
     assert one["steps"] == round(pairs / 2) and "--epochs 1.0" in one["command"]
     for options, message in (
