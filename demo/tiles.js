@@ -43,10 +43,9 @@ const currentState = () => ({
   model: page.model.name, weights: page.model.weights, ...subject(page), ...(page.domain && { domain: page.domain }),
   tiles: page.tiles.map((tile, k) => ({ ...(tile.mix ? bare(page.shown?.tiles[k] || { seed: k }) : bare(tile)), ...(tile.locked && { locked: true }) })),
 });
-const shownState = () => ({
-  model: page.shown.model, weights: page.shown.weights, ...subject(page.shown),
-  ...(page.shown.domain && { domain: page.shown.domain }),
-  tiles: page.shown.tiles.map((tile, k) => ({ ...bare(tile), ...(page.tiles[k]?.locked && { locked: true }) })),
+const shownState = (answer = page.shown) => ({
+  model: answer.model, weights: answer.weights, ...subject(answer), ...(answer.domain && { domain: answer.domain }),
+  tiles: answer.tiles.map((tile, k) => ({ ...bare(tile), ...(page.tiles[k]?.locked && alike(page.tiles[k], tile) && { locked: true }) })),
 });
 
 function freshSeed() {
@@ -125,10 +124,12 @@ function captionOf({ back, domain }) {
   return domain && domain !== page.domain ? domain : '';
 }
 
-function toggleLock(index) {
+function toggleLock(index, answer = page.shown) {
+  const back = takeSeen(index, answer);
   page.tiles[index].locked = !page.tiles[index].locked;
   forgetLink();
   renderTiles();
+  if (back) askNow();
 }
 
 function setCount(count, asking = true) {
@@ -223,9 +224,10 @@ async function show(answer, { number, began, strokes, photo, way, domain, final,
     await Promise.all(pictures.map((picture) => picture.decode().catch(() => undefined)));
     if (number !== shown) return;
     const figures = [...find('.grid').children];
+    answer.tiles = besideLocked(answer, wanted);
     answer.tiles.forEach((tile, k) => {
       if (page.tiles[k] === wanted[k] && wanted[k]?.mix) page.tiles[k] = { ...bare(tile), ...(wanted[k].locked && { locked: true }) };
-      figures[k]?.querySelector('img').replaceWith(pictures[k]);
+      if (tile !== page.shown?.tiles[k]) figures[k]?.querySelector('img').replaceWith(pictures[k]);
     });
     page.shown = {
       drawing, strokes, photo, way, domain, model: answer.model, weights: answer.weights, tiles: answer.tiles,

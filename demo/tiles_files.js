@@ -16,12 +16,14 @@ function fileName(what, ending) {
 }
 
 // The photos on the page with the newest drawing, whose own answer may still be on its way.
-const newestState = () => (page.shown?.model === page.model.name && page.shown.way === page.way ? { ...shownState(), ...subject(page) } : currentState());
+const newestState = (answer = page.shown) => (
+  answer?.model === page.model.name && answer.way === page.way ? { ...shownState(answer), ...subject(page) } : currentState()
+);
 
 // One photo without losses, as it is shown or (tile) in another style; or (index null) everything: drawing, photos, and
 // the state to go on from.
-async function save(index = null, tile = null) {
-  const request = index === null ? newestState() : { ...shownState(), tiles: [tile || bare(page.shown.tiles[index])], alone: true };
+async function save(index = null, tile = null, answer = page.shown) {
+  const request = index === null ? newestState(answer) : { ...shownState(answer), tiles: [tile || bare(answer.tiles[index])], alone: true };
   const { png } = await tool('save', request);
   download(bytesOf(png), 'image/png', fileName(index === null ? '' : `photo-${index + 1}-`, 'png'));
 }

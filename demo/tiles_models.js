@@ -235,6 +235,7 @@ async function restore(state, source = '', undoable = true) {
   else if (facts.weights !== state.weights) {
     words = `${source} was made with other weights of ${facts.name} (${state.weights}, here ${facts.weights}): these photos differ from the ones it was made for.`;
   }
+  view.close();      // it may be of another model
   restoring = true;      // what lies on the paper of that model is not asked about
   try {
     if (facts && facts !== page.model) chooseModel(facts.name, false);

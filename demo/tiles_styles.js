@@ -126,11 +126,11 @@ const mixing = { other: null, asked: false, again: false, style: null, image: nu
 
 function renderMix() {
   const box = view.querySelector('.mix');
-  box.hidden = !page.model.styles || page.shown.tiles.length < 2;
+  box.hidden = !page.model.styles || viewing.tiles.length < 2;
   mixing.other = mixing.style = mixing.image = null;
   box.querySelector('.between').hidden = true;
   box.querySelector('.share').value = 0;
-  box.querySelector('.partners').replaceChildren(...page.shown.tiles.flatMap((tile, k) => {
+  box.querySelector('.partners').replaceChildren(...viewing.tiles.flatMap((tile, k) => {
     if (k === viewed) return [];
     const partner = document.createElement('button');
     partner.type = 'button';
@@ -153,7 +153,7 @@ function renderMix() {
 // At most one request in flight, the newest place of the slider wins.
 async function askMix() {
   if (mixing.asked) { mixing.again = true; return; }
-  const [from, other, shown] = [viewed, mixing.other, page.shown];
+  const [from, other, shown] = [viewed, mixing.other, viewing];
   const share = Number(view.querySelector('.share').value) / 100;
   mixing.asked = true;
   mixing.again = false;
@@ -167,7 +167,7 @@ async function askMix() {
     answer = { state: 'error', message: problem.message };
   }
   mixing.asked = false;
-  if (!view.open || viewed !== from || mixing.other !== other) return mixing.again && mixing.other !== null ? askMix() : undefined;
+  if (!view.open || viewing !== shown || viewed !== from || mixing.other !== other) return mixing.again && mixing.other !== null ? askMix() : undefined;
   if (answer.state === 'pictures') {
     [{ style: mixing.style, image: mixing.image }] = answer.tiles;
     view.querySelector('.told').textContent = '';
@@ -182,6 +182,7 @@ async function askMix() {
 
 function keepMix() {
   if (!mixing.style) return;
+  takeSeen(viewed, viewing);
   page.tiles[viewed] = { style: mixing.style, locked: true };
   view.close();
   renderTiles();

@@ -1,24 +1,26 @@
 // The large view of one photo: before and after, its lock, its downloads, its neighbours.
 const view = element.querySelector('.view');
 let viewed = 0;
+let viewing = null;      // the answer that it was opened with: what comes meanwhile changes nothing in it
 
-function openView(index) {
-  if (!page.shown?.tiles[index]) return;
+function openView(index, answer = page.shown) {
+  if (!answer?.tiles[index]) return;
   viewed = index;
-  const tile = page.shown.tiles[index];
+  viewing = answer;
+  const tile = viewing.tiles[index];
   const [before, after] = [view.querySelector('.before'), view.querySelector('.after')];
   before.src = drawingPad().drawing.image() || '';
   after.src = tile.image;
   after.alt = `Photo ${index + 1}, ${described(tile)}`;
   setCut(0);
-  view.querySelector('h2').textContent = `Photo ${index + 1} of ${page.shown.tiles.length}`;
-  view.querySelector('.what').textContent = `${page.shown.model} · ${described(tile)}`;
+  view.querySelector('h2').textContent = `Photo ${index + 1} of ${viewing.tiles.length}`;
+  view.querySelector('.what').textContent = `${viewing.model} · ${described(tile)}`;
   view.querySelector('.told').textContent = '';
   view.querySelector('[data-do="like"]').hidden = !page.model.styles;
   view.querySelector('[data-do="lock"]').hidden = Boolean(page.model.fixed);
   view.querySelector('[data-do="paper"]').hidden = !nextWay(tile);
-  view.querySelector('.tip').textContent = `Drag over the picture: ${page.shown.photo ? 'before and after' : 'drawing and photo'}.`;
-  for (const name of ['previous', 'next']) view.querySelector(`[data-do="${name}"]`).hidden = page.shown.tiles.length < 2;
+  view.querySelector('.tip').textContent = `Drag over the picture: ${viewing.photo ? 'before and after' : 'drawing and photo'}.`;
+  for (const name of ['previous', 'next']) view.querySelector(`[data-do="${name}"]`).hidden = viewing.tiles.length < 2;
   renderMix();
   showLock();
   if (view.open) return;
@@ -29,12 +31,12 @@ function openView(index) {
 // Where a photo would go as the next input: the same paper, or that of the other direction; null where it fits none.
 function nextWay({ back }) {
   const { ways } = page.model;
-  const next = ways.length && !back ? ways.find((way) => way !== page.shown.way) : page.shown.way || page.model;
+  const next = ways.length && !back ? ways.find((way) => way !== viewing.way) : viewing.way || page.model;
   return next?.mode === 'photo' ? next : null;
 }
 
 function ontoPaper() {
-  const tile = page.shown.tiles[viewed];
+  const tile = viewing.tiles[viewed];
   const image = mixing.style ? mixing.image : tile.image;
   const next = nextWay(tile);
   view.close();
@@ -44,7 +46,7 @@ function ontoPaper() {
 }
 
 function showLock() {
-  const locked = !mixing.style && Boolean(page.tiles[viewed]?.locked);      // a mixture is locked by keeping it
+  const locked = !mixing.style && Boolean(shownState(viewing).tiles[viewed].locked);      // a mixture is locked by keeping it
   const button = view.querySelector('[data-do="lock"]');
   button.setAttribute('aria-pressed', String(locked));
   button.querySelector('span').textContent = locked ? 'Locked' : 'Lock style';
@@ -56,16 +58,17 @@ function setCut(percent) {
 }
 
 function step(by) {
-  const count = page.shown.tiles.length;
-  openView((viewed + by + count) % count);
+  const count = viewing.tiles.length;
+  openView((viewed + by + count) % count, viewing);
 }
 
 const viewActions = {
   previous: () => step(-1),
   next: () => step(1),
   close: () => view.close(),
-  lock: () => { if (mixing.style) return keepMix(); toggleLock(viewed); showLock(); },
+  lock: () => { if (mixing.style) return keepMix(); toggleLock(viewed, viewing); showLock(); },
   like: () => {
+    takeSeen(viewed, viewing);
     if (mixing.style) page.tiles[viewed] = { style: mixing.style };
     view.close();
     moreLike(viewed);
@@ -80,7 +83,7 @@ async function saveHere(index) {
   const told = view.querySelector('.told');
   told.textContent = 'Saving …';
   try {
-    await save(index, index === null ? null : mixing.style && { style: mixing.style });
+    await save(index, index === null ? null : mixing.style && { style: mixing.style }, viewing);
     told.textContent = 'Saved.';
   } catch (problem) {
     told.textContent = problem.message;
@@ -98,5 +101,5 @@ view.addEventListener('keydown', (event) => {
   const slides = event.target.matches('input');
   if (event.key === 'ArrowLeft' && !slides) step(-1);
   else if (event.key === 'ArrowRight' && !slides) step(1);
-  else if (/^[1-9]$/.test(event.key)) openView(Number(event.key) - 1);
+  else if (/^[1-9]$/.test(event.key)) openView(Number(event.key) - 1, viewing);
 });
