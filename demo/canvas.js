@@ -21,6 +21,14 @@ function announce(words) {
   find('spoken').textContent = words;
 }
 
+// A button that has nothing to do any more hands the keyboard's focus on.
+const NEIGHBOURS = { undo: 'redo', redo: 'undo', clear: 'undo', 'zoom-in': 'zoom-out', 'zoom-out': 'zoom-in' };
+function setDisabled(states) {
+  const held = document.activeElement;
+  for (const [name, disabled] of Object.entries(states)) buttons[name].disabled = disabled;
+  if (buttons[held?.dataset.do] === held && held.disabled) buttons[NEIGHBOURS[held.dataset.do]].focus();
+}
+
 // --- the tools --------------------------------------------------------------------------------------------------
 
 const offered = (tool) => (tool === 'fill' ? mode === 'labels' : tool !== 'pick' || mode !== 'edges');
@@ -103,8 +111,7 @@ function showZoom() {
   const percent = Math.round(view.scale * 100);
   buttons.zoom.querySelector('span').textContent = `${percent}%`;
   buttons.zoom.setAttribute('aria-label', `Zoom: ${percent}%`);
-  buttons['zoom-in'].disabled = view.scale >= CLOSEST;
-  buttons['zoom-out'].disabled = view.scale <= 1;
+  setDisabled({ 'zoom-in': view.scale >= CLOSEST, 'zoom-out': view.scale <= 1 });
   pad.dataset.zoom = percent;
   showRing();
 }
@@ -113,9 +120,9 @@ function refresh() {
   const strokes = strokesNow();
   pad.classList.toggle('blank', isBlank() && !gesture?.strokes);
   pad.dataset.strokes = strokes.length;
-  buttons.undo.disabled = doc.now === 0;
-  buttons.redo.disabled = doc.now === doc.states.length - 1;
-  buttons.clear.disabled = !strokes.length && !photoNow();
+  setDisabled({
+    undo: doc.now === 0, redo: doc.now === doc.states.length - 1, clear: !strokes.length && !photoNow(),
+  });
   repaint();
 }
 

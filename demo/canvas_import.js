@@ -15,6 +15,7 @@ function note(words, { alarm = false, action = null, onAction = null } = {}) {
   place.hidden = !words;
   find('words').textContent = words || '';
   const button = find('switch');
+  if (!action && document.activeElement === button) canvas.focus({ preventScroll: true });
   button.hidden = !action;
   button.textContent = action || '';
   button.onclick = onAction;

@@ -114,8 +114,9 @@ function renderTiles() {
   });
   tiles.classList.toggle('fixed', Boolean(page.model.fixed));
   find('.count').textContent = page.tiles.length;
-  find('[data-do="fewer"]').disabled = page.tiles.length === 1;
-  find('[data-do="more"]').disabled = page.tiles.length === MOST;
+  const [fewer, more] = [find('[data-do="fewer"]'), find('[data-do="more"]')];
+  setDisabled(fewer, page.tiles.length === 1, more);
+  setDisabled(more, page.tiles.length === MOST, fewer);
 }
 
 // Which side of the model a photo belongs to, or a domain that is not the chosen one.
@@ -333,7 +334,10 @@ find('.picker').addEventListener('change', (event) => {
   event.target.value = '';
   addReferences(files);
 });
-find('.linked button').addEventListener('click', () => { find('.linked').hidden = true; });
+find('.linked button').addEventListener('click', () => {
+  find('.linked').hidden = true;
+  find('[data-do="link"]').focus();
+});
 find('.example').addEventListener('click', () => {
   const { strokes, photo = null, id } = showcase;
   drawingPad().drawing.set(strokes, { photo, example: id });
@@ -357,14 +361,6 @@ document.addEventListener('keydown', (event) => {
   event.preventDefault();
   if (!event.repeat) Promise.resolve(action()).then(bringWords);
 });
-
-// What a key has to say: nobody looked at a button beside it.
-function bringWords() {
-  for (const place of tiles.querySelectorAll('.notice:not([hidden]), .linked:not([hidden])')) {
-    const { top, bottom } = place.getBoundingClientRect();
-    if (top < 0 || bottom > innerHeight) place.scrollIntoView({ block: 'nearest', behavior: 'instant' });
-  }
-}
 
 window.addEventListener('drawing-changed', ({ detail }) => {
   if (detail.mode !== needed().mode) return;      // of a paper that is being changed

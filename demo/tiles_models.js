@@ -112,7 +112,7 @@ function renderWays() {
   row.hidden = !choices.length;
   row.classList.toggle('long', ways.length > 1);
   row.setAttribute('aria-label', ways.length > 1 ? 'Direction' : 'What the photo becomes');
-  row.replaceChildren(...choices.map(([words, chosen, onChoose]) => {
+  renewButtons(row, choices.map(([words, chosen, onChoose]) => {
     const button = document.createElement('button');
     button.type = 'button';
     button.textContent = words;

@@ -94,14 +94,23 @@ function renderReferences() {
   const own = ownReferences();
   const ready = examplePhotos.filter(({ side, url }) => side === page.domain && !own.some(({ thumb }) => thumb === url));
   const strip = find('.references');
-  strip.hidden = !own.length && !ready.length;
-  strip.querySelector('.chips').replaceChildren(
-    ...own.map((reference) => chipOf(reference.thumb, reference.domain, () => useReference(reference), () => {
+  const chips = strip.querySelector('.chips');
+  const inside = chips.contains(document.activeElement);
+  renewButtons(chips, [
+    ...own.map((reference, nth) => chipOf(reference.thumb, nth, reference.domain, () => useReference(reference), () => {
       references = references.filter((one) => one !== reference);
       renderReferences();
     })),
-    ...ready.map(({ url }) => chipOf(url, page.domain, () => useExample(url))),
-  );
+    ...ready.map(({ url }, nth) => chipOf(url, nth, page.domain, () => useExample(url))),
+  ], samePicture);
+  strip.hidden = !own.length && !ready.length;
+  if (inside && strip.hidden) find('[data-do="style"]').focus();
+}
+
+// An example whose style was read stands elsewhere in the strip.
+function samePicture(button) {
+  const { src } = button.closest('.chip').querySelector('img');
+  return [...find('.chips').querySelectorAll('.use')].find((use) => use.querySelector('img').src === src);
 }
 
 function chipOf(url, domain, onUse, onDrop) {
