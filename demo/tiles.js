@@ -342,7 +342,6 @@ find('.example').addEventListener('click', () => {
   const { strokes, photo = null, id } = showcase;
   drawingPad().drawing.set(strokes, { photo, example: id });
 });
-find('.replay [data-do="close"]').addEventListener('click', () => find('.replay').close());
 
 const modelMenu = find('.model select');
 modelMenu.replaceChildren(...props.models.map(({ name }) => new Option(name, name)));

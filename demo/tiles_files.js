@@ -123,3 +123,9 @@ async function showMade({ title, words, alt, saving, type, name, told = '' }, ma
     if (turn === making) place.textContent = problem.message;
   }
 }
+
+element.querySelector('.replay').addEventListener('click', ({ currentTarget: dialog, target, clientX: x, clientY: y }) => {
+  const { left, right, top, bottom } = dialog.getBoundingClientRect();
+  const beside = target === dialog && (x < left || x > right || y < top || y > bottom);
+  if (beside || target.dataset.do === 'close') dialog.close();
+});

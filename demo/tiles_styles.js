@@ -152,6 +152,7 @@ function renderMix() {
       for (const one of partner.parentNode.children) one.setAttribute('aria-pressed', String(one === partner));
       mixing.other = k;
       box.querySelector('.between').hidden = false;
+      box.querySelector('.between').scrollIntoView({ block: 'nearest' });
       box.querySelector('.share').value = 50;
       askMix();
     });
