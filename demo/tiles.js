@@ -58,7 +58,9 @@ function freshSeed() {
 // --- words -------------------------------------------------------------------------------------------------------------
 
 let noticed = 0;
-function notice(words, alarm = false) {
+let tellsOfLost = false;      // the words are about a lost server
+function notice(words, alarm = false, lost = false) {
+  tellsOfLost = lost;
   const place = find('.notice');
   place.textContent = words;
   place.classList.toggle('alarm', alarm);
@@ -73,8 +75,13 @@ async function working(words, job) {
   try {
     await job();
   } catch (problem) {
-    notice(problem.message, true);
+    notice(problem.message, true, problem instanceof Lost);
   }
+}
+
+// What was told of a lost server ends with its next answer.
+function serverAnswered() {
+  if (tellsOfLost) notice('');
 }
 
 const duration = (ms) => (ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`);
@@ -198,6 +205,7 @@ async function askNow() {
       status(place === 1 ? 'One drawing is answered before yours' : `${place} drawings are answered before yours`);
     });
     wait = AGAIN[0];
+    serverAnswered();
   } catch (problem) {
     answer = { state: 'lost', message: `${problem.message} Your drawing is safe here; trying again …` };
   }

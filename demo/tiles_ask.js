@@ -77,6 +77,7 @@ async function tool(name, request) {
   } catch (problem) {
     throw problem instanceof Lost ? problem : new Lost('The answer broke off.');
   }
+  serverAnswered();
   if (answer.state === 'error') throw new Error(answer.message);
   return answer;
 }

@@ -32,7 +32,8 @@ function saveAll() {
   if (isEmpty()) return notice(`${FIRST_PLEASE().slice(0, -1)}: there is nothing to save yet.`);
   return working('Saving …', async () => {
     await save();
-    notice('Saved. Drop the file on the page to go on from here.');
+    const { innerText: opener } = document.querySelector('.pad [data-do="photo"]:not([hidden]), .pad [data-do="label-map"]');
+    notice(`Saved. Drop the file on the page, or open it with “${opener}”, to go on from here.`);
   });
 }
 

@@ -40,7 +40,11 @@ function thumbnail(photo, drawing, { model, strokes }) {
   button.type = 'button';
   button.title = 'Back to this drawing and its photos';
   const count = strokes.length ? `, ${strokes.length} ${strokes.length === 1 ? 'stroke' : 'strokes'}` : '';
-  button.setAttribute('aria-label', `An earlier drawing, ${model}${count}: bring it back`);
+  const nameOf = (number) => `An earlier drawing, ${model}${count}${number > 1 ? `, number ${number}` : ''}: bring it back`;
+  const taken = past.map((entry) => entry.button.getAttribute('aria-label'));
+  let number = 1;
+  while (taken.includes(nameOf(number))) number++;
+  button.setAttribute('aria-label', nameOf(number));
   for (const [kind, source] of [['photo', photo], ['drawn', drawing]]) {
     button.append(Object.assign(document.createElement('img'), { src: source, alt: '', className: kind }));
   }

@@ -113,18 +113,19 @@ function samePicture(button) {
   return [...find('.chips').querySelectorAll('.use')].find((use) => use.querySelector('img').src === src);
 }
 
-function chipOf(url, domain, onUse, onDrop) {
+function chipOf(url, nth, domain, onUse, onDrop) {
   const chip = document.createElement('span');
   chip.className = 'chip';
   chip.innerHTML = '<button type="button" class="use"><img alt=""><i></i></button><button type="button" class="drop">✕</button>';
   const [use, drop] = chip.children;
   use.firstChild.src = url;
   use.lastChild.textContent = onDrop && domain ? domain : '';
-  use.setAttribute('aria-label', onDrop ? 'Photos in the style of this picture' : 'Photos in the style of this example');
+  const named = (words) => [words, onDrop && domain, nth && `number ${nth + 1}`].filter(Boolean).join(', ');
+  use.setAttribute('aria-label', named(onDrop ? 'Photos in the style of this picture' : 'Photos in the style of this example'));
   use.title = 'Photos in the style of this picture, and around it';
   use.addEventListener('click', onUse);
   drop.hidden = !onDrop;
-  drop.setAttribute('aria-label', 'Forget this picture');
+  drop.setAttribute('aria-label', named('Forget this picture'));
   if (onDrop) drop.addEventListener('click', onDrop);
   return chip;
 }

@@ -310,3 +310,12 @@ def test_earlier_drawings_have_names_of_their_own(drawn):
     drawn.page.wait_for_selector(".past button:nth-child(2)")
     names = drawn.page.eval_on_selector_all(".past button", "all => all.map(b => b.getAttribute('aria-label'))")
     assert names == [f"An earlier drawing, edges2cats, {count}: bring it back" for count in ("2 strokes", "1 stroke")]
+
+
+def test_earlier_drawings_that_the_same_words_tell_of_are_numbered(drawn):
+    drawn.page.wait_for_selector(".past button", state="attached")
+    drawn.press("New samples")
+    drawn.wait('.tiles[data-seeds="4 5 6 7"]')
+    drawn.page.wait_for_selector(".past button:nth-child(2)")
+    names = drawn.page.eval_on_selector_all(".past button", "all => all.map(b => b.getAttribute('aria-label'))")
+    assert names == [f"An earlier drawing, edges2cats, 1 stroke{nth}: bring it back" for nth in (", number 2", "")]

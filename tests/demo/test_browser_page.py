@@ -128,6 +128,16 @@ def test_another_model_and_a_connection_that_is_back_are_not_kept_waiting(open_p
     page.problems = [words for words in page.problems if "ERR_FAILED" not in words]
 
 
+def test_the_words_about_a_lost_server_go_when_it_is_back(drawn):
+    drawn.page.route("**/i2i/save", lambda route: route.abort())
+    drawn.press("Save")
+    drawn.page.wait_for_function("document.querySelector('.notice').textContent.includes('cannot be reached')")
+    drawn.draw(LEFT_EAR)
+    drawn.pictures()
+    drawn.page.wait_for_selector(".notice", state="hidden")
+    drawn.problems = [words for words in drawn.problems if "ERR_FAILED" not in words]
+
+
 def test_a_mixture_that_comes_after_trouble_takes_its_words_away(drawn):
     drawn.pictures()
     drawn.page.route("**/i2i/answer", lambda route: route.abort())
