@@ -62,9 +62,10 @@ const MOTIFS = [      // dark (1) or light (2) on an 8 × 8 tile
   (x, y) => ((x + 2 * y) % 8 === 0 ? 1 : 0),
   (x, y) => (y % 8 === 0 || (x % 8 === (y > 4 ? 2 : 6)) ? 1 : 0),
 ];
+// Is white on it easier to read than black? By the contrast ratio of WCAG.
 const isDark = (colour) => {
-  const [r, g, b] = [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16));
-  return 0.299 * r + 0.587 * g + 0.114 * b < 128;
+  const [r, g, b] = [1, 3, 5].map((i) => (parseInt(colour.slice(i, i + 2), 16) / 255) ** 2.2);
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b < 0.179;
 };
 
 // A transparent picture of motifs and outlines, `fold` pixels to each of the map's.
