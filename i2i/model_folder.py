@@ -146,7 +146,7 @@ def difference(saved: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> str
         if saved[name].shape != tensor.shape:
             there, here = ("x".join(map(str, t.shape)) or "one number" for t in (saved[name], tensor))
             return f"{name} is {there} there and {here} here"
-        if saved[name].is_floating_point() != tensor.is_floating_point():
+        if tensor.is_floating_point() and not saved[name].is_floating_point():
             there, here = (str(t.dtype).removeprefix("torch.") for t in (saved[name], tensor))
             return f"{name} is {there} there and {here} here"
     return next((f"its {name} has no place here" for name in saved if name not in wanted), "")

@@ -204,6 +204,8 @@ def test_what_differs_in_words():
     wider = saved | {"0.weight": torch.ones(4, 2)}
     assert difference(wider, saved) == "0.weight is 4x2 there and 3x2 here"
     counts = saved | {"1.num_batches_tracked": torch.ones(2)}
+    rounded = saved | {"0.weight": saved["0.weight"].to(torch.int8)}
+    assert difference(rounded, saved) == "0.weight is int8 there and float32 here"
     assert difference(counts, saved) == "1.num_batches_tracked is 2 there and one number here"
 
 

@@ -185,8 +185,8 @@ def _in_folder(folder: Path, config: PairedConfig) -> tuple[list[Example], Paire
         files = _nested_photos(photos) if photos != folder or not told & below.keys() else _pictures(folder)
         if not files and "B" in below:
             raise PrepareError(
-                f"{folder} holds pairs, and {config.a} and {config.b} are made of one photo: leave --recipe, --a and "
-                f"--b out to train on the pairs, or give the whole photos alone, such as {below['B']}"
+                f"{folder} holds no photos but pairs, and {config.a} and {config.b} are made of one photo: leave "
+                f"--recipe, --a and --b out to train on the pairs, or give the whole photos alone, such as {below['B']}"
             )
         if not files:
             raise PrepareError(f"{photos} holds no photos: looked for {' '.join(SUFFIXES)}")

@@ -275,7 +275,7 @@ def test_what_is_wrong_is_said(tmp_path, label_pairs, side_by_side):
     with pytest.raises(PrepareError, match="is a run folder and holds no pairs: give the folder of pairs"):
         PairedDataset(run)
     grey = folder_of(tmp_path / "grey", A__0_png=one, B__0_png=one)
-    with pytest.raises(PrepareError, match="holds pairs, and gray and ab are made of one photo: leave --recipe"):
+    with pytest.raises(PrepareError, match="holds no photos but pairs, and gray and ab are made of one photo: leave"):
         PairedDataset(grey, config=PairedConfig(a="gray", b="ab"))
     with pytest.raises(PrepareError, match="1 pictures of edges and photo have no partner.*such as 1"):
         PairedDataset(folder_of(tmp_path / "b", photo__0_png=one, edges__0_png=one, photo__1_png=one))
