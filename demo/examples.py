@@ -18,6 +18,7 @@ from i2i.model_folder import ASSETS
 
 ANY = "photos"  # subfolder of a model that has neither sides nor domains
 MOST = 12  # photos that are shown of a subfolder
+MOST_NEXT = 256  # seeds in an order of their own, which every page loads
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
 _SIDE = 144  # pixels of the drawing in the showcase
 
@@ -35,6 +36,13 @@ def passed_seeds(translator) -> list[int]:
     """Seeds that New samples passes over: those that the model's config.json names."""
     named = translator.config.get("passed_over")
     return [seed for seed in named if type(seed) is int] if isinstance(named, list) else []
+
+
+def next_seeds(translator) -> list[int]:
+    """Seeds that New samples shows, in this order, before all higher ones: those that the model's config.json names."""
+    named = translator.config.get("next_seeds")
+    sound = isinstance(named, list) and all(type(seed) is int and 0 <= seed <= MAX_SEED for seed in named)
+    return named[:MOST_NEXT] if sound and len(set(named)) == len(named) else []
 
 
 def first_tiles(translator) -> list[dict]:

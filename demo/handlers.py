@@ -17,7 +17,7 @@ from PIL import Image
 from demo import strokes as strokes_
 from demo.answers import Answers, pick
 from demo.batching import Busy
-from demo.examples import first_seeds, first_tiles, passed_seeds
+from demo.examples import first_seeds, first_tiles, next_seeds, passed_seeds
 from demo.imports import check_fit, photo_edges
 from demo.paper import check_direction, input_of, mode_of, photo_side
 from demo.pictures import as_jpeg_url, as_png_url, open_upload
@@ -197,8 +197,8 @@ def model_facts(name: str, translator) -> dict:
     """What the page's script knows of a model: names, input and palette, whether there are styles, words about it.
 
     "ways" are the directions, each with the paper that it needs; "domains" names; "fixed" the tiles of a model without
-    noise, which has one answer, else None; "first" the seeds that a fresh page shows; "passed" those that New samples
-    passes over; "side" the pixels of a photo on the paper.
+    noise, which has one answer, else None; "first" the seeds that a fresh page shows; "next" those that New samples
+    shows then; "passed" those that it passes over; "side" the pixels of a photo on the paper.
     """
     sides = translator.config.get("sides") or {}
     return {
@@ -215,6 +215,7 @@ def model_facts(name: str, translator) -> dict:
         "domains": list(translator.domains),
         "fixed": first_tiles(translator) if translator.directions else None,
         "first": first_seeds(translator),
+        "next": next_seeds(translator),
         "passed": passed_seeds(translator),
         "facts": facts(name, translator),
     }

@@ -12,7 +12,7 @@ const page = {
   way: props.models[0].ways[0] || null,                            // its direction, where it has some
   domain: props.models[0].domains[0] || null,                      // what new photos become, where it has domains
   tiles: [],                 // what to show: seeds, styles, mixtures, the way back; locks
-  fresh: 0,                  // the next seed that nobody has seen, but for the first and the passed ones
+  fresh: {},                 // for each model the place, in the order of its seeds, of the next one to show
   strokes: [], photo: null, drawing: null, final: true, sees: false,      // the newest drawing, and the photo under it
   shown: null,               // the newest answer with photos, and what it answers
 };
@@ -48,11 +48,24 @@ const shownState = (answer = page.shown) => ({
   tiles: answer.tiles.map((tile, k) => ({ ...bare(tile), ...(page.tiles[k]?.locked && alike(page.tiles[k], tile) && { locked: true }) })),
 });
 
+// The order of a model's seeds: those that it names, then all that are higher than these. Where it names none, all.
+const lastNamed = ({ next }) => Math.max(-1, ...next);
+const seedAt = (place) => page.model.next[place] ?? place - page.model.next.length + lastNamed(page.model) + 1;
+const placeOf = (seed) => {
+  const { next } = page.model;
+  return next.includes(seed) ? next.indexOf(seed) : seed > lastNamed(page.model) ? seed - lastNamed(page.model) - 1 + next.length : -1;
+};
+
 function freshSeed() {
+  const there = [...page.model.first, ...page.model.passed, ...page.tiles.map(({ seed }) => seed)];
+  const { name } = page.model;
+  let seed;
   do {
-    if (page.fresh > LARGEST_SEED) page.fresh = 0;
-  } while ([...page.model.first, ...page.model.passed].includes(page.fresh++));
-  return page.fresh - 1;
+    const place = page.fresh[name] ?? 0;
+    seed = seedAt(seedAt(place) > LARGEST_SEED ? 0 : place);
+    page.fresh[name] = placeOf(seed) + 1;
+  } while (there.includes(seed));
+  return seed;
 }
 
 // --- words -------------------------------------------------------------------------------------------------------------

@@ -42,6 +42,7 @@ function tilesFor(model) {
   if (model.fixed || !choice) return firstTiles();
   if (choice.model === model) return choice.tiles;
   if (areFirst(choice)) return firstTiles();
+  noteSeeds(choice.tiles);
   return choice.tiles.map((tile) => (
     belongsElsewhere(tile) ? freshTile() : { ...seeded(tile.seed), ...(tile.locked && { locked: true }) }
   ));
@@ -211,7 +212,8 @@ const areSound = (coming) => Array.isArray(coming) && coming.length > 0 && comin
 
 // New samples go on behind these.
 function noteSeeds(coming) {
-  page.fresh = Math.max(page.fresh, ...coming.map(({ seed }) => (seed ?? -1) + 1));
+  const { name } = page.model;
+  page.fresh[name] = Math.max(page.fresh[name] ?? 0, ...coming.map(({ seed }) => (seed === undefined ? 0 : placeOf(seed) + 1)));
 }
 
 let restoring = false;

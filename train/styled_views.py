@@ -8,10 +8,10 @@ from PIL import Image
 from i2i.data.paired import PairedDataset
 from i2i.data.pairs import PairDataset
 from i2i.grids import colours_of, draw_input, tile
-from i2i.metrics.spread import overdrawn_seeds, spread_seeds
+from i2i.metrics.spread import next_seeds, overdrawn_seeds, spread_seeds
 from i2i.translator import Translator
 
-SHOWN_ON = 4  # inputs on which the seeds that the page shows first, and those that it passes over, are chosen
+SHOWN_ON = 4  # inputs on which the seeds that the page shows first and next, and those that it passes over, are chosen
 
 
 def samples_picture(translator: Translator, pairs: PairDataset | PairedDataset, rows: int = 8) -> Image.Image:
@@ -25,7 +25,10 @@ def samples_picture(translator: Translator, pairs: PairDataset | PairedDataset, 
 
 
 def seeds_of_page(translator: Translator, pairs: PairDataset | PairedDataset) -> dict[str, list[int]]:
-    """For config.json: the seeds that the page passes over, and those that it shows first."""
+    """For config.json: the seeds that the page passes over, those that it shows first, and those that come next."""
     shown = [pairs[i]["x"] for i in range(min(SHOWN_ON, len(pairs)))]
     passed = overdrawn_seeds(translator, shown)
-    return {"passed_over": passed, "first_seeds": spread_seeds(translator, shown, without=passed)}
+    first = spread_seeds(translator, shown, without=passed)
+    return {
+        "passed_over": passed, "first_seeds": first, "next_seeds": next_seeds(translator, shown, first, without=passed)
+    }  # fmt: skip

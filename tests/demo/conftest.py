@@ -98,9 +98,10 @@ def served():
     styles."""
     from demo import app  # gradio, which only the tests of the whole page need
 
+    named = {"first_seeds": [7, 2, 30, 4], "next_seeds": [9, 20, 8, 25, 10], "passed_over": [1, 3, 28]}
     translators = {
         "edges2cats": FakeTranslator(),
-        "other": FakeTranslator("other", {"first_seeds": [7, 2, 30, 4], "passed_over": [1, 3]}, "89abcdef"),
+        "other": FakeTranslator("other", named, "89abcdef"),
         "facades": FakeTranslator("facades", {}, "76543210", kind="labels", has_styles=False),
     }
     answers = Answers(translators, Worker())

@@ -209,6 +209,15 @@ def test_a_model_names_the_seeds_that_are_shown_first(named, shown):
     assert model_facts("a", translator)["first"] == shown
 
 
+@pytest.mark.parametrize(
+    "named, shown",
+    [([5, 8, 2], [5, 8, 2]), ([], []), (None, []), ("58", []), ([5, "8"], []), ([5, 5], []), ([-1], []), ([1e9], [])],
+)
+def test_a_model_names_the_seeds_that_come_next(named, shown):
+    translator = FakeTranslator("a", {"next_seeds": named} if named is not None else {})
+    assert model_facts("a", translator)["next"] == shown
+
+
 @pytest.mark.parametrize("named, passed", [([5, 8], [5, 8]), ([], []), (None, []), ("58", []), ([5, "8", 2.0], [5])])
 def test_a_model_names_the_seeds_that_are_passed_over(named, passed):
     translator = FakeTranslator("a", {"passed_over": named} if named is not None else {})

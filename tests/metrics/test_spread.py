@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from i2i.metrics.spread import farthest_apart, overdrawn_seeds, spread_seeds
+from i2i.metrics.spread import best_candidates, farthest_apart, next_seeds, overdrawn_seeds, spread_seeds
 
 
 def apart(points) -> np.ndarray:
@@ -50,6 +50,26 @@ def test_seeds_that_are_left_out_are_not_chosen():
     white = [s for s in range(48) if s % 6 == 5]
     chosen = spread_seeds(Painter(), inputs, count=3, without=white)
     assert {max(3, s % 6) for s in chosen} <= {3, 4} and set(chosen).isdisjoint(white) and len(set(chosen)) == 3
+
+
+def test_of_the_next_four_the_one_that_differs_most_comes():
+    points = [0.0, 0.1, 0.2, 5.0, 0.3, 0.4, 9.0, 5.1, 5.2, 9.1, 0.5, 9.2, 20.0, 20.1]
+    assert best_candidates(apart(points), [0]) == [3, 6, 12]  # of 1 to 4, of 5 to 8, of 9 to 12
+    assert best_candidates(apart(points[:12]), [0]) == [3, 6]  # from 9 on there are no four
+
+
+def test_what_was_shown_long_ago_may_come_again():
+    points = [0.0, 1.0, 2.0, 3.0, 4.0, 1.0, 1.0, 0.0, 1.0]
+    assert best_candidates(apart(points), [0, 1, 2, 3, 4]) == [7]
+
+
+def test_seeds_in_succession_differ():
+    chosen = next_seeds(Painter(), [torch.zeros(1, 8, 8)], [4, 5], among=98)
+    assert len(chosen) == 24 and chosen == sorted(set(chosen)) and set(chosen).isdisjoint((4, 5))
+    kinds = [max(3, s % 6) for s in chosen]
+    assert all(len(set(kinds[k : k + 4])) > 1 for k in range(20))
+    without = [s for s in range(98) if s % 6 == 5]
+    assert set(next_seeds(Painter(), [torch.zeros(1, 8, 8)], [4], among=98, without=without)).isdisjoint(without)
 
 
 def test_what_leaves_the_range_furthest_is_overdrawn():

@@ -77,8 +77,10 @@ def test_photos_to_a_model_that_samples(photos, tmp_path, cat_drawing):
     config = json.loads((run / "model" / "config.json").read_text())
     assert config["name"] == "shapes" and config["training"]["steps"] == 3
     assert 0 <= config["metrics"]["edge_precision"] <= 1 and "no feature network" in config["metrics"]["protocol"]
-    assert len(set(config["first_seeds"])) == 4 and len(config["passed_over"]) <= 16
+    assert len(set(config["first_seeds"])) == 4 and len(config["passed_over"]) <= 32
     assert set(config["first_seeds"]).isdisjoint(config["passed_over"])
+    assert 23 <= len(config["next_seeds"]) <= 31
+    assert set(config["next_seeds"]).isdisjoint(config["first_seeds"] + config["passed_over"])
     assert (run / "model" / "examples" / "samples.jpg").exists()
     assert "edge_recall" in (run / "model" / "README.md").read_text()
     translator = Translator.from_pretrained(run / "model", device="cpu")
