@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+from collections.abc import Callable
+
 import torch
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -45,3 +49,18 @@ def best_dtype(device: torch.device, size: int) -> torch.dtype:
     able = getattr(torch.cpu, "get_capabilities", dict)()  # older versions of torch do not tell
     fast = device.type == "cpu" and size >= LEAST_SIZE and any(able.get(name) for name in BFLOAT16_CPUS)
     return torch.bfloat16 if fast else torch.float32
+
+
+def own_precision(function: Callable) -> Callable:
+    """Decorator of what answers or measures: no gradients, and no autocast of the caller's, which would round what is
+    promised in float32."""
+
+    @functools.wraps(function)
+    def within(*args, **kwargs):
+        with torch.inference_mode(), contextlib.ExitStack() as off:
+            for kind in ("cpu", "cuda"):
+                if torch.is_autocast_enabled(kind):
+                    off.enter_context(torch.autocast(kind, enabled=False))
+            return function(*args, **kwargs)
+
+    return within

@@ -10,6 +10,8 @@ import pytest
 import torch
 
 from i2i import Translator
+from i2i.edges import photo_to_drawing
+from i2i.metrics.features import pooled
 from i2i.serving.exactly import exactly
 
 
@@ -45,6 +47,39 @@ def test_torch_s_defaults_change_no_picture(defaults, change, when, name, cat_dr
     before = picture(translator, cat_drawing)
     change()
     assert picture(load() if when == "before" else translator, cat_drawing) == before
+
+
+@pytest.mark.parametrize("name", ["edges2shoes", "coats", "orange2grey"])
+def test_the_caller_s_autocast_changes_no_picture_and_no_style(name, cat_drawing):
+    translator = Translator.from_pretrained(name, device="cpu", dtype="float32")
+    domain = {"domain": translator.domains[0]} if translator.domains else {}
+
+    def answers() -> list[bytes]:
+        styles = [translator.styles([7], **domain).tobytes()] if translator.has_styles else []
+        return [picture(translator, cat_drawing), *styles]
+
+    before = answers()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert answers() == before
+        assert torch.is_autocast_enabled("cpu")
+
+
+def test_the_caller_s_autocast_changes_no_drawing_and_no_features():
+    class Means(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = torch.nn.Conv2d(3, 4, 3)
+
+        def forward(self, y):
+            return [self.conv(y)]
+
+    cells = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
+    photo = cells.repeat(32, 0).repeat(32, 1)
+    features, pictures = Means(), torch.rand(2, 3, 8, 8)
+    before = photo_to_drawing(photo), pooled(pictures, features)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        within = photo_to_drawing(photo), pooled(pictures, features)
+    assert all(map(np.array_equal, before, within))
 
 
 def test_threads_leave_torch_s_switches_as_they_were():

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from i2i import model_folder
-from i2i.devices import choose_device
+from i2i.devices import choose_device, own_precision
 from i2i.edges.postprocess import postprocess
 from i2i.images import fit_square, load_image
 from i2i.nets.edge_teacher import make_edge_net
@@ -52,7 +52,7 @@ class EdgeDetector:
         self.device = where
         self.net = net.fold_norms().requires_grad_(False).to(self.device, memory_format=torch.channels_last)
 
-    @torch.inference_mode()
+    @own_precision
     def detect_batch(self, photos: Sequence[np.ndarray], scales: Sequence[float] = (1.0,)) -> list[np.ndarray]:
         """Soft maps of photos of one size.
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
+from i2i.devices import own_precision
 from i2i.images import photo_to_tensor
 from i2i.losses import perceptual_distance
 from i2i.methods.cyclegan import OPPOSITE
@@ -34,7 +34,7 @@ def class_agreement(a: Tensor, b: Tensor) -> Tensor:
     return (a.argmax(1) == b.argmax(1)).float().mean((1, 2))
 
 
-@torch.inference_mode()
+@own_precision
 def perceptual_error(a: Tensor, b: Tensor, features: nn.Module) -> Tensor:
     """Perceptual distance of photos (N, 3, H, W) in [-1, 1], see `i2i.metrics.diversity`: (N,) on the CPU."""
     where = device_of(features)

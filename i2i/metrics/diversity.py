@@ -5,11 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from i2i.devices import own_precision
 from i2i.losses import features_apart, unit_features
 from i2i.metrics.features import device_of
 
 
-@torch.inference_mode()
+@own_precision
 def mean_pairwise_distance(pictures: Tensor, features: nn.Module) -> float:
     """Mean perceptual distance over all pairs of pictures (N, 3, H, W) in [-1, 1]; N >= 2."""
     if len(pictures) < 2:
@@ -20,7 +21,7 @@ def mean_pairwise_distance(pictures: Tensor, features: nn.Module) -> float:
     return float(torch.cat(rows).mean())
 
 
-@torch.inference_mode()
+@own_precision
 def path_steps(pictures: Tensor, features: nn.Module) -> Tensor:
     """Perceptual distances (N - 1,) from each picture (N, 3, H, W) of a path to the next; N >= 2.
 

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from i2i.devices import own_precision
+
 
 def device_of(features: nn.Module) -> torch.device:
     """Where a feature network wants its pictures."""
@@ -22,7 +24,7 @@ def name_of(features: nn.Module) -> str:
     return f"{features.name} {digest.hexdigest()[:8]}"
 
 
-@torch.inference_mode()
+@own_precision
 def pooled(pictures: Tensor, features: nn.Module, batch: int = 16) -> np.ndarray:
     """Features of the last tap, averaged over the picture: (N, D)."""
     where = device_of(features)

@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from i2i import model_folder
+from i2i.devices import own_precision
 from i2i.foreign_weights import open_weights
 from i2i.images import photo_to_tensor
 from i2i.methods import segmenter as own
@@ -47,7 +48,7 @@ class Judge:
     classes: int
     device: torch.device
 
-    @torch.inference_mode()
+    @own_precision
     def see(self, picture: Image.Image) -> np.ndarray:
         """Classes found in an RGB picture (resized to `size` with PIL's bicubic filter): uint8 (size, size)."""
         if picture.size != (self.size, self.size):

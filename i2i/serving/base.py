@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from i2i.devices import own_precision
 from i2i.serving.given import checked_seeds
 from i2i.serving.seen import Sizes
 
@@ -109,7 +110,7 @@ class Server:
         """The style (S,) of a photo, RGB and of any size."""
         raise ValueError(self._no_styles())
 
-    @torch.inference_mode()
+    @own_precision
     def answer(
         self,
         x: Tensor,

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from i2i.devices import own_precision
 from i2i.images import fit_square, photo_to_tensor
 from i2i.methods import bicyclegan
 from i2i.nets.layers import use_own_statistics
@@ -46,7 +47,7 @@ class BicycleGANServer(Server):
         latents = [normal(self.style_length, noise_of(seed)) for seed in checked_seeds(seeds)]
         return torch.stack(latents).numpy()
 
-    @torch.inference_mode()
+    @own_precision
     def style_of(self, photo: Image.Image, domain: str | None = None) -> np.ndarray:
         """The mean of E(photo)."""
         self._refuse_domain(domain)
@@ -55,7 +56,7 @@ class BicycleGANServer(Server):
         y = photo_to_tensor(fit_square(photo, self.config["size"]))
         return self.nets["encoder"](y[None].to(self.device))[0][0].float().cpu().numpy()
 
-    @torch.inference_mode()
+    @own_precision
     def answer_styles(self, x: Tensor, styles: Tensor, *, direction: str | None = None) -> Tensor:
         self._refuse_direction(direction)
         x = x[None].to(self.device, self.dtype).contiguous(memory_format=torch.channels_last)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from i2i.devices import own_precision
 from i2i.methods import cyclegan
 from i2i.methods.cyclegan import DIRECTIONS, OPPOSITE
 from i2i.serving.base import Server
@@ -62,7 +63,7 @@ class CycleGANServer(Server):
         direction = self._way(direction)
         return self._translate(self._as_trained(x, direction), direction).float().cpu().repeat(count, 1, 1, 1)
 
-    @torch.inference_mode()
+    @own_precision
     def cycle(self, x: Tensor, direction: str | None = None) -> tuple[Tensor, Tensor]:
         direction = self._way(direction)
         back = OPPOSITE[direction]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from i2i.devices import own_precision
 from i2i.serving.base import Noise, Server
 from i2i.serving.exactly import exactly
 
@@ -19,7 +20,7 @@ class EncodingServer(Server):
     def rows_together(self) -> int:
         return self.rows
 
-    @torch.inference_mode()
+    @own_precision
     def answer_styles(self, x: Tensor, styles: Tensor, *, direction: str | None = None) -> Tensor:
         self._refuse_direction(direction)
         parts = styles.to(self.device, self.dtype).split(self.rows)
@@ -28,7 +29,7 @@ class EncodingServer(Server):
             answers = [self.generator.decode([f.expand(len(p), -1, -1, -1) for f in encoded], p) for p in parts]
         return torch.cat(answers).float().cpu()
 
-    @torch.inference_mode()
+    @own_precision
     def answer_many(
         self, jobs: Sequence[tuple[Tensor, Noise]], *, direction: str | None = None, domain: str | None = None
     ) -> list[Tensor]:

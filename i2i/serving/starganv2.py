@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from i2i.devices import own_precision
 from i2i.images import fit_square, photo_to_tensor
 from i2i.methods import starganv2
 from i2i.serving.base import noise_of, normal
@@ -57,7 +58,7 @@ class StarGANv2Server(EncodingServer):
             raise ValueError(f"{what}: {self.name} translates to {', '.join(self.domains)}; give domain=")
         return torch.tensor([self.domains.index(domain)], device=self.device)
 
-    @torch.inference_mode()
+    @own_precision
     def styles(self, seeds: Sequence[int], domain: str | None = None) -> np.ndarray:
         number = self._number(domain)
         latents = [normal(self.net.latent, noise_of(seed)) for seed in checked_seeds(seeds)]
@@ -65,7 +66,7 @@ class StarGANv2Server(EncodingServer):
         rows = [starganv2.latent_code(self.nets, self.net, z[None].to(self.device), number) for z in latents]
         return torch.cat(rows).float().cpu().numpy()
 
-    @torch.inference_mode()
+    @own_precision
     def style_of(self, photo: Image.Image, domain: str | None = None) -> np.ndarray:
         y = photo_to_tensor(fit_square(photo, self.config["size"]))
         number = self._number(domain)

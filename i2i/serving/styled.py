@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from torch import nn
 
+from i2i.devices import own_precision
 from i2i.images import fit_square, photo_to_tensor
 from i2i.methods import styled
 from i2i.serving.base import noise_of, normal
@@ -30,7 +31,7 @@ class StyledServer(EncodingServer):
     def style_length(self) -> int:
         return self.net.style
 
-    @torch.inference_mode()
+    @own_precision
     def styles(self, seeds: Sequence[int], domain: str | None = None) -> np.ndarray:
         self._refuse_domain(domain)
         latents = [normal(self.net.latent, noise_of(s)) for s in checked_seeds(seeds)]
@@ -38,7 +39,7 @@ class StyledServer(EncodingServer):
         rows = [self.nets["mapping"](z[None].to(self.device)) for z in latents]
         return torch.cat(rows).float().cpu().numpy()
 
-    @torch.inference_mode()
+    @own_precision
     def style_of(self, photo: Image.Image, domain: str | None = None) -> np.ndarray:
         self._refuse_domain(domain)
         y = photo_to_tensor(fit_square(photo, self.config["size"]))
