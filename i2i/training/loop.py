@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import cv2
 import torch
 from accelerate import Accelerator
+from accelerate.utils import broadcast
 from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Sampler
@@ -61,7 +62,7 @@ class TrainConfig:
     Attributes:
         steps: steps of the whole run; the schedules refer to it.
         batch: pictures a step in each process.
-        seed: of weights, order, augmentation and noise.
+        seed: of order, augmentation and noise; the nets come with their weights, which the scripts draw from it too.
         warmup: steps over which the learning rate rises from zero.
         ema: decay of the weight average.
         minutes: stop with a resumable state after this time (0: no limit).
@@ -193,6 +194,13 @@ def _memory_format(method: Method, device: torch.device) -> torch.memory_format:
     return torch.contiguous_format if by_instance and device.type == "cpu" else torch.channels_last
 
 
+def _begin_alike(accelerator: Accelerator, nets: nn.Module) -> None:
+    """The main process's weights for all. Each may have drawn its own, and what they average are gradients alone."""
+    if accelerator.num_processes > 1:
+        for tensor in nets.state_dict().values():
+            tensor.copy_(broadcast(tensor.detach().clone(memory_format=torch.contiguous_format)))
+
+
 def _average_gradients(accelerator: Accelerator, optimizer: torch.optim.Optimizer) -> None:
     """Mean gradient over processes. By hand, since a GAN step runs nets several times with parts frozen, which
     DistributedDataParallel's hooks do not support."""
@@ -223,7 +231,7 @@ def train(
     noise, in another order of the data, and with what the main process held beside the nets.
 
     Args:
-        method: a `Method` that is also an `nn.Module`.
+        method: a `Method` that is also an `nn.Module`. Of several processes all begin with the main one's weights.
         data: items, dicts of tensors, for keys (index, seed): the seed drives an item's augmentation.
         held_out: a fixed batch for the sample grids.
         run: run folder.
@@ -249,6 +257,7 @@ def train(
         )
     device, main = accelerator.device, accelerator.is_main_process
     method.to(device)
+    _begin_alike(accelerator, method.nets)
     memory_format = _memory_format(method, device)
     for net in method.nets.values():
         net.to(memory_format=memory_format)

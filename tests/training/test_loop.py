@@ -41,14 +41,24 @@ def test_a_resumed_run_equals_an_unbroken_one(tmp_path):
     assert (tmp_path / "whole" / "log.jsonl").read_text() == (tmp_path / "broken" / "log.jsonl").read_text()
 
 
-def test_each_process_goes_on_with_what_it_had(tmp_path):
-    """Two processes: each has a queue of styles of its own; one alone then goes on with the main one's."""
+def in_two_processes(script, folder):
     here, root = Path(__file__).parent, Path(__file__).parents[2]
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)}
-    command = [*launcher, str(here / "two_processes.py"), str(tmp_path)]
+    command = [*launcher, str(here / script), str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, cwd=root)
     assert done.returncode == 0, done.stderr[-3000:]
+
+
+def test_processes_whose_weights_begin_differently_train_one_model(tmp_path):
+    in_two_processes("two_beginnings.py", tmp_path)
+    first, second = (torch.load(tmp_path / f"{k}.pt", weights_only=True) for k in range(2))
+    assert first.keys() == second.keys() and all(torch.equal(first[k], second[k]) for k in first)
+
+
+def test_each_process_goes_on_with_what_it_had(tmp_path):
+    """Two processes: each has a queue of styles of its own; one alone then goes on with the main one's."""
+    in_two_processes("two_processes.py", tmp_path)
     for name in ("nets", "ema", "process_1"):
         whole, broken = weights(tmp_path / "whole", name), weights(tmp_path / "broken", name)
         assert whole.keys() == broken.keys() and all(torch.equal(whole[k], broken[k]) for k in whole), name
