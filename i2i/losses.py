@@ -166,7 +166,8 @@ def faint_lines(pictures: Tensor, photos: Tensor, ink: Tensor) -> Tensor:
 
 def unit_features(taps: list[Tensor]) -> list[Tensor]:
     """Features (B, C_k, H_k, W_k) brought to unit length at each place."""
-    return [f / (f.square().sum(1, keepdim=True).sqrt() + 1e-8) for f in taps]
+    # Within the root: at zero it has no slope, and where there is nothing the gradient would be NaN.
+    return [f / (f.square().sum(1, keepdim=True) + 1e-16).sqrt() for f in taps]
 
 
 def features_apart(a: list[Tensor], b: list[Tensor]) -> Tensor:

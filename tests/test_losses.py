@@ -23,6 +23,7 @@ from i2i.losses import (
     least_squares_discriminator,
     least_squares_generator,
     logistic_discriminator,
+    perceptual_distance,
     prominence,
     r1_penalty,
     soft_edge_loss,
@@ -340,3 +341,13 @@ def test_a_plain_answer_has_a_finite_gradient_of_lines():
     plain, photo = torch.zeros(1, 3, 32, 32, requires_grad=True), step_at(16, 0.5)
     faint_lines(plain, photo, torch.ones(1, 1, 32, 32)).backward()
     assert torch.isfinite(plain.grad).all()
+
+
+def test_places_without_features_have_a_distance_and_a_gradient():
+    """The length that features are divided by may be zero."""
+    a = torch.tensor([[0.0, 0.0], [3.0, 0.0]]).t().view(1, 2, 1, 2).requires_grad_(True)
+    b = torch.tensor([[1.0, 0.0], [0.0, 2.0]]).t().view(1, 2, 1, 2)
+    distance = perceptual_distance([a], [b])
+    assert distance.item() == pytest.approx((1 + 2) / 2)
+    distance.sum().backward()
+    assert torch.isfinite(a.grad).all()
