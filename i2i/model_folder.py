@@ -157,7 +157,7 @@ def changed(folder: Path, nets: nn.Module) -> bool:
     if not (folder / WEIGHTS).is_file():
         return True
     saved = _read_weights(folder)
-    now = {name: _stored(tensor) for name, tensor in nets.state_dict().items()}
+    now = {name: _stored(tensor) for name, tensor in _weights(nets).items()}
     return bool(difference(saved, now)) or not all(torch.equal(saved[name], tensor) for name, tensor in now.items())
 
 
@@ -220,6 +220,11 @@ def _read_weights(folder: Path) -> dict[str, Tensor]:
         raise ModelFolderError(
             f"{path} does not fit its {CONFIG}: it is no safetensors file ({error}); copy the model folder again"
         ) from error
+
+
+def _weights(nets: nn.Module) -> dict[str, Tensor]:
+    """The tensors of nets by the names that config.json's nets have them: `torch.compile` puts one of its own in."""
+    return {name.replace("_orig_mod.", ""): tensor for name, tensor in nets.state_dict().items()}
 
 
 def _stored(tensor: Tensor) -> Tensor:
@@ -288,8 +293,8 @@ def _refuse_others(folder: Path) -> None:
 
 
 def _write(fresh: Path, config: dict[str, Any], nets: nn.Module, card: str) -> None:
-    stored = {name: _stored(tensor) for name, tensor in nets.state_dict().items()}
-    for name, tensor in nets.state_dict().items():
+    stored = {name: _stored(tensor) for name, tensor in _weights(nets).items()}
+    for name, tensor in _weights(nets).items():
         if tensor.is_floating_point() and (stored[name].isinf().cpu() & tensor.isfinite().cpu()).any():
             raise ModelFolderError(
                 f"{name} holds numbers up to {tensor.abs().max():.3g}, and half precision ends at 65504: the training "

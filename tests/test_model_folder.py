@@ -60,6 +60,13 @@ def test_round_trip_in_half_precision(folder):
     assert fresh[1].num_batches_tracked == 1
 
 
+def test_compiled_nets_are_saved_under_their_own_names(tmp_path):
+    nets = nn.ModuleDict({"generator": torch.compile(nn.Conv2d(3, 4, 1), backend="eager")})
+    save(tmp_path / "compiled", CONFIG, nets, "# compiled\n")
+    assert load_file(tmp_path / "compiled" / "model.safetensors").keys() == {"generator.weight", "generator.bias"}
+    assert not model_folder.changed(tmp_path / "compiled", nets)
+
+
 def test_the_folder_explains_itself(folder):
     assert sorted(p.name for p in folder.iterdir()) == ["README.md", "config.json", "model.safetensors"]
     config = read_config(folder)
