@@ -39,6 +39,8 @@ class Separation:
     @property
     def ratio(self) -> float:
         """other / same: 1 where styles do not show, large where they carry the colours."""
+        if self.same == self.other:  # both zero, too: all pictures alike
+            return 1.0
         return self.other / self.same if self.same else float("inf")
 
 

@@ -42,6 +42,7 @@ def test_drawings_that_decide_the_colour_hide_the_style():
 
 def test_equal_colours_give_no_division_by_zero():
     assert between_drawings(points([0, 5], [0, 5])).ratio == float("inf")
+    assert between_drawings(points([5, 5], [5, 5])).ratio == 1  # one picture for all: no style shows
 
 
 def test_to_references_by_hand():
