@@ -224,7 +224,8 @@ def make_config(
     kind, number = found.generator.split("_")
     if named and named != (found.generator if kind == "unet" else f"{found.generator}blocks"):
         raise CheckpointError(f"the options are of a {named}, the checkpoint is a {found.generator}: give its own")
-    if options.get("norm", found.norm) != found.norm:
+    # What several GPUs share their statistics with is batch norm, and is stored as such.
+    if options.get("norm", found.norm).replace("syncbatch", "batch").replace("sync_batch", "batch") != found.norm:
         raise CheckpointError(f"the options say norm {options['norm']}, the checkpoint has {found.norm}: give its own")
     if not size:
         told = options.get("crop_size", str(min(256, int(number)) if kind == "unet" else 256))

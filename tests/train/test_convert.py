@@ -207,6 +207,15 @@ def test_a_file_becomes_a_model_folder_that_answers(load_script, tmp_path, capsy
         convert([str(folder / "latest_net_G.pth"), "--out", str(out)])
 
 
+@pytest.mark.parametrize("norm", ["syncbatch", "sync_batch"])
+def test_batch_norm_that_several_gpus_shared_is_batch_norm(norm):
+    net = lively(TheirUNet(norm="batch"))
+    *_, config, nets = import_generator(net.state_dict(), {"netG": "unet_32", "norm": norm})
+    assert config.norm == "batch" and not nets.training
+    with pytest.raises(CheckpointError, match="norm syncbatch, the checkpoint has instance"):
+        import_generator(lively(TheirUNet(norm="instance")).state_dict(), {"norm": "syncbatch"})
+
+
 def test_a_drawing_model_and_a_dry_run(load_script, tmp_path, cat_drawing, capsys):
     torch.save(lively(TheirResNet()).state_dict(), tmp_path / "latest_net_G_A.pth")
     convert = load_script("convert").main
