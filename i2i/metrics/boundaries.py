@@ -27,7 +27,7 @@ from scipy.spatial import cKDTree
 from i2i.data.bsds import read_annotators
 from i2i.edges.detector import EdgeDetector
 from i2i.edges.postprocess import fade_borders, orientation, suppress_non_maxima, thin
-from i2i.metrics.given import check_soft_map
+from i2i.metrics.given import check_boundaries, check_soft_map
 
 THRESHOLDS = 99
 MAX_DISTANCE = 0.0075  # of the image's diagonal
@@ -77,12 +77,10 @@ def count_matches(
         found pixels that have a partner in at least one annotator; all found pixels.
 
     Raises:
-        ValueError: without annotators, for unequal shapes, or other soft maps.
+        ValueError: without annotators, for unequal shapes, or other arrays; for maps below 10 pixels a side.
     """
     check_soft_map(soft)
-    if not annotators or any(a.shape != soft.shape for a in annotators):
-        shapes = [a.shape for a in annotators]
-        raise ValueError(f"expected annotators' maps of the soft map's shape {soft.shape}, got {shapes}")
+    check_boundaries(annotators, soft.shape)
     soft = soft.astype(np.float32)
     faded, direction = fade_borders(soft), orientation(soft)
     levels = cut_levels(thresholds)
@@ -122,9 +120,13 @@ def count_agreement(annotators: Sequence[np.ndarray], max_distance: float = MAX_
 
     Returns:
         int64 (annotators, 4), or (0, 4).
+
+    Raises:
+        ValueError: for unequal shapes, or other arrays.
     """
     if len(annotators) < 2:
         return np.zeros((0, 4), np.int64)
+    check_boundaries(annotators, np.shape(annotators[0]))
     points = [np.argwhere(thin(a)) for a in annotators]
     reach = max_distance * float(np.hypot(*annotators[0].shape))
     counts = np.zeros((len(points), 4), np.int64)
@@ -140,7 +142,7 @@ def annotators_f(images: Iterable[Sequence[np.ndarray]], max_distance: float = M
     summed over annotators and images. It tells how hard a set of photos is, and how far people are of one mind there.
 
     Raises:
-        ValueError: where no image has two annotators.
+        ValueError: where no image has two annotators, or as `count_agreement`.
     """
     counts = np.concatenate([np.zeros((0, 4), np.int64), *(count_agreement(a, max_distance) for a in images)])
     if not len(counts):

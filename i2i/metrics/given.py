@@ -18,9 +18,19 @@ def check_soft_map(soft: Any) -> None:
     """ValueError for anything but a soft edge map: float (H, W) in [0, 1]."""
     if not isinstance(soft, np.ndarray) or soft.dtype.kind != "f" or soft.ndim != 2:
         raise ValueError(f"a soft map is float (H, W) in [0, 1], got {_kind(soft)}")
+    if min(soft.shape) < 10:  # twice the fade at the borders (`i2i.edges.postprocess.fade_borders`)
+        raise ValueError(f"a soft map has at least 10 pixels a side, got {soft.shape}")
     low, high = (float(bound) for bound in (soft.min(), soft.max()))
     if not 0 <= low <= high <= 1:  # NaN is neither
         raise ValueError(f"a soft map lies in [0, 1], got values from {low:.4g} to {high:.4g}")
+
+
+def check_boundaries(annotators: Any, shape: tuple[int, ...]) -> None:
+    """ValueError for anything but annotators' boundaries, at least one: bool, of this shape (H, W), True on one."""
+    found = [_kind(a) for a in annotators if not isinstance(a, np.ndarray) or a.dtype != bool or a.shape != shape]
+    if found or not len(annotators):
+        got = ", ".join(found) or "none"
+        raise ValueError(f"expected annotators' maps, bool and True on a boundary, of shape {shape}, got {got}")
 
 
 def check_pixels(pixels: Any) -> None:
@@ -44,7 +54,8 @@ def feature_sets(a: Any, b: Any, least: int, what: str) -> tuple[np.ndarray, np.
     Raises:
         ValueError: for fewer rows, other shapes, or NaN.
     """
-    a, b = (np.asarray(f.detach().cpu() if isinstance(f, Tensor) else f) for f in (a, b))
+    # numpy knows no bfloat16.
+    a, b = (np.asarray(f.detach().cpu().double() if isinstance(f, Tensor) else f) for f in (a, b))
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1]:
         raise ValueError(f"{what} compares features (N, D) and (M, D), got {a.shape} and {b.shape}")
     if min(len(a), len(b)) < least:

@@ -147,7 +147,7 @@ def test_processes_share_the_images_and_change_nothing():
 def test_bad_input_is_refused_in_words():
     with pytest.raises(ValueError, match="no images to measure"):
         evaluate_boundaries([])
-    with pytest.raises(ValueError, match=r"shape \(64, 64\), got \[\(32, 32\)\]"):
+    with pytest.raises(ValueError, match=r"shape \(64, 64\), got bool \(32, 32\)"):
         count_matches(ridge(30, 0.8), [vertical(10, 32, slice(4, 20))])
     for soft in ((ridge(30, 0.8) * 255).astype(np.uint8), ridge(30, 0.8)[None], ridge(30, 0.8) > 0.5):
         with pytest.raises(ValueError, match=r"a soft map is float \(H, W\) in \[0, 1\], got"):
@@ -157,3 +157,11 @@ def test_bad_input_is_refused_in_words():
             count_matches(soft, [vertical(30)])
     with pytest.raises(ValueError, match="expected annotators"):
         count_matches(ridge(30, 0.8), [])
+    drawing = np.where(vertical(30), np.uint8(0), np.uint8(255))  # ink is 0: every other pixel would be a boundary
+    with pytest.raises(ValueError, match=r"bool and True on a boundary, .* got uint8 \(64, 64\)"):
+        count_matches(ridge(30, 0.8), [vertical(30), drawing])
+    with pytest.raises(ValueError, match=r"of shape \(64, 64\), got bool \(32, 32\)"):
+        annotators_f([[vertical(30), vertical(10, 32, slice(4, 20))]])
+    for shape in ((1, 1), (3, 3), (64, 2), (0, 64)):
+        with pytest.raises(ValueError, match="at least 10 pixels a side"):
+            count_matches(np.ones(shape), [np.ones(shape, bool)])

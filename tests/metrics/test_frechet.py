@@ -32,6 +32,8 @@ def test_features_that_cannot_be_compared_are_told(features, measure):
         with pytest.raises(ValueError, match=message):
             measure(features, other)
     assert measure(torch.from_numpy(features), features) == pytest.approx(measure(features, features))
+    rough = torch.from_numpy(features).bfloat16()  # which numpy does not know
+    assert measure(rough, features) == measure(rough.double(), features)
     assert np.isfinite(measure(features[:, :1], features[:, 1:2]))
 
 
