@@ -86,6 +86,8 @@ GAN_LOSSES = {
 def gaussian_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
     """KL divergence of N(mean, variance) from N(0, 1): (B, D) each -> sum over dimensions, mean over the batch
     (BicycleGAN, Zhu et al., 2017, section 3.2)."""
+    # In bfloat16 near N(0, 1), where training begins, numbers of about one would cancel to nothing.
+    mean, log_variance = mean.float(), log_variance.float()
     return -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).sum(1).mean()
 
 

@@ -351,3 +351,12 @@ def test_places_without_features_have_a_distance_and_a_gradient():
     assert distance.item() == pytest.approx((1 + 2) / 2)
     distance.sum().backward()
     assert torch.isfinite(a.grad).all()
+
+
+def test_a_divergence_of_rough_numbers_is_exact():
+    mean = torch.zeros(1, 2)
+    log_variance = torch.tensor([[0.00390625, -0.00390625]]).requires_grad_(True)  # which bfloat16 holds
+    rough = gaussian_divergence(mean.bfloat16(), log_variance.bfloat16())
+    assert rough.item() == pytest.approx(gaussian_divergence(mean, log_variance).item()) and rough.item() > 0
+    rough.backward()
+    assert (log_variance.grad != 0).all()
