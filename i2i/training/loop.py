@@ -62,7 +62,7 @@ class TrainConfig:
     Attributes:
         steps: steps of the whole run; the schedules refer to it.
         batch: pictures a step in each process.
-        seed: of order, augmentation and noise; the nets come with their weights, which the scripts draw from it too.
+        seed: of weights, order, augmentation and noise; `train` itself takes the weights of the nets as they are.
         warmup: steps over which the learning rate rises from zero.
         ema: decay of the weight average.
         minutes: stop with a resumable state after this time (0: no limit).
