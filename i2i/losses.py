@@ -45,16 +45,18 @@ def soft_edge_loss(logits: Tensor, taught: Tensor) -> Tensor:
 
 def hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:
     """Hinge loss of a discriminator (Lim and Ye, 2017, "Geometric GAN", equation 14), halved as in pix2pix."""
+    real, fake = real.float(), fake.float()
     return 0.5 * (F.relu(1 - real).mean() + F.relu(1 + fake).mean())
 
 
 def hinge_generator(fake: Tensor) -> Tensor:
     """Generator's side of the hinge loss: -D(fake)."""
-    return -fake.mean()
+    return -fake.float().mean()
 
 
 def vanilla_discriminator(real: Tensor, fake: Tensor) -> Tensor:
     """Cross entropy of a discriminator (pix2pix, equation 1, on logits), halved as in section 3.3."""
+    real, fake = real.float(), fake.float()
     one, zero = torch.ones_like(real), torch.zeros_like(fake)
     real, fake = (F.binary_cross_entropy_with_logits(v, t) for v, t in ((real, one), (fake, zero)))
     return 0.5 * (real + fake)
@@ -62,20 +64,22 @@ def vanilla_discriminator(real: Tensor, fake: Tensor) -> Tensor:
 
 def vanilla_generator(fake: Tensor) -> Tensor:
     """Generator's side of the cross entropy: -log D(fake) instead of log(1 - D(fake)) (pix2pix, section 3.3)."""
-    return F.binary_cross_entropy_with_logits(fake, torch.ones_like(fake))
+    return F.binary_cross_entropy_with_logits(fake.float(), torch.ones_like(fake, dtype=torch.float32))
 
 
 def least_squares_discriminator(real: Tensor, fake: Tensor) -> Tensor:
     """LSGAN's discriminator (Mao et al., 2017, equation 9): reals to 1, fakes to 0, halved."""
+    real, fake = real.float(), fake.float()
     return 0.5 * ((real - 1).square().mean() + fake.square().mean())
 
 
 def least_squares_generator(fake: Tensor) -> Tensor:
     """LSGAN's generator: fakes to 1; not halved, as in CycleGAN (Zhu et al., 2017, section 4)."""
-    return (fake - 1).square().mean()
+    return (fake.float() - 1).square().mean()
 
 
-# Objective of a GAN -> its discriminator's loss (real, fake) and its generator's loss (fake), on logits.
+# Objective of a GAN -> its discriminator's loss (real, fake) and its generator's loss (fake), on logits; in float32
+# where discriminators answer in bfloat16, in which a mean has three digits.
 GAN_LOSSES = {
     "vanilla": (vanilla_discriminator, vanilla_generator),
     "lsgan": (least_squares_discriminator, least_squares_generator),
