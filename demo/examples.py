@@ -14,7 +14,7 @@ from demo.pictures import as_jpeg_url, as_png_url
 from demo.strokes import check
 from demo.tile_styles import MAX_SEED
 from i2i.images import fit_square, load_image
-from i2i.model_folder import ASSETS
+from i2i.model_folder import ASSETS, is_own
 
 ANY = "photos"  # subfolder of a model that has neither sides nor domains
 MOST = 12  # photos that are shown of a subfolder
@@ -98,7 +98,8 @@ def example_photos(translator) -> list[tuple[dict, Image.Image]]:
     """`{"id", "name", "side": subfolder}` and RGB square of the example photos in the model's folder.
 
     At most MOST of a subfolder; none for a model that takes drawings, or without a folder. A picture that cannot be
-    read is left out, and the log says so: examples are no reason not to start.
+    read is left out, and the log says so: examples are no reason not to start. So is one that lies elsewhere on this
+    machine, which a link, or a domain called "../..", of somebody's model may lead to: everybody would see it.
     """
     folder = translator.folder
     directions = list(translator.directions) or [None]
@@ -107,6 +108,7 @@ def example_photos(translator) -> list[tuple[dict, Image.Image]]:
     photos = []
     for side in example_places(translator):
         paths = [p for p in sorted((Path(folder) / "examples" / side).glob("*")) if p.suffix.lower() in ENDINGS]
+        paths = [path for path in paths if is_own(path, Path(folder))]
         for path in paths[:MOST]:
             try:
                 photo = fit_square(load_image(path), photo_side(translator))

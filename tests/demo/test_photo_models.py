@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 
 import numpy as np
 import pytest
@@ -266,6 +267,18 @@ def test_example_photos_of_the_model_folder(both, cats, discs, tmp_path):
     (folder / "examples" / "A" / "photo-0.jpg").write_bytes(b"no picture")
     (folder / "examples" / "samples.jpg").write_bytes(b"of the card, not to start from")
     assert [about["id"] for about, _ in example_photos(loaded(folder))][:2] == ["A/photo-1", "B/photo-0"]
+
+
+def test_example_photos_come_from_the_model_folder_alone(tmp_path):
+    folder, private = make_starganv2(tmp_path / "discs"), tmp_path / "private"
+    private.mkdir()
+    photo(9).save(private / "diary.png")
+    (folder / "examples" / "red" / "photo-0.jpg").unlink()
+    (folder / "examples" / "red" / "photo-0.jpg").symlink_to(private / "diary.png")
+    config = json.loads((folder / "config.json").read_text())
+    config["domains"] = ["red", "../../private", str(private)]
+    (folder / "config.json").write_text(json.dumps(config))
+    assert [about["id"] for about, _ in example_photos(loaded(folder))] == ["red/photo-1"]
 
 
 def test_a_model_without_examples(answers_of, tmp_path):
