@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import secrets
 import threading
 import time
 from collections import OrderedDict
@@ -73,10 +74,11 @@ class Remembered:
     def put(self, key: tuple, picture: str, keep: bool = False) -> None:
         """Remember a picture; `keep`: for good."""
         with self._lock:
+            self.size -= len(self._pictures.pop(key, ""))
             if keep:
                 self._kept[key] = picture
                 return
-            self.size += len(picture) - len(self._pictures.pop(key, ""))
+            self.size += len(picture)
             self._pictures[key] = picture
             while self.size > self.limit:
                 self.size -= len(self._pictures.popitem(last=False)[1])
@@ -139,11 +141,16 @@ class Answers:
             message = _in_words(problem)
         return {"drawing": _drawing_of(request), **message}
 
-    def keep_example(self, model: str, strokes: list[dict], tiles: list[dict]) -> None:
+    def keep_example(self, model: str, strokes: list[dict], tiles: list[dict], direction: str | None = None) -> None:
         """Answer a drawing now and remember it for good, so that nobody waits for an example."""
-        prepared = self._prepare({"session": "examples", "model": model, "strokes": strokes, "tiles": tiles})
-        if prepared and not prepared["done"]:
-            self.worker.run("examples", lambda: self._run([prepared], keep=True))
+        own = {"session": own_session(), "model": model, "strokes": strokes, "tiles": tiles, "direction": direction}
+        prepared = self._prepare(own)
+        if prepared is None:
+            return
+        if not prepared["done"]:
+            self.worker.run(prepared["session"], lambda: self._run([prepared]))
+        for tile, url in zip(prepared["tiles"], prepared["urls"], strict=True):
+            self.remembered.put((*prepared["key"], *tile.items()), url, keep=True)
 
     def _prepare(self, request) -> dict | None:
         """The request, checked and painted, with what is remembered; None for an empty canvas."""
@@ -183,7 +190,7 @@ class Answers:
         together = self._together[prepared["model"]]
         return self.worker.submit(prepared["session"], prepared, prepared["turn"], together, len(prepared["tiles"]))
 
-    def _run(self, several: list[dict], keep: bool = False) -> list[None]:
+    def _run(self, several: list[dict]) -> list[None]:
         """What is left to do for requests to one model, in the worker's thread; each gets its own pictures."""
         translator = self.translators[several[0]["model"]]
         jobs, todo = [], []
@@ -200,7 +207,7 @@ class Answers:
             prepared["network"], prepared["ms"] = network, ms
             for k, url in zip(missing, urls, strict=True):
                 prepared["urls"][k] = url
-                self.remembered.put((*prepared["key"], *prepared["tiles"][k].items()), url, keep)
+                self.remembered.put((*prepared["key"], *prepared["tiles"][k].items()), url)
         return [None] * len(several)
 
     def _render_here(self, model: str, jobs: list[tuple]) -> tuple[list[tuple[list[str], str | None]], float]:
@@ -229,6 +236,11 @@ class Answers:
             "waited": round(ticket.waited * 1000, 1) if ticket else 0.0,
         }
         return message | ({"network": prepared["network"]} if prepared["sees"] else {})
+
+
+def own_session() -> str:
+    """A session's name for the server's own requests, which no visitor can guess and so take the place of."""
+    return secrets.token_hex(12)
 
 
 def _drawing_of(request):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from demo.answers import PICTURES, Answers
+from demo.answers import PICTURES, Answers, own_session
 from demo.canvas import load_examples
 from demo.paper import mode_of, palette_of, photo_side, read_paper
 from demo.pictures import as_jpeg_url, as_png_url
@@ -53,6 +53,11 @@ def first_tiles(translator) -> list[dict]:
     return [{"seed": seed} | domain for seed in first_seeds(translator)]
 
 
+def first_direction(translator) -> str | None:
+    """The direction that a fresh page asks for; None where the model has none."""
+    return next(iter(translator.directions), None)
+
+
 def _fits(translator, example: dict) -> bool:
     if example["mode"] != mode_of(translator):
         return False
@@ -82,7 +87,8 @@ def keep_examples(answers: Answers, pairs: list[tuple[str, dict]]) -> None:
     """Answer them and remember the photos for good: the example button never waits."""
     for name, example in pairs:
         try:
-            answers.keep_example(name, example["strokes"], first_tiles(answers.translators[name]))
+            translator = answers.translators[name]
+            answers.keep_example(name, example["strokes"], first_tiles(translator), first_direction(translator))
         except Exception:  # the page works without
             log.exception("answering the example %s with %s failed", example["id"], name)
 
@@ -146,7 +152,9 @@ def showcase(answers: Answers, model: str, examples: list[dict]) -> dict | None:
         return None
     tiles = first_tiles(translator)
     on_paper = {name: example[name] for name in ("strokes", "photo") if name in example}
-    answer = answers.answer_now({"session": "showcase", "model": model, "tiles": tiles, **on_paper})
+    # What the page asks for whoever takes the example, the direction too, so that it is answered from memory.
+    own = {"session": own_session(), "model": model, "tiles": tiles, "direction": first_direction(translator)}
+    answer = answers.answer_now(own | on_paper)
     if answer["state"] != "pictures":
         raise ValueError(answer.get("message") or "The example was not answered.")
     shown = read_paper(translator, on_paper).shown(_SIDE)

@@ -82,7 +82,7 @@ class Tools:
         """`{"model"}` → what a first example becomes (`demo.examples.showcase`), or `{}` where the model has none."""
         pick_for_page(self.answers.translators, asked.get("model"))
         name = asked["model"]
-        with self._showing:  # one at a time: they share a place in the worker's line
+        with self._showing:  # one at a time: several who ask at once get one answer
             if name not in self._showcases:
                 self._showcases[name] = showcase(self.answers, name, load_examples(ASSETS / "sketches")) or {}
             return self._showcases[name]

@@ -3,6 +3,7 @@ import base64
 import concurrent.futures
 import io
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from fakes import FakeTranslator, code_of, coded
 from PIL import Image
 
 from demo.answers import EMPTY, MAX_PICTURES, Remembered
+from demo.examples import showcase
 from demo.strokes import paint
 from demo.tile_styles import style_text
 
@@ -23,6 +25,12 @@ def line(x: float = 20) -> list[dict]:
 def request(strokes=CROSS, tiles=4, **more) -> dict:
     tiles = [{"seed": k} for k in range(tiles)] if isinstance(tiles, int) else tiles
     return {"session": "s", "drawing": 7, "model": "edges2cats", "strokes": strokes, "tiles": tiles} | more
+
+
+def wait_for(happened, seconds: float = 5) -> None:
+    end = time.monotonic() + seconds
+    while not happened() and time.monotonic() < end:
+        time.sleep(0.01)
 
 
 def opened(url: str) -> Image.Image:
@@ -100,6 +108,31 @@ def test_examples_are_answered_beforehand(answers, fake):
     calls = len(fake.calls)
     assert answers.answer_now(request())["ms"] == 0.0
     assert len(fake.calls) == calls
+
+
+def test_an_example_that_was_answered_before_is_kept_as_well(answers, fake):
+    answers.answer_now(request())  # as the page does with its first example, before it keeps them all
+    answers.keep_example("edges2cats", CROSS, [{"seed": k} for k in range(4)])
+    answers.remembered.limit = 0
+    answers.answer_now(request(line()))
+    assert answers.answer_now(request())["ms"] == 0.0 and len(fake.calls) == 2
+    assert answers.remembered.size == 0  # and what is kept takes no room from the others
+
+
+@pytest.mark.parametrize("session", ["examples", "showcase"])
+def test_no_visitor_takes_the_place_of_the_server_s_own_requests(answers, session):
+    example = {"id": "cross", "mode": "edges", "strokes": CROSS, "models": []}
+    go_on = threading.Event()
+    answers.worker.submit("somebody", go_on.wait)
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        kept = pool.submit(answers.keep_example, "edges2cats", CROSS, [{"seed": 7}])
+        shown = pool.submit(showcase, answers, "edges2cats", [example])
+        wait_for(lambda: answers.worker.waiting >= 2)
+        theirs = pool.submit(answers.answer_now, request(session=session, turn=9))
+        wait_for(lambda: answers.worker.waiting >= 3)
+        go_on.set()
+        assert kept.result() is None and len(shown.result()["images"]) == 4
+        assert len(images(theirs.result())) == 4
 
 
 def test_memory_stays_within_its_limit_and_forgets_the_oldest():

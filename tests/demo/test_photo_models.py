@@ -262,6 +262,8 @@ def test_example_photos_of_the_model_folder(both, cats, discs, tmp_path):
     shown = showcase(both, "cats", [])
     assert (shown["id"], len(shown["images"]), shown["strokes"]) == ("A/photo-0", 2, [])
     assert shown["photo"] == Tools(both).examples({"model": "cats"})["photos"][0]["url"]
+    taken = asked("cats", first_tiles(cats), photo=shown["photo"], strokes=[], direction="AtoB")  # as the page asks
+    assert both.answer_now(taken)["ms"] == 0.0
     assert len(set(showcase(both, "discs", [])["images"])) == 4
     folder = make_cyclegan(tmp_path / "broken")
     (folder / "examples" / "A" / "photo-0.jpg").write_bytes(b"no picture")
