@@ -166,19 +166,20 @@ function pack(strokes) {
   return VERSION + btoa(binary).replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '');
 }
 
-function encodeStrokes(strokes, limit = Infinity) {
-  let needed = '';
+// As many characters as `limit` says, and never more than decodeStrokes reads.
+function encodeStrokes(strokes, limit = MAX_TEXT) {
+  const most = Math.min(limit, MAX_TEXT);
+  let tooLarge = '';
   for (const tolerance of [0, ...COARSER]) {
     const simple = settle(tolerance ? strokes.map((stroke) => simplify(stroke, tolerance)) : strokes);
     const points = simple.reduce((sum, stroke) => sum + stroke.points.length, 0);
-    needed = `${points} points`;
+    tooLarge = `${points} points, and ${MAX_POINTS} points`;
     if (points > MAX_POINTS) continue;
     const text = pack(simple);
-    if (text.length <= limit) return text;
-    needed = `${text.length} characters`;
+    if (text.length <= most) return text;
+    tooLarge = `${text.length} characters, and ${most} characters`;
   }
-  const fit = limit === Infinity ? `${MAX_POINTS} points` : `${limit} characters`;
-  throw new Error(`The drawing is too large for a link: ${needed}, and ${fit} fit. Erase some of its lines.`);
+  throw new Error(`The drawing is too large for a link: ${tooLarge} fit. Erase some of its lines.`);
 }
 
 function decodeStrokes(text) {

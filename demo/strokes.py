@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from demo.stroke_codec import pack, unpack
+from demo.stroke_codec import MAX_TEXT, pack, unpack
 from demo.stroke_format import MAX_POINTS, check, check_stroke, on_grid, settle, simplify, twin
 from demo.stroke_paint import paint, paint_over
 from demo.stroke_trace import from_drawing, from_labels
@@ -21,22 +21,22 @@ DOT = 8.0  # length of a dot, a fill or a stroke that goes nowhere, for the repl
 def encode(strokes: list[dict], limit: int | None = None) -> str:
     """Strokes as short URL-safe text; settled strokes come back exactly from `decode`.
 
-    limit: at most so many characters. Points are left out until it fits, and until there are at most MAX_POINTS;
-    ValueError if that is never so.
+    limit: at most so many characters, None: as many as `decode` reads. Points are left out until it fits, and until
+    there are at most MAX_POINTS; ValueError if that is never so.
     """
-    whole, needed = settle(strokes), ""
+    whole, too_large = settle(strokes), ""
+    limit = MAX_TEXT if limit is None else min(limit, MAX_TEXT)
     for tolerance in (0, *COARSER):
         strokes = settle([simplify(stroke, tolerance) for stroke in whole]) if tolerance else whole
         points = sum(len(stroke["points"]) for stroke in strokes)
         if points > MAX_POINTS:
-            needed = f"{points} points"
+            too_large = f"{points} points, and {MAX_POINTS} points"
             continue
         text = pack(strokes)
-        if limit is None or len(text) <= limit:
+        if len(text) <= limit:
             return text
-        needed = f"{len(text)} characters"
-    fit = f"{MAX_POINTS} points" if limit is None else f"{limit} characters"
-    raise ValueError(f"The drawing is too large for a link: {needed}, and {fit} fit. Erase some of its lines.")
+        too_large = f"{len(text)} characters, and {limit} characters"
+    raise ValueError(f"The drawing is too large for a link: {too_large} fit. Erase some of its lines.")
 
 
 def decode(text: str) -> list[dict]:

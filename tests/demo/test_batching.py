@@ -188,6 +188,24 @@ def test_a_call_holds_a_bounded_number_of_rows_and_nobody_overtakes_for_being_sm
     assert pot.calls == [[1, 2], [3, 4], [5], [6]]  # one that is larger than a call runs by itself
 
 
+def test_whoever_waits_is_told_of_all_that_are_served_at_once(worker):
+    gate, begun, done, pot = Gate(worker), threading.Event(), threading.Event(), Pot()
+
+    def slow(jobs):
+        begun.set()
+        done.wait(5)
+        return jobs
+
+    together = Together(slow, 8)
+    tickets = [worker.submit(name, name, together=together) for name in "abc"]
+    gate.open()
+    assert begun.wait(5)
+    last = worker.submit("d", 1, together=pot.together)
+    assert [ticket.place for ticket in tickets] == [0, 0, 0] and last.place == 3
+    done.set()
+    assert results([*tickets, last]) == ["a", "b", "c", 10]
+
+
 def test_on_a_cpu_everybody_is_served_alone_and_first_come(worker):
     gate, pot = Gate(worker), Pot(rows=1)
     tickets = [worker.submit(k, k, together=pot.together, rows=4) for k in (1, 2, 3)]

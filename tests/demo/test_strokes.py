@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from demo import strokes as S
-from demo.stroke_codec import _checksum
+from demo.stroke_codec import MAX_TEXT, _checksum, pack
 from demo.stroke_format import MAX_AREA, MAX_POINTS
 from demo.stroke_paint import paint_labels
 from i2i.edges.trace import render
@@ -232,6 +232,17 @@ def test_a_limit_leaves_points_out_or_says_no():
         S.encode(drawing, 50)
 
 
+def test_what_is_encoded_can_be_decoded_however_full_the_drawing():
+    rng, drawing = np.random.default_rng(0), []
+    for _ in range(600):  # with a pen that feels pressure
+        way = rng.uniform(0, 256, 2) + np.cumsum(rng.uniform(-1.5, 2, (60, 2)), 0)
+        drawing.append({"tool": "pen", "points": way.clip(0, 256).tolist(), "widths": rng.uniform(1, 9, 60).tolist()})
+    drawing = S.settle(drawing)
+    assert len(pack(drawing)) > MAX_TEXT
+    text = S.encode(drawing)
+    assert len(text) <= MAX_TEXT and len(S.decode(text)) == 600
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -269,6 +280,8 @@ def test_hostile_links_are_refused_or_small():
     assert S.decode(text) == bomb
     with pytest.raises(ValueError, match=r"too large for a link: \d+ points, and 40000 points fit"):
         S.encode(bomb + bomb[:1])
+    with pytest.raises(ValueError, match=r"too large for a link: \d+ points, and 40000 points fit"):
+        S.encode(bomb + bomb[:1], 2000)  # told in what is too much
 
 
 # --- from pictures --------------------------------------------------------------------------------------------

@@ -151,6 +151,9 @@ def test_links_are_the_same_in_the_browser(paper):
     drawing = S.settle([scribble(30, k, 4) for k in range(12)])
     assert paper.page.evaluate(encode, [drawing, None]) == S.encode(drawing)
     assert paper.page.evaluate(encode, [drawing, 700]) == S.encode(drawing, 700)
+    pressed = {"widths": np.random.default_rng(0).uniform(1, 9, 60).tolist()}
+    full = S.settle([{**scribble(60, k, 1.2), **pressed} for k in range(600)])  # longer than is read, whole
+    assert paper.page.evaluate(encode, [full, None]) == S.encode(full)
     for bad, words in [("", "holds no drawing"), ("2x", "unknown format"), (LINK[:-2], "damaged"), ("1é", "damaged")]:
         said = paper.page.evaluate(f"text => ({decode})(text).then(() => 'fine', e => e.message)", bad)
         assert words in said
