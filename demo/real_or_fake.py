@@ -295,6 +295,8 @@ def main(argv: list[str] | None = None) -> int:
     args = parse(argv)
     if args.task == "results":
         store = Store(args.votes, read_only=True)
+        if args.csv and args.csv.exists() and args.csv.samefile(args.votes):
+            raise ValueError(f"--csv {args.csv} would write over the votes themselves: name another file")
         print(results(store))
         if args.csv:
             args.csv.write_text(store.csv(), encoding="utf-8")

@@ -225,6 +225,10 @@ def test_errors_say_what_to_do(store, tmp_path, capsys):
     assert real_or_fake.main(["results", str(store.path), "--csv", str(tmp_path / "votes.csv")]) == 0
     assert "nobody has answered" in capsys.readouterr().out
     assert (tmp_path / "votes.csv").read_text().startswith("session,model,protocol,number")
+    before = store.path.read_bytes()
+    with pytest.raises(ValueError, match="would write over the votes themselves: name another file"):
+        real_or_fake.main(["results", str(store.path), "--csv", str(store.path)])
+    assert store.path.read_bytes() == before
 
 
 @pytest.fixture
