@@ -135,6 +135,17 @@ def test_no_visitor_takes_the_place_of_the_server_s_own_requests(answers, sessio
         assert len(images(theirs.result())) == 4
 
 
+def test_a_roomful_of_people_asks_at_once_and_everybody_is_answered(answers):
+    async def last(k: int) -> dict:
+        asked = request(line(20 + k), tiles=1, session=f"visitor {k}")
+        return [message async for message in answers.answer(asked)][-1]
+
+    async def scene() -> list[dict]:
+        return await asyncio.gather(*map(last, range(60)))
+
+    assert {answer["state"] for answer in asyncio.run(scene())} == {"pictures"}
+
+
 def test_memory_stays_within_its_limit_and_forgets_the_oldest():
     kept = Remembered(limit=100)
     for k in range(10):

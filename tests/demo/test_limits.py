@@ -13,7 +13,7 @@ from PIL import Image
 from demo.answers import Answers
 from demo.batching import Busy, Worker
 from demo.imports import answer_upload
-from demo.limits import Threads, plain_id, short
+from demo.limits import BodyLimit, Threads, plain_id, short
 from demo.pictures import MOST_SCANS, as_png_url, open_picture
 from demo.stroke_format import MAX_AREA, MAX_WORK, WIDEST, check
 from demo.tiles import below_tiles
@@ -113,3 +113,33 @@ def test_threads_take_a_short_line_and_who_leaves_makes_room():
         assert await threads.run(lambda: "after") == "after"
 
     asyncio.run(scene())
+
+
+def test_who_leaves_while_being_served_makes_room_only_when_that_is_done():
+    async def scene():
+        threads, go = Threads(1, 0), threading.Event()
+        first = asyncio.create_task(threads.run(go.wait, 10))
+        await asyncio.sleep(0.05)
+        first.cancel()
+        await asyncio.sleep(0.05)
+        with pytest.raises(Busy):  # the thread is at work still
+            await threads.run(lambda: "second")
+        go.set()
+        await asyncio.sleep(0.05)
+        assert await threads.run(lambda: "third") == "third"
+
+    asyncio.run(scene())
+
+
+def test_a_body_that_says_it_is_too_large_is_not_read_at_all():
+    sent = []
+
+    async def send(message: dict) -> None:
+        sent.append(message)
+
+    async def no_one(*_) -> None:
+        pytest.fail("the request was read")
+
+    scope = {"type": "http", "path": "/gradio_api/run/sample", "headers": [(b"content-length", b"101")]}
+    asyncio.run(BodyLimit(no_one, most=100, upload=1000)(scope, no_one, send))
+    assert [message.get("status") for message in sent] == [413, None]

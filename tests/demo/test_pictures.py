@@ -61,9 +61,19 @@ def test_other_urls_are_refused(url):
         open_data_url(url, "sketch")
 
 
+@pytest.mark.parametrize("kind", ["TIFF", "PPM", "ICO", "TGA", "PCX"])
+def test_formats_that_no_browser_sends_are_not_opened(kind, sketch):
+    data = encoded(sketch, kind)
+    assert Image.open(io.BytesIO(data)).format == kind  # Pillow would
+    with pytest.raises(ValueError, match="Send a whole PNG, JPEG, WebP, GIF or BMP"):
+        open_picture(io.BytesIO(data))
+
+
 def test_damaged_urls_are_refused(sketch):
     with pytest.raises(ValueError, match="arrived damaged"):
         open_data_url("data:image/png;base64,ab*c")
+    with pytest.raises(ValueError, match="arrived damaged"):
+        open_data_url(data_url(sketch).replace(",", ", *"))  # a reader who skips them would find a whole picture
     with pytest.raises(ValueError, match="could not be read"):
         open_data_url(data_url(sketch)[:222])  # whole groups of four letters, half a picture
 
