@@ -57,13 +57,22 @@ async function askRoute(request, onPlace) {
 
 // ZeroGPU knows whose minutes are used only in Gradio's own queue: there a request travels as the component's value.
 let settled = null;
-function askQueue(request) {
+function throughQueue(request) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => { settled = null; reject(new Lost('The server does not answer.')); }, 6 * SILENCE);
     settled = (message) => { clearTimeout(timer); settled = null; resolve(message); };
     props.value = { ...request, asks: true };
     trigger('input');
   });
+}
+
+// One after the other: the one value is a request, and then its answer; a mixture's request would take the place of the
+// page's, and its answer with it.
+let queue = Promise.resolve();
+function askQueue(request) {
+  const answer = queue.then(() => throughQueue(request));
+  queue = answer.catch(() => undefined);
+  return answer;
 }
 watch('value', () => { if (props.value && !props.value.asks) settled?.(props.value); });
 

@@ -297,6 +297,13 @@ def test_through_gradio_s_queue_where_a_gpu_is_lent(chromium, monkeypatch):
     page.draw(LEFT_EAR)
     assert page.pictures() != first
     assert len(answers.translators["edges2cats"].calls) == 2  # nothing while the pen was down
+    answers.translators["edges2cats"].seconds = 1.5
+    page.press("New samples")
+    page.tile(1).click()
+    page.page.locator(".view .partners button").first.click()  # a mixture, while those are on their way
+    page.page.wait_for_function("document.querySelector('.view .what').textContent === 'A mixture of photos 1 and 2'")
+    page.page.keyboard.press("Escape")
+    page.wait('.tiles[data-seeds="4 5 6 7"]')
     assert not page.problems
     page.context.close()
     served.close()
