@@ -176,3 +176,8 @@ def test_drawing_polarity():
     assert tensor.shape == (1, 8, 6) and tensor[0, 2, 3] == -1 and tensor.sum() == 46
     with pytest.raises(ValueError, match="float64"):
         drawing_to_tensor(np.zeros((8, 8)))
+
+
+def test_sixteen_bits_are_rounded_to_the_nearest_of_eight():
+    levels = np.array([[0, 128, 129, 257 + 129, 65535 - 129, 65535]], np.uint16)
+    assert np.asarray(load_image(Image.fromarray(levels)))[0, :, 0].tolist() == [0, 0, 1, 2, 254, 255]

@@ -168,3 +168,10 @@ def test_image_and_one_hot_refuse_classes_outside():
             make(np.array([[4]]))
         with pytest.raises(ValueError, match="expected integers"):
             make(np.zeros((1, 2, 3), np.uint8))
+
+
+def test_the_tolerance_is_the_largest_distance_that_still_is_a_class():
+    black = Palette(("black", "white"), ((0, 0, 0), (255, 255, 255)))
+    assert black.classes(np.full((1, 1, 3), (32, 0, 0), np.uint8)).tolist() == [[0]]
+    with pytest.raises(ValueError, match="further than 32 levels"):
+        black.classes(np.full((1, 1, 3), (33, 0, 0), np.uint8))

@@ -2,11 +2,13 @@
 
 import base64
 import random
+import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from demo import stroke_codec
 from demo import strokes as S
 from demo.stroke_codec import MAX_TEXT, _checksum, pack
 from demo.stroke_format import MAX_AREA, MAX_POINTS
@@ -241,6 +243,26 @@ def test_what_is_encoded_can_be_decoded_however_full_the_drawing():
     assert len(pack(drawing)) > MAX_TEXT
     text = S.encode(drawing)
     assert len(text) <= MAX_TEXT and len(S.decode(text)) == 600
+
+
+def test_links_that_are_out_there_stay_readable():
+    """A long drawing, for which the codec has learned all that it can: its text is a promise to old links."""
+    drawing = []
+    for n in range(9):
+        way = [[(k * k * 7 + n * 31) % 1024 / 4, (k * 13 + k * k * k + n) % 1024 / 4] for k in range(90)]
+        drawing.append({"tool": "pen", "points": way})
+    assert zlib.crc32(S.encode(S.settle(drawing)).encode()) == 1479102431
+
+
+def test_a_short_link_to_far_too_many_points_is_refused(monkeypatch):
+    with monkeypatch.context() as lifted:
+        lifted.setattr(stroke_codec, "MAX_POINTS", 10**9)
+        dot = {"tool": "pen", "points": [[128.0, 128.0]] * (MAX_POINTS // 2 + 1)}
+        bombs = [pack([{**dot, "points": dot["points"] * 2}]), pack([dot, S.twin(dot)])]
+    for text in bombs:
+        assert len(text) < 1000
+        with pytest.raises(ValueError, match="there are more than 40000 points"):
+            S.decode(text)
 
 
 @pytest.mark.parametrize(

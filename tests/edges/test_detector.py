@@ -34,6 +34,18 @@ def photo() -> np.ndarray:
     return page
 
 
+def test_a_small_scale_sees_every_pixel_of_the_photo(photo):
+    """Lines of one pixel must not fall between the samples."""
+    stripes = np.full((128, 128, 3), 255, np.uint8)
+    stripes[:, ::4] = 0
+    seen = []
+    detector = EdgeDetector()
+    detector.net.register_forward_pre_hook(lambda net, given: seen.append(given[0]))
+    detector.detect(stripes, scales=(0.25,))
+    inside = seen[0][..., BORDER : BORDER + 32, BORDER : BORDER + 32]
+    assert torch.allclose(inside, torch.tensor(191 / 127.5 - 1), atol=0.02)
+
+
 def test_every_source_gives_the_same_map(photo, tmp_path):
     Image.fromarray(photo).save(tmp_path / "photo.png")
     soft = detect_edges(photo)

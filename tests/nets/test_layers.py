@@ -67,3 +67,9 @@ def test_without_generators_evaluation_has_no_dropout():
     assert torch.equal(drop(x, 0.5, False), x) and torch.equal(drop(x, 0.0, False, generators(0, 1)), x)
     torch.manual_seed(0)
     assert not torch.equal(drop(x, 0.5, True), x)
+
+
+def test_the_rate_of_dropout_is_the_share_that_is_dropped():
+    noise = [torch.Generator().manual_seed(seed) for seed in range(2)]
+    for y in drop(torch.ones(2, 8, 40, 40), 0.2, training=False, noise=noise):
+        assert 0.18 < (y == 0).float().mean() < 0.22 and torch.allclose(y[y > 0], torch.tensor(1.25))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import copy
 import dataclasses
 import os
+import random
 import re
 import shutil
 import signal
 
+import numpy as np
 import pytest
 import torch
 from safetensors import SafetensorError
@@ -29,6 +31,18 @@ def test_a_kill_between_the_renames_loses_nothing(tmp_path):
     assert (tmp_path / "run" / ".state.old").exists() and not (tmp_path / "run" / "state").exists()
     run(tmp_path / "run", dataclasses.replace(HOW, steps=7), resume=True)
     assert folder.meta()["step"] == 7 and not (tmp_path / "run" / ".state.old").exists()
+
+
+def test_all_three_generators_go_on_where_they_were(tmp_path):
+    def drawn() -> tuple:
+        return random.random(), random.gauss(0, 1), np.random.normal(), np.random.rand(), float(torch.rand(()))
+
+    random.gauss(0, 1), np.random.normal()  # both generators hold the second of a pair
+    torch.save(random_state(), tmp_path / "random.pt")
+    expected = drawn()
+    drawn()
+    set_random_state(torch.load(tmp_path / "random.pt", weights_only=True))
+    assert drawn() == expected
 
 
 def test_states_of_another_version_or_shape_are_refused(tmp_path):
