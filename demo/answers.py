@@ -97,6 +97,7 @@ class Answers:
         self.remembered = Remembered()
         self._painters = Threads(PAINTERS, 4 * PLACES)  # of their own: drawings wait for no tool
         self._render = gpu(self._render_here)
+        self._resolve = gpu(self._resolve_here)
         # On ZeroGPU each visitor's own minutes are used, so nobody shares a call there.
         self._together = {
             name: Together(self._run, 1 if ON_ZERO_GPU else translator.rows_together)
@@ -192,10 +193,9 @@ class Answers:
 
     def _run(self, several: list[dict]) -> list[None]:
         """What is left to do for requests to one model, in the worker's thread; each gets its own pictures."""
-        translator = self.translators[several[0]["model"]]
         jobs, todo = [], []
         for prepared in several:
-            prepared["tiles"] = [resolve(translator, tile) for tile in prepared["tiles"]]
+            prepared["tiles"] = self.resolved(prepared["model"], prepared["tiles"])
             self._recall(prepared)
             missing = [k for k, url in enumerate(prepared["urls"]) if not url]
             if missing or prepared["sees"]:
@@ -209,6 +209,15 @@ class Answers:
                 prepared["urls"][k] = url
                 self.remembered.put((*prepared["key"], *prepared["tiles"][k].items()), url)
         return [None] * len(several)
+
+    def resolved(self, model: str, tiles: list[dict]) -> list[dict]:
+        """Checked tiles as seeds and styles (`tile_styles.resolve`). Mixtures run the model: with some, this is for the
+        worker's thread."""
+        mixed = any("mix" in tile for tile in tiles)
+        return (self._resolve if mixed else self._resolve_here)(model, tiles)
+
+    def _resolve_here(self, model: str, tiles: list[dict]) -> list[dict]:
+        return [resolve(self.translators[model], tile) for tile in tiles]
 
     def _render_here(self, model: str, jobs: list[tuple]) -> tuple[list[tuple[list[str], str | None]], float]:
         """Photos as data URLs and what the network sees, for each (picture, tiles, sees, direction); the time in ms."""

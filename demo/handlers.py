@@ -39,6 +39,7 @@ class Endpoints:
         self.answers = answers
         self._sample = gpu(self._sample_here)
         self._style = gpu(self._style_here)
+        self._styles = gpu(self._styles_here)
         self._calls = threading.BoundedSemaphore(CALLS)
 
     def sample(
@@ -121,7 +122,7 @@ class Endpoints:
             if not isinstance(seeds, list) or len(seeds) > MAX_PICTURES:
                 raise ValueError(f"The seeds are a list of 1 to {MAX_PICTURES} whole numbers.")
             seeds = [whole_number(seed, "seed", 0, MAX_SEED) for seed in seeds]
-            vectors = self._in_line(lambda: translator.styles(seeds, domain=domain))
+            vectors = self._in_line(lambda: self._styles(model, seeds, domain))
         else:
             picture = open_upload(photo, "photo")
             vectors = self._in_line(lambda: self._style(model, picture, domain))[None]
@@ -157,6 +158,9 @@ class Endpoints:
         noise["direction"] = direction
         photos, ms = _timed(lambda: translator.sample(picture, **noise))
         return [as_jpeg_url(photo.convert("RGB")) for photo in photos], ms
+
+    def _styles_here(self, model: str, seeds: list[int], domain: str | None) -> np.ndarray:
+        return self.answers.translators[model].styles(seeds, domain=domain)
 
     def _style_here(self, model: str, picture: Image.Image, domain: str | None) -> np.ndarray:
         return self.answers.translators[model].style_of(picture, domain)

@@ -103,7 +103,8 @@ def vector_of(translator, tile: dict) -> np.ndarray:
 
 
 def resolve(translator, tile: dict) -> dict:
-    """A checked tile as a seed or a style: mixtures become the style that they come to.
+    """A checked tile as a seed or a style: mixtures become the style that they come to, and for them alone the model
+    runs.
 
     Raises:
         ValueError: for a style or a mixture where the model has none, a style of another model's length, a domain that
@@ -120,8 +121,7 @@ def resolve(translator, tile: dict) -> dict:
         raise ValueError(f"{translator.name} has no styles: its pictures have seeds alone. Press “New samples”.")
     if "mix" in tile:
         tile = {"style": style_text(vector_of(translator, tile))}
-    any_domain = next(iter(translator.domains), None)
-    length, own = style_vector(tile["style"]).size, translator.styles([0], domain=any_domain).shape[-1]
+    length, own = style_vector(tile["style"]).size, translator.style_length
     if length != own:
         raise ValueError(f"This style has {length} numbers and {translator.name} takes {own}: it is another model's.")
     return tile

@@ -24,7 +24,7 @@ from demo.metadata import png_of, sheet
 from demo.paper import Paper, check_direction, read_paper
 from demo.pictures import as_jpeg_url, open_data_url
 from demo.replay import BETWEEN, PHOTOS, STOPS, replay, style_clip
-from demo.tile_styles import check_domain, check_tile, resolve, sample_tiles, style_text, vector_of
+from demo.tile_styles import check_domain, check_tile, sample_tiles, style_text, vector_of
 from demo.zero_gpu import gpu
 from i2i.images import load_image
 from i2i.model_folder import ASSETS
@@ -41,6 +41,7 @@ class Tools:
         self.answers = answers
         self._sample = gpu(self._sample_here)
         self._style = gpu(self._style_here)
+        self._vectors = gpu(self._vectors_here)
         self._between = gpu(self._between_here)
         self._row = gpu(self._row_here)
         self._shelves: dict[str, list[dict]] = {}
@@ -149,7 +150,7 @@ class Tools:
         if len(stops) < 2:
             raise ValueError("A clip goes from one photo's style to the next: show at least two photos.")
         picture = paper.picture()
-        styles = self._in_line("clip", asked, lambda: [vector_of(translator, tile) for tile in stops])
+        styles = self._in_line("clip", asked, functools.partial(self._vectors, asked["model"], stops))
 
         def between(first: np.ndarray, second: np.ndarray) -> list[Image.Image]:
             return self._in_line("clip", asked, lambda: self._between(asked["model"], picture, first, second))
@@ -189,7 +190,11 @@ class Tools:
         tiles = asked.get("tiles")
         if not isinstance(tiles, list) or not 1 <= len(tiles) <= MAX_PICTURES:
             raise ValueError(f"The page shows from 1 to {MAX_PICTURES} photos.")
-        tiles = [resolve(translator, check_tile(tile)) for tile in tiles]
+        tiles = [check_tile(tile) for tile in tiles]
+        if any("mix" in tile for tile in tiles):
+            tiles = self._in_line("tiles", asked, functools.partial(self.answers.resolved, asked["model"], tiles))
+        else:
+            tiles = self.answers.resolved(asked["model"], tiles)
         paper = read_paper(translator, asked)
         if paper.picture() is None:
             raise ValueError(paper.missing)
@@ -213,6 +218,9 @@ class Tools:
 
     def _style_here(self, model: str, photo: Image.Image, domain: str | None) -> str:
         return style_text(self.answers.translators[model].style_of(photo, domain))
+
+    def _vectors_here(self, model: str, tiles: list[dict]) -> list[np.ndarray]:
+        return [vector_of(self.answers.translators[model], tile) for tile in tiles]
 
     def _between_here(self, model: str, picture: Image.Image, first: np.ndarray, second: np.ndarray):
         way = style_path(self.answers.translators[model], picture, np.stack([first, second]), BETWEEN)[:-1]

@@ -169,7 +169,12 @@ class Translator:
     @property
     def has_styles(self) -> bool:
         """Whether seeds become style vectors, which may be mixed, kept, and taken from photos."""
-        return self._server.style_length > 0
+        return self.style_length > 0
+
+    @property
+    def style_length(self) -> int:
+        """How many numbers a style has; 0 where the model has none."""
+        return self._server.style_length
 
     def styles(self, seeds: Sequence[int], domain: str | None = None) -> np.ndarray:
         """Style vectors of seeds, (n, S) float32; each depends on the weights and its seed alone.

@@ -39,6 +39,10 @@ class FakeTranslator:
         self.threads: set[int] = set()
         self.warm = False
 
+    @property
+    def style_length(self):
+        return 8 if self.has_styles else 0
+
     def sides(self, direction=None):
         return self.config.get("input", {"kind": self.input_kind}), {"kind": "photo"}
 

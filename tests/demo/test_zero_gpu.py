@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import threading
 import types
 from pathlib import Path
 
+import numpy as np
 import pytest
+from fakes import FakeTranslator
+
+from demo import answers, handlers, tools
+from demo.batching import Worker
+from demo.tile_styles import style_text
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -62,3 +69,43 @@ def test_on_zero_gpu_a_call_borrows_a_gpu_for_seconds_and_there_is_no_live_previ
 def test_a_space_without_zero_gpu_previews_live(zero_gpu):
     """`spaces` is installed on every Space; it lends nothing on one with a CPU."""
     assert zero_gpu(fake_spaces()).LIVE
+
+
+class Lent(FakeTranslator):
+    """A model on a GPU that is there during a lent call alone, as torch is on ZeroGPU outside of the main thread."""
+
+    now = threading.local()
+
+    @classmethod
+    def gpu(cls, function):
+        def lent(*values):
+            cls.now.lent = True
+            try:
+                return function(*values)
+            finally:
+                cls.now.lent = False
+
+        return lent
+
+    def styles(self, *values, **options):
+        assert getattr(self.now, "lent", False), "the model ran without a GPU"
+        return super().styles(*values, **options)
+
+
+@pytest.fixture
+def borrowing(monkeypatch):
+    for module in (answers, handlers, tools):
+        monkeypatch.setattr(module, "gpu", Lent.gpu)
+    worker = Worker()
+    yield answers.Answers({"edges2cats": Lent()}, worker)
+    worker.close()
+
+
+def test_styles_and_mixtures_are_computed_while_a_gpu_is_lent(borrowing):
+    drawing = [{"tool": "pen", "points": [[20, 20], [200, 220]]}]
+    tiles = [{"seed": 1}, {"style": style_text(np.ones(8))}, {"mix": [{"seed": 1}, {"seed": 2}, 0.5]}]
+    asked = {"session": "s", "model": "edges2cats", "strokes": drawing, "tiles": tiles}
+    assert borrowing.answer_now(asked)["state"] == "pictures"
+    buttons = tools.Tools(borrowing)
+    assert buttons.save(asked)["png"] and buttons.clip(asked)["webp"]
+    assert len(handlers.Endpoints(borrowing).styles(seeds=[1, 2])["styles"]) == 2
