@@ -39,7 +39,8 @@ class DrawnPairs:
         origin: where the drawings come from, once they are loaded.
         detector: finds edges again in the answers.
         count: files that may become pairs, once they are checked (main process).
-    split: what `data` of config.json tells of the pairs' sides and split; nothing, since the run folder's are split.
+        split: what `data` of config.json tells of the pairs' sides and split; nothing, since the run folder's are
+            split.
     """
 
     input: dict[str, Any] = {"kind": "edges"}
