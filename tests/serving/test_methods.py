@@ -122,7 +122,7 @@ def test_plain_and_noisy_answers_share_their_weights(models):
 
 def test_pix2pix_says_that_it_has_no_styles(models, cat_drawing):
     model = models["pix2pix"]
-    assert not model.has_styles
+    assert not model.has_styles and model.style_length == 0
     photo = np.zeros((8, 8, 3), np.uint8)
     asks = (
         lambda: model.styles([0]),
@@ -138,7 +138,7 @@ def test_pix2pix_says_that_it_has_no_styles(models, cat_drawing):
 def test_bicyclegan_styles_are_latents(models, cat_drawing):
     model = models["bicyclegan"]
     styles = model.styles([3, 9])
-    assert styles.shape == (2, 4) and styles.dtype == np.float32 and model.has_styles
+    assert styles.shape == (2, 4) and styles.dtype == np.float32 and model.has_styles and model.style_length == 4
     by_seed, by_style = model.sample(cat_drawing, seeds=[3, 9]), model.sample(cat_drawing, style=styles)
     assert [p.tobytes() for p in by_seed] == [p.tobytes() for p in by_style]
     photo = np.random.default_rng(0).integers(0, 255, (50, 70, 3), dtype=np.uint8)
