@@ -174,12 +174,19 @@ def _timed(work: Callable):
 
 def _vectors(styles) -> np.ndarray:
     try:
-        vectors = np.array(styles, dtype=np.float32)
-    except (OverflowError, TypeError, ValueError):
+        vectors = np.array(styles if _are_numbers(styles) else [], dtype=np.float32)
+    except (OverflowError, ValueError):
         vectors = np.empty(0)
     if vectors.ndim != 2 or not 1 <= len(vectors) <= MAX_PICTURES or not np.isfinite(vectors).all():
         raise ValueError(f"The styles are a list of 1 to {MAX_PICTURES} vectors, as /styles gives them.")
     return vectors
+
+
+def _are_numbers(styles) -> bool:
+    """Whether it is a list of lists of numbers: NumPy would read text and truth values as numbers too."""
+    if not isinstance(styles, list) or not all(isinstance(vector, list) for vector in styles):
+        return False
+    return all(isinstance(n, (int, float)) and not isinstance(n, bool) for vector in styles for n in vector)
 
 
 def check_servable(translator) -> None:

@@ -62,7 +62,11 @@ def test_styles_take_the_place_of_seeds(ask, fake, answers):
     assert result["images"] == [ask(n=1, seed=3)["images"][0], ask(n=1, seed=9)["images"][0]]
 
 
-@pytest.mark.parametrize("styles", ["x", [], [1, 2], [[1], [1, 2]], [[float("nan")] * 8], [[0] * 8] * 17, {"a": 1}])
+@pytest.mark.parametrize(
+    "styles",
+    ["x", [], [1, 2], [[1], [1, 2]], [[float("nan")] * 8], [[0] * 8] * 17, {"a": 1}, [["1"] * 8], [[True] * 8],
+     [[None] * 8], [[10**400] * 8], ["12345678"]],
+)  # fmt: skip
 def test_what_are_no_styles(ask, fake, styles):
     with pytest.raises(ValueError, match="styles are a list of 1 to 16 vectors"):
         ask(styles=styles)
