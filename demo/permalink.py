@@ -1,10 +1,12 @@
 """Page state ↔ short text for the fragment of a link. tiles_link.js holds the same in the browser.
 
-State: `{"model": name, "weights": 8 hex digits, "tiles": [{"seed" | "style", "locked"?: true}, …], "strokes": […]}`.
+State: `{"model": name, "weights": 8 hex digits, "tiles": [{"seed" | "style", "locked"?: true}, …], "strokes": […],
+"direction"?: text}`.
 Fragment: `model=edges2cats&weights=6ba90166&tiles=0.1!.~<style>.9&drawing=<strokes>&v=1`. A tile is its seed, or `~`
-and its style's text; `@` and a name follow where a seed belongs to a domain, and `!` marks a locked one. The version
-comes last: a link that was cut off on its way has none, and a whole one ends in a digit, which programs that look for
-links in text never leave out. Photos are not put into links.
+and its style's text; `@` and a name follow where a seed belongs to a domain, and `!` marks a locked one. `way=AtoB`
+before the drawing names the direction of a model that has some; its way back (`{"back": true}`) is left out. The
+version comes last: a link that was cut off on its way has none, and a whole one ends in a digit, which programs that
+look for links in text never leave out. Photos are not put into links.
 """
 
 from __future__ import annotations
@@ -29,10 +31,12 @@ def link_fragment(state: dict, limit: int | None = None) -> str:
         + (f"@{_quoted(tile['domain'])}" if "domain" in tile else "")
         + ("!" if tile.get("locked") else "")
         for tile in state["tiles"]
+        if "back" not in tile
     )
     tiles = tiles.replace("%", "%25")  # a link's values are unquoted as a whole before tiles are told apart
     model, weights = quote(state["model"], safe=""), quote(state["weights"], safe="")
-    return f"model={model}&weights={weights}&tiles={tiles}&drawing={encode(state['strokes'], limit)}&v={VERSION}"
+    way = f"&way={quote(state['direction'], safe='')}" if state.get("direction") else ""
+    return f"model={model}&weights={weights}&tiles={tiles}{way}&drawing={encode(state['strokes'], limit)}&v={VERSION}"
 
 
 def read_fragment(text: str) -> dict:
@@ -51,7 +55,8 @@ def read_fragment(text: str) -> dict:
     if len(tiles) > MAX_TILES:
         raise ValueError(f"The link names {len(tiles)} photos; the page shows at most {MAX_TILES}.")
     strokes = decode(parts["drawing"])
-    return {"model": parts["model"], "weights": parts["weights"], "tiles": tiles, "strokes": strokes}
+    state = {"model": parts["model"], "weights": parts["weights"], "tiles": tiles, "strokes": strokes}
+    return state | ({"direction": parts["way"]} if parts.get("way") else {})
 
 
 def _quoted(name: str) -> str:

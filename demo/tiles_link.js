@@ -6,11 +6,11 @@ const MOST_TILES = 12;
 // A domain's name within a tile: without the signs that mean something there.
 const quoted = (name) => encodeURIComponent(name).replace(/[.!~@]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
 
-async function fragmentOf({ model, weights, tiles, strokes }) {
-  const texts = tiles.map((tile) => (
+async function fragmentOf({ model, weights, tiles, strokes, direction }) {
+  const texts = tiles.filter(({ back }) => !back).map((tile) => (      // the way back belongs to the direction
     (tile.style ? `~${tile.style}` : tile.seed) + (tile.domain ? `@${quoted(tile.domain)}` : '') + (tile.locked ? '!' : '')
   ));
-  const head = `model=${encodeURIComponent(model)}&weights=${encodeURIComponent(weights)}&tiles=${encodeURI(texts.join('.'))}&drawing=`;
+  const head = `model=${encodeURIComponent(model)}&weights=${encodeURIComponent(weights)}&tiles=${encodeURI(texts.join('.'))}${direction ? `&way=${encodeURIComponent(direction)}` : ''}&drawing=`;
   let drawing;
   try {
     drawing = await window.i2iStrokes.encode(strokes, Math.max(200, LINK_LENGTH - address().length - head.length - 6));
@@ -44,7 +44,8 @@ async function stateOf(fragment) {
   });
   if (tiles.length > MOST_TILES) throw new Error('The link is damaged. Copy it again.');
   const strokes = await window.i2iStrokes.decode(parts.get('drawing') || '');
-  return { model: parts.get('model') || '', weights: parts.get('weights') || '', tiles, strokes };
+  const direction = parts.get('way');
+  return { model: parts.get('model') || '', weights: parts.get('weights') || '', tiles, strokes, ...(direction && { direction }) };
 }
 
 // Where links point to: a Space's own address, what --space-url says, or where the page is.
@@ -77,7 +78,7 @@ async function copyLink() {
 
 // The address holds a drawing only while it is the one on the paper, with this model, these photos and these locks.
 let linked = null;
-const linkable = ({ model, strokes, tiles }) => JSON.stringify([model, strokes, tiles.map((tile) => [bare(tile), Boolean(tile.locked)])]);
+const linkable = ({ model, direction, strokes, tiles }) => JSON.stringify([model, direction, strokes, tiles.map((tile) => [bare(tile), Boolean(tile.locked)])]);
 function forgetLink() {
   if (linked === null || linked === linkable(currentState())) return;
   linked = null;

@@ -42,6 +42,13 @@ def test_names_that_need_quoting(fake):
     assert read_fragment(link_fragment(state)) == state
 
 
+def test_a_link_names_the_direction_and_leaves_out_the_way_back():
+    state = STATE | {"direction": "BtoA", "tiles": [{"seed": 0}, {"back": True}]}
+    fragment = link_fragment(state)
+    assert "tiles=0&way=BtoA&drawing=" in fragment
+    assert read_fragment(fragment) == state | {"tiles": [{"seed": 0}]}
+
+
 def test_every_bundled_cat_fits_in_2000_characters():
     for example in load_examples(ASSETS / "sketches"):
         state = STATE | {"strokes": example["strokes"]}
