@@ -313,6 +313,7 @@ pad.drawing = {
   setShelf,
   setExamples(ids) { dealt = ids; showExampleButton(); },
   setSide(pixels) { photoSide = pixels; },
+  setInk,
   setHint(words) { find('hint').textContent = words || ''; },
   setMode,
   clear,

@@ -4,6 +4,7 @@ const INKS = [
   ['black', '#1b1b1f'], ['white', '#ffffff'], ['grey', '#8b9099'], ['brown', '#6b4226'], ['orange', '#dd7a2b'],
   ['cream', '#f0dcb8'], ['pink', '#e5989b'], ['red', '#c0392b'], ['green', '#4f7f3c'], ['blue', '#3b6fb5'],
 ];
+const HOLE = 32;         // units: width of the pen that paints a hole
 const ASPECT = 1.05;     // photos that are longer than this lose something, and are told so
 let photoSide = UNITS;   // pixels of a photo, as many as the model takes
 let shelf = [];          // [{id, name, url}, …]
@@ -142,6 +143,18 @@ function inkAt([x, y]) {
 function chooseInk(colour) {
   settings.ink = colour;
   if (settings.tool === 'eraser') settings.tool = 'pen';
+  showOwnInk();
+  showTool();
+}
+
+// The ink of a model that fills holes: wide, and of the hole's colour; null: of one that does not, the ink before.
+let inkBefore = null;
+function setInk(colour) {
+  const { ink, width: { photo } } = settings;
+  if (colour) inkBefore ??= [ink, photo.ink];
+  else if (!inkBefore) return;
+  [settings.ink, photo.ink] = colour ? [colour, HOLE] : inkBefore;
+  if (!colour) inkBefore = null;
   showOwnInk();
   showTool();
 }

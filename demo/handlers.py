@@ -208,8 +208,9 @@ def model_facts(name: str, translator) -> dict:
     """What the page's script knows of a model: names, input and palette, whether there are styles, words about it.
 
     "ways" are the directions, each with the paper that it needs; "domains" names; "fixed" the tiles of a model without
-    noise, which has one answer, else None; "first" the seeds that a fresh page shows; "next" those that New samples
-    shows then; "passed" those that it passes over; "side" the pixels of a photo on the paper.
+    noise, which has one answer, else None; "ink" the colour of a hole that people paint, None where none is wanted;
+    "first" the seeds that a fresh page shows; "next" those that New samples shows then; "passed" those that it passes
+    over; "side" the pixels of a photo on the paper.
     """
     sides = translator.config.get("sides") or {}
     return {
@@ -217,6 +218,7 @@ def model_facts(name: str, translator) -> dict:
         "weights": translator.weights_id,
         **_paper_facts(translator, next(iter(translator.directions), None)),
         "side": photo_side(translator),
+        "ink": hex_colours([hole])[0] if (hole := input_of(translator).get("hole")) else None,
         "styles": bool(translator.has_styles),
         "ways": [
             {"id": one, "words": words, "start": one[0], "from": sides.get(one[0], one[0]),

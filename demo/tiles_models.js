@@ -12,6 +12,7 @@ function takeModel(model, domain = model.domains[0] || null) {
   find('[data-do="replay"]').title = clip ? 'An animation: the styles pass into one another'
     : 'An animation: the drawing grows, and the photos with it';
   drawingPad().drawing.setSide(model.side);
+  drawingPad().drawing.setInk(model.ink);
   drawingPad().drawing.setExamples(model.examples);
   renderWays();
   loadShelf();

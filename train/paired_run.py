@@ -30,6 +30,7 @@ from run_folder import begin_run, check_run_folder
 from same_data import digest_of, refuse_other_data
 
 from i2i.data.paired import PairedConfig, PairedDataset
+from i2i.data.photo_inputs import seen_in
 from i2i.grids import tile
 from i2i.methods.pix2pix import visible
 from i2i.metrics.held_out import KEPT as KEPT_PAIRS
@@ -199,12 +200,13 @@ def run(script: Script, argv: list[str] | None, defaults: dict[str, Any] | None 
         print_plan([config, data.config, how], method.nets, facts)
         return 0
     begin_run(accelerator, args)
+    looks = seen_in(data)
 
     def describe(step: int, seconds: float) -> dict[str, Any]:
         command = shown_command(script.name, "PAIRS", args.given, args.changed)
         return {
             "kind": "translator", "method": script.method.method, "name": name, "net": dataclasses.asdict(config),
-            "input": data.input, "output": data.output, "size": config.size,
+            "input": data.input | looks, "output": data.output, "size": config.size,
             "preprocessing": f"pairs: {data.config.fit}, {config.size} pixels (i2i.data.paired)",
             "data": {
                 "name": args.data or name, "train": len(data), "val": len(val), "licence": args.licence,

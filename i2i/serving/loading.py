@@ -79,12 +79,18 @@ def _wrong(config: dict[str, Any]) -> str:
             return f"{side} has the kind {described['kind']!r}, expected one of {', '.join(KINDS)}"
         if described["kind"] == "labels" and "palette" not in described:
             return f"{side} must hold the palette of its label maps"
+        if (hole := described.get("hole")) is not None and not _is_colour(hole):
+            return f"the hole of {side} must be a colour [r, g, b], got {hole!r}"
     if not isinstance(config.get("sides", {}), dict):
         return f"sides must name A and B, got {config['sides']!r}"
     names = isinstance(domains, list) and all(isinstance(name, str) for name in domains)
     if not names or len(set(domains)) < len(domains):
         return f"domains must be a list of different names, got {domains!r}"
     return ""
+
+
+def _is_colour(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 3 and all(type(v) is int and 0 <= v <= 255 for v in value)
 
 
 def _check_channels(config: dict[str, Any], channels: tuple[int, int]) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from i2i.colour import lab_to_photo, photo_to_lab
 from i2i.data.paired import cut_hole, open_labels
+from i2i.data.photo_inputs import colourless
 from i2i.edges import normalize_sketch
 from i2i.images import drawing_to_tensor, fit_square, load_image, photo_to_tensor, tensor_to_photo
 from i2i.palette import Palette
@@ -28,7 +29,8 @@ def read(picture: Picture, described: dict[str, Any], size: int) -> Tensor:
     Args:
         picture: a sketch of any size, mode and polarity (edges); a palette PNG, RGB picture in the palette's colours or
             class indices, square (labels); any photo, whose centre square is taken (photo, gray, hole).
-        described: `input` of config.json.
+        described: `input` of config.json; where it says that the model knows grey photos alone ("grey"), a photo's
+            colours are left out.
         size: side in pixels. Drawings for smaller nets are made at 256 and shrunk by area averaging, as in training;
             label maps are resized to the nearest pixel.
 
@@ -53,6 +55,8 @@ def read(picture: Picture, described: dict[str, Any], size: int) -> Tensor:
     if kind == "gray":
         return photo_to_lab(np.asarray(photo))[0]
     x = photo_to_tensor(photo)
+    if described.get("grey") and not colourless(x):  # a grey one may be such a lightness already
+        return photo_to_lab(np.asarray(photo))[0].expand(3, -1, -1).contiguous()
     return cut_hole(x) if kind == "hole" else x
 
 

@@ -10,6 +10,7 @@ from photo_models import loaded, make_cyclegan, page_of, photo, png_bytes
 from PIL import Image
 
 from demo.metadata import state_of
+from demo.permalink import read_fragment
 
 pytestmark = pytest.mark.browser
 
@@ -18,12 +19,14 @@ SPOTS = {"name": "spots.png", "mimeType": "image/png", "buffer": png_bytes(photo
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
-    """Address of a page with a CycleGAN of photos, one that starts from label maps, and a stand-in for drawings."""
+    """Address of a page with a CycleGAN of photos, one that starts from label maps, and stand-ins for drawings
+    and for photos with a hole."""
     folder = tmp_path_factory.mktemp("models")
     translators = {
         "cats": loaded(make_cyclegan(folder / "cats")),
         "houses": loaded(make_cyclegan(folder / "houses", labels=True)),
         "edges2cats": FakeTranslator(),
+        "holes": FakeTranslator("holes", {"input": {"kind": "photo", "hole": [255, 255, 255]}}, kind="photo"),
     }
     with page_of(translators) as address:
         yield address
@@ -220,3 +223,33 @@ def test_on_a_phone(open_page, scheme):
     for selector in (".swatches button", ".shelf button", ".ways button", ".grid figure"):
         boxes = [one.bounding_box() for one in page.page.locator(selector).all()]
         assert boxes and all(box["width"] >= 24 and box["height"] >= 24 for box in boxes)
+
+
+def test_the_pen_has_the_colour_of_the_hole_that_a_model_wants(open_page):
+    page = open_page()
+    find = "document.querySelector('.pad "
+    chosen = f"{find}[aria-checked=true]').title + {find}.width').value"
+    before = page.page.evaluate(chosen)
+    page.page.select_option(".model select", "holes")
+    assert "paint a hole" in page.page.inner_text("#title") and page.page.evaluate(chosen) == "white, key 232"
+    page.page.set_input_files(".pad .picker", SPOTS)
+    page.pictures()
+    page.draw([(0.5, 0.5), (0.5, 0.5)])
+    page.pictures()
+    assert paper(page)[124:132, 124:132].min() > 245
+    page.page.select_option(".model select", "cats")
+    assert page.page.evaluate(chosen) == before == "black, key 16"
+
+
+def test_a_link_of_a_painted_map_brings_its_direction_back(open_page):
+    page = open_page(permissions=["clipboard-read", "clipboard-write"])
+    page.page.select_option(".model select", "houses")
+    page.draw([(0.2, 0.2), (0.8, 0.8)])
+    answered = page.pictures()
+    page.page.click("[data-do=link]")
+    page.page.wait_for_selector(".linked:not([hidden])")
+    fragment = "#" + page.page.input_value(".linked input").split("#")[1]
+    assert read_fragment(fragment)["direction"] == "AtoB"
+    other = open_page(fragment)
+    assert other.page.input_value(".model select") == "houses" and other.pictures() == answered
+    assert captions(other) == captions(page) and other.page.locator(".notice").is_hidden()

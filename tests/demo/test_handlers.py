@@ -3,11 +3,12 @@ import io
 
 import numpy as np
 import pytest
-from fakes import FakeTranslator
+from fakes import LABELS, FakeTranslator
 from PIL import Image
 
 from demo.handlers import Endpoints, check_servable, facts, model_facts
 from demo.pictures import open_data_url
+from demo.words import words_of
 
 
 def as_file(image: Image.Image) -> io.BytesIO:
@@ -204,6 +205,30 @@ def test_what_the_page_s_script_knows_of_a_model(fake):
     facades = model_facts("facades", FakeTranslator("facades", kind="labels", has_styles=False))
     assert (facades["mode"], facades["styles"]) == ("labels", False)
     assert facades["palette"][1] == {"name": "wall", "color": "#c83c00"}
+
+
+@pytest.mark.parametrize(
+    "given, words, ink",
+    [
+        ({"kind": "labels", "palette": LABELS}, "paint", None),
+        ({"kind": "hole"}, "without its middle", None),
+        ({"kind": "gray"}, "without its colours", None),
+        ({"kind": "photo", "grey": True}, "without its colours", None),
+        ({"kind": "photo", "hole": [255, 255, 255]}, "paint a hole over what shall go, in white", "#ffffff"),
+        ({"kind": "photo", "hole": [10, 200, 30]}, "in the colour #0ac81e", "#0ac81e"),
+        ({"kind": "photo"}, "draw on it if you like: the model answers", None),
+    ],
+)
+def test_words_say_what_a_maker_s_own_model_takes(given, words, ink):
+    own = FakeTranslator("own", {"input": given}, kind=given["kind"])
+    assert words in words_of("own", own)["invitation"] and "draw something" not in words_of("own", own)["hint"]
+    assert model_facts("own", own)["ink"] == ink
+
+
+def test_words_say_what_answers():
+    own = FakeTranslator("own", kind="photo")
+    own.sides = lambda direction=None: ({"kind": "photo"}, {"kind": "labels"})
+    assert words_of("own", own)["title"] == "Give a photo, and label maps answer"
 
 
 def test_models_that_the_page_cannot_serve():

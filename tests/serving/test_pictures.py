@@ -91,3 +91,15 @@ def test_colour_is_joined_to_the_lightness_that_was_seen():
     assert np.abs(same - 120).max() <= 1
     red = np.asarray(write(torch.tensor([0.5, 0.3]).view(2, 1, 1).expand(2, 8, 8), {"kind": "ab"}, seen))
     assert (red[..., 0] > red[..., 2]).all()
+
+
+def test_models_of_grey_photos_see_no_colours():
+    colours = Image.fromarray(np.random.default_rng(0).integers(0, 255, (8, 8, 3), dtype=np.uint8))
+    colours = colours.resize((64, 64), Image.Resampling.BICUBIC)
+    seen = read(colours, {"kind": "photo", "grey": True}, 64)
+    assert seen.shape == (3, 64, 64) and torch.equal(seen[0], seen[1]) and torch.equal(seen[0], seen[2])
+    assert torch.equal(seen[:1], read(colours, {"kind": "gray"}, 64))  # as prepare.py grayscale makes them
+    lightness = write(seen, {"kind": "photo"}, seen)
+    again = read(lightness, {"kind": "photo", "grey": True}, 64)
+    assert torch.equal(again, photo_to_tensor(lightness))  # already what the net was trained on
+    assert not torch.equal(read(colours, {"kind": "photo"}, 64)[0], seen[0])
