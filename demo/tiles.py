@@ -99,6 +99,7 @@ _TEMPLATE = (
     '<button type="button" data-kind="replay" aria-pressed="false">The drawing grows</button>'
     '<button type="button" data-kind="clip" aria-pressed="false">The styles change</button></div>'
     '<p class="words" role="status"></p><img alt="" hidden>'
+    '<button type="button" class="play" hidden>Play</button>'
     '<button type="button" class="keep" hidden>Save as WebP</button></dialog></div>'
 )
 

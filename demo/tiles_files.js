@@ -88,24 +88,28 @@ function showReplay() {
   return animate(passes && needed().mode === 'photo' ? 'clip' : 'replay');
 }
 
+// Who asks the system for less motion gets a still picture, and a button that moves it.
+const wantsStill = () => matchMedia('(prefers-reduced-motion: reduce)').matches;
+
 function animate(kind) {
   const { title, words, alt } = ANIMATIONS[kind];
   for (const button of find('.replay .kinds').children) {
     button.setAttribute('aria-pressed', String(button.dataset.kind === kind));
     button.onclick = () => animate(button.dataset.kind);
   }
-  return showMade({ title, words, alt, saving: 'Save as WebP', type: 'image/webp', name: fileName(`${kind}-`, 'webp') }, async () => (
-    (await tool(kind, newestState())).webp
-  ));
+  return showMade({ title, words, alt, saving: 'Save as WebP', type: 'image/webp', name: fileName(`${kind}-`, 'webp') }, async () => {
+    const { webp: data, still } = await tool(kind, { ...newestState(), still: wantsStill() });
+    return { data, still };
+  });
 }
 
-// A dialog that shows what the server makes, and saves it.
+// A dialog that shows what the server makes ({data: base64, still: URL of a picture that does not move}), and saves it.
 let making = 0;
 async function showMade({ title, words, alt, saving, type, name, told = '' }, make) {
   const dialog = find('.replay');
-  const [image, place, keep] = [dialog.querySelector('img'), dialog.querySelector('.words'), dialog.querySelector('.keep')];
+  const [image, place, play, keep] = ['img', '.words', '.play', '.keep'].map((name) => dialog.querySelector(name));
   const turn = ++making;
-  image.hidden = keep.hidden = true;
+  image.hidden = play.hidden = keep.hidden = true;
   image.alt = alt;
   dialog.setAttribute('aria-label', title);
   dialog.querySelector('h2').textContent = title;
@@ -113,11 +117,18 @@ async function showMade({ title, words, alt, saving, type, name, told = '' }, ma
   keep.textContent = saving;
   if (!dialog.open) dialog.showModal();
   try {
-    const data = await make();
+    const { data, still } = await make();
     if (turn !== making) return;
-    image.src = `data:${type};base64,${data}`;
+    const whole = `data:${type};base64,${data}`;
+    const move = (moves) => {
+      image.src = moves ? whole : still;
+      play.textContent = moves ? 'Stop' : 'Play';
+      play.onclick = () => move(!moves);
+    };
+    move(!still);
     await image.decode();
     image.hidden = keep.hidden = false;
+    play.hidden = !still;
     place.textContent = told;
     keep.onclick = () => download(bytesOf(data), type, name);
   } catch (problem) {

@@ -39,5 +39,5 @@ function showMatrix() {
     title: 'Matrix', words: `Making ${sources.length} × ${list.length} photos …`, saving: 'Save as PNG', type: 'image/png',
     alt: 'Sources on the left, references on top, and every source in the style of every reference',
     told: `On top photos that lend their style, on the left ${rows}.`, name: fileName('matrix-', 'png'),
-  }, async () => (await tool('matrix', { model: page.model.name, sources, references: list })).png);
+  }, async () => ({ data: (await tool('matrix', { model: page.model.name, sources, references: list })).png }));
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import functools
+import io
 import threading
 from collections.abc import Callable
 
@@ -118,7 +119,10 @@ class Tools:
         return {"png": _base64(png_of(sheet(paper.shown(SAVED_SIDE), photos, paper.mode == "labels"), state))}
 
     def replay(self, asked: dict) -> dict:
-        """The looping WebP of a drawing as base64: `{"webp": text, "frames": n}`; asked: as for `save`."""
+        """The looping WebP of a drawing as base64: `{"webp": text, "frames": n}`; asked: as for `save`.
+
+        With `"still": true` for people who want nothing to move: `{…, "still": data URL}`, the finished picture.
+        """
         translator, paper, tiles = self._read(asked)
         tiles, direction = tiles[:PHOTOS], asked.get("direction") or None
         if not paper.strokes:
@@ -136,12 +140,12 @@ class Tools:
                 raise
 
         webp, frames = replay(paper, answer, len(tiles), translator.image_size)
-        return {"webp": _base64(webp), "frames": frames}
+        return {"webp": _base64(webp), "frames": frames} | _still(asked, webp, frames - 1)
 
     def clip(self, asked: dict) -> dict:
         """The looping WebP that goes from tile to tile through the styles in between, as base64, like `replay`.
 
-        asked: as for `save`; the first STOPS different tiles are the stops.
+        asked: as for `save`; the first STOPS different tiles are the stops. "still" is the first of them.
         """
         translator, paper, tiles = self._read(asked)
         if not translator.has_styles:
@@ -156,7 +160,7 @@ class Tools:
             return self._in_line("clip", asked, lambda: self._between(asked["model"], picture, first, second))
 
         webp, frames = style_clip(paper, styles, between)
-        return {"webp": _base64(webp), "frames": frames}
+        return {"webp": _base64(webp), "frames": frames} | _still(asked, webp, 0)
 
     def matrix(self, asked: dict) -> dict:
         """Every source in the style of every reference, as one picture: `{"png": base64}`.
@@ -228,6 +232,15 @@ class Tools:
 
     def _row_here(self, model: str, picture: Image.Image, photos: list[Image.Image], domains: list[str] | None):
         return style_matrix(self.answers.translators[model], [picture], photos, domains)
+
+
+def _still(asked: dict, webp: bytes, number: int) -> dict[str, str]:
+    """A frame of an animation as `{"still": data URL}`, where that is asked for."""
+    if not asked.get("still"):
+        return {}
+    with Image.open(io.BytesIO(webp)) as moving:
+        moving.seek(number)
+        return {"still": as_jpeg_url(moving.convert("RGB"))}
 
 
 def _listed(value, most: int, name: str) -> list[dict]:

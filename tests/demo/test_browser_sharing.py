@@ -4,8 +4,8 @@ import base64
 import io
 
 import pytest
-from page_user import LEFT_EAR, RIGHT_EAR
-from PIL import Image
+from page_user import HEAD, LEFT_EAR, RIGHT_EAR
+from PIL import Image, ImageChops, ImageStat
 
 from demo.metadata import png_of, state_of
 from demo.permalink import link_fragment, read_fragment
@@ -80,6 +80,27 @@ def test_the_replay_is_a_looping_webp(drawn):
     assert movie.format == "WEBP" and movie.n_frames > 5 and movie.info["loop"] == 0
     drawn.press("Close")
     assert not drawn.page.is_visible(".replay")
+
+
+def test_who_wants_less_motion_gets_a_still_picture_and_a_button(open_page):
+    page = open_page(reduced_motion="reduce")
+    page.draw(HEAD)
+    page.pictures()
+    page.press("Replay")
+    page.page.wait_for_selector(".replay .play:visible")
+    source = ".replay img"
+    still = page.page.get_attribute(source, "src")
+    assert still.startswith("data:image/jpeg")
+    page.press("Play")
+    assert page.page.get_attribute(source, "src").startswith("data:image/webp")
+    page.press("Stop")
+    assert page.page.get_attribute(source, "src") == still
+    with page.page.expect_download() as caught:
+        page.press("Save as WebP")
+    movie = Image.open(caught.value.path())
+    movie.seek(movie.n_frames - 1)
+    picture = Image.open(io.BytesIO(base64.b64decode(still.split(",")[1])))
+    assert picture.size == movie.size and ImageStat.Stat(ImageChops.difference(picture, movie.convert("RGB"))).mean[0] < 4
 
 
 # --- links -----------------------------------------------------------------------------------------------------------
