@@ -259,7 +259,7 @@ async function show(answer, { number, began, strokes, photo, way, domain, final,
     const model = answer.ms ? `model ${duration(answer.ms)} · ` : '';
     const line = answer.waited > 100 ? `${duration(answer.waited)} in line · ` : '';
     status(`${photos(answer.tiles.length)} · ${model}${line}${duration(total)} in all`);
-    if (final) find('.spoken').textContent = `${photos(answer.tiles.length)} of ${answer.model}`;
+    if (final) find('.spoken').textContent = spokenOf(answer);
     if (answer.network) window.dispatchEvent(new CustomEvent('network-sees', { detail: { id: drawing, url: answer.network } }));
     if (final && page.drawing === drawing) {
       remember(answer.tiles[0].image);

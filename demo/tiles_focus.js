@@ -1,4 +1,4 @@
-// For the keyboard. A button that goes, or has nothing to do any more, does not take the focus along.
+// For the keyboard and for those who hear the page. A button that goes, or has nothing to do any more, does not take the focus along.
 
 // The buttons of a row anew. Where one of them had the focus, the button `same(it)` gets it, or the one in its place.
 function renewButtons(row, children, same = () => null) {
@@ -23,3 +23,8 @@ function bringWords() {
     place.scrollIntoView({ block: 'nearest', behavior: 'instant' });
   }
 }
+
+// Which photos they are: words that are the same again are not said again.
+const spokenOf = ({ tiles: shown, model }) => (
+  `${photos(shown.length)} of ${model}: ${[...new Set(shown.map(described))].join('; ')}`
+);

@@ -301,6 +301,10 @@ def test_a_wide_pen_far_outside_paints_no_band_along_the_edge(open_page):
 def test_a_screen_reader_hears_of_finished_answers_alone(drawn):
     assert "4 photos" in drawn.page.inner_text(".tiles .spoken")
     assert drawn.page.get_attribute(".tiles .status", "role") is None
+    before = drawn.page.inner_text(".tiles .spoken")
+    drawn.press("New samples")
+    drawn.pictures()
+    assert drawn.page.inner_text(".tiles .spoken") != before  # the same words would not be said again
 
 
 def test_earlier_drawings_have_names_of_their_own(drawn):
