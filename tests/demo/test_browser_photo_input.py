@@ -253,3 +253,11 @@ def test_a_link_of_a_painted_map_brings_its_direction_back(open_page):
     other = open_page(fragment)
     assert other.page.input_value(".model select") == "houses" and other.pictures() == answered
     assert captions(other) == captions(page) and other.page.locator(".notice").is_hidden()
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_inks_are_large_enough_for_a_finger(open_page, width):
+    page = open_page(viewport={"width": width, "height": 740}, has_touch=True, is_mobile=True)
+    boxes = [one.bounding_box() for one in page.page.locator(".swatches > *").all()]
+    assert len(boxes) == 11 and all(min(box["width"], box["height"]) >= 30 for box in boxes)
+    assert all(0 <= box["x"] and box["x"] + box["width"] <= width for box in boxes)
