@@ -17,7 +17,7 @@ from typing import NoReturn
 if __package__ in (None, ""):  # started as a script: the clone itself is the package, installed or not
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from demo.space_folder import HARDWARE, TITLE, build, start  # noqa: E402
+from demo.space_folder import HARDWARE, build, start  # noqa: E402
 from i2i import hub  # noqa: E402
 
 
@@ -26,7 +26,7 @@ def publish(
     models: list[str] | None = None,
     *,
     hardware: str = "cpu",
-    title: str = TITLE,
+    title: str | None = None,
     private: bool = False,
     token: str | None = None,
 ) -> str:
@@ -53,7 +53,7 @@ def publish(
     return f"{api.endpoint}/spaces/{repo_id}"
 
 
-def preview(models: list[str] | None, hardware: str, title: str) -> str:
+def preview(models: list[str] | None, hardware: str, title: str | None) -> str:
     """What `publish` would send: a line for each file with its size, and the sum."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "space"
@@ -78,7 +78,7 @@ def parse_options(argv: list[str] | None) -> argparse.Namespace:
         "--hardware", choices=list(HARDWARE), default="cpu",
         help="what the Space runs on; zero: ZeroGPU, a GPU lent for each answer (default: %(default)s)",
     )
-    shared.add_argument("--title", default=TITLE, help="default: %(default)s")
+    shared.add_argument("--title", help="default: by what the models take, such as Draw, and photos answer")
     parser = _Parser(prog="demo/space.py", description="The page as a Hugging Face Space.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="{build,publish}")
     one = commands.add_parser("build", parents=[shared], help="make the folder that a Space runs")
@@ -94,7 +94,7 @@ def _same(options: argparse.Namespace) -> str:
     """The options that make the same Space, as a shell takes them."""
     words = [word for model in options.model or () for word in ("--model", model)]
     words += ["--hardware", options.hardware] * (options.hardware != "cpu")
-    words += ["--title", options.title] * (options.title != TITLE)
+    words += ["--title", options.title] * bool(options.title)
     return f" {shlex.join(words)}" if words else ""
 
 

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from demo.handlers import check_servable
+from demo.paper import MODES
 from i2i import hub, model_folder
 from i2i.translator import Translator
 
 ROOT = Path(__file__).resolve().parent.parent
-TITLE = "Draw, and photos answer"
 MARK = "Made by demo/space.py"  # in app.py: tells a folder that may be built again
 ZERO_PYTHON = "3.12"  # the newest that ZeroGPU offers
 CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
@@ -84,14 +84,14 @@ def choose(models: list[str] | None) -> list[Chosen]:
     return chosen
 
 
-def build(out: Path, models: list[str] | None = None, hardware: str = "cpu", title: str = TITLE) -> list[Path]:
+def build(out: Path, models: list[str] | None = None, hardware: str = "cpu", title: str | None = None) -> list[Path]:
     """Make the folder of a Space.
 
     Args:
         out: a new or empty folder, or one that was built before: it is replaced, hidden files (.git) apart.
         models: see `choose`; the first one is shown first.
         hardware: "cpu", "gpu" or "zero" (ZeroGPU); they differ in the PyTorch that is installed.
-        title: of the Space.
+        title: of the Space; None: by what the models take.
 
     Returns:
         The files, relative to `out`.
@@ -239,7 +239,38 @@ def start(hardware: str) -> str:
     return f"{first}pip install -r requirements.txt && python app.py"
 
 
-def readme(chosen: list[Chosen], hardware: str, title: str) -> str:
+# What people do there: as title, in a line for the Space's card, and in a sentence.
+_ABOUT = {
+    "edges": (
+        "Draw, and photos answer",
+        "Draw a few lines, and several photos answer.",
+        "Draw a few lines: after every line, several different photos answer.",
+    ),
+    "labels": (
+        "Paint, and photos answer",
+        "Paint in a few colours, and photos answer.",
+        "Paint a label map in the colours of its classes: after every stroke, photos answer.",
+    ),
+    "photo": (
+        "Give a photo, and others answer",
+        "Give a photo, and see what becomes of it.",
+        "Put a photo on the paper, and draw on it if you like: the model answers at once.",
+    ),
+    "several": (
+        "Draw, and photos answer",
+        "Draw, paint or give a photo, and photos answer.",
+        "Draw, paint or give a photo, as the model takes it: the answers follow at once.",
+    ),
+}
+
+
+def _taken(chosen: list[Chosen]) -> str:
+    """What the models take: a key of `_ABOUT`."""
+    modes = {MODES[one.config["input"]["kind"]] for one in chosen}
+    return modes.pop() if len(modes) == 1 else "several"
+
+
+def readme(chosen: list[Chosen], hardware: str, title: str | None = None) -> str:
     """README.md: front matter that the Space is configured by, then the models with their data and licences."""
     import yaml  # huggingface_hub brings it
 
@@ -247,6 +278,8 @@ def readme(chosen: list[Chosen], hardware: str, title: str) -> str:
     for name in model_folder.bundled_models("detector"):
         folder = model_folder.resolve(name)
         shown.append(Chosen(name, folder, model_folder.read_config(folder)))
+    usual, short, what = _ABOUT[_taken(chosen)]
+    title = title or usual
     licences = [str((one.config.get("data") or {}).get("licence") or "not stated") for one in shown]
     fields = [hub.licence_fields(licence) for licence in licences]
     python = ZERO_PYTHON if hardware == "zero" else f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -261,7 +294,7 @@ def readme(chosen: list[Chosen], hardware: str, title: str) -> str:
         "app_file": "app.py",
         "suggested_hardware": HARDWARE[hardware],
         **(fields[0] if all(f == fields[0] for f in fields) else {"license": "other", "license_name": "by-model"}),
-        "short_description": "Draw a few lines, and several photos answer.",
+        "short_description": short,
         "tags": ["image-to-image", "sketch-to-image", "gan"],
         "pinned": False,
     }
@@ -272,7 +305,7 @@ def readme(chosen: list[Chosen], hardware: str, title: str) -> str:
     table = "\n".join(["| model | trained on | licence of the data |", "|---|---|---|", *rows])
     return (
         f"---\n{yaml.safe_dump(front, sort_keys=False, allow_unicode=True)}---\n\n# {title}\n\n"
-        "Draw a few lines: after every line, several different photos answer.\n\n"
+        f"{what}\n\n"
         f"{table}\n\nWeights carry the terms of the data that they were trained on. The code is under Apache-2.0.\n\n"
         f"The same page on one's own machine: `{start(hardware)}`.\n"
     )

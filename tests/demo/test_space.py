@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from photo_models import make_starganv2
 
 sys.path.append(str(Path(__file__).parents[1]))
 
@@ -55,6 +56,19 @@ def lines(path: Path) -> list[str]:
 
 
 # Building
+
+
+def test_the_readme_says_what_the_models_take(model, tmp_path):
+    photos = make_starganv2(tmp_path / "coats")
+    build(tmp_path / "a", [str(model)])
+    assert "Draw a few lines" in (tmp_path / "a" / "README.md").read_text()
+    build(tmp_path / "b", [str(photos)])
+    text = (tmp_path / "b" / "README.md").read_text()
+    assert "Put a photo on the paper" in text and "Draw" not in text and "draw on it" in text
+    assert front(tmp_path / "b")["title"] == "Give a photo, and others answer"
+    build(tmp_path / "c", [str(model), str(photos)], title="Mine")
+    assert "Draw, paint or give a photo" in (tmp_path / "c" / "README.md").read_text()
+    assert front(tmp_path / "c")["title"] == "Mine" and len(front(tmp_path / "c")["short_description"]) <= 60
 
 
 def test_the_folder_holds_page_library_models_and_nothing_else(model, tmp_path):
