@@ -21,7 +21,7 @@ from PIL import Image
 from demo.batching import PLACES, Busy, Superseded, Together, Worker
 from demo.limits import Threads, plain_id, short
 from demo.paper import EMPTY, check_direction, read_paper
-from demo.pictures import as_jpeg_url, as_png_url
+from demo.pictures import as_answer_url, as_png_url
 from demo.tile_styles import check_tile, noise_of, resolve, sample_tiles, whole_number
 from demo.zero_gpu import ON_ZERO_GPU, gpu
 
@@ -231,7 +231,7 @@ class Answers:
             photos = [sample_tiles(translator, p, tiles, way) if tiles else [] for p, tiles, _, way in jobs]
         ms = (time.perf_counter() - start) * 1000
         networks = [_seen(translator, picture) if sees else None for picture, _, sees, _ in jobs]
-        return [([as_jpeg_url(p.convert("RGB")) for p in row], n) for row, n in zip(photos, networks, strict=True)], ms
+        return [([as_answer_url(photo) for photo in row], n) for row, n in zip(photos, networks, strict=True)], ms
 
     def _message(self, prepared: dict | None, ticket) -> dict:
         if prepared is None:

@@ -20,7 +20,7 @@ from demo.batching import Busy
 from demo.examples import first_seeds, first_tiles, next_seeds, passed_seeds
 from demo.imports import check_fit, photo_edges
 from demo.paper import check_direction, input_of, mode_of, photo_side
-from demo.pictures import as_jpeg_url, as_png_url, open_upload
+from demo.pictures import as_answer_url, as_png_url, open_upload
 from demo.stroke_format import hex_colours
 from demo.tile_styles import MAX_SEED, check_domain, whole_number
 from demo.zero_gpu import gpu
@@ -61,10 +61,10 @@ class Endpoints:
         direction: of a model that translates both ways, "AtoB" unless given.
         domain: of a model that has domains, for the seeds; style vectors know theirs.
 
-        Returns `{"images": [JPEG data URL, …], "seeds": [int, …], "model": name, "weights": 8 hex digits, "ms": time
-        of the model alone}`; seeds are empty where styles were given. ValueError for an unknown model, a bad number, an
-        unreadable sketch, a drawing without ink, styles that do not fit, or a direction or domain that the model does
-        not have.
+        Returns `{"images": [JPEG data URL, or PNG of a label map, …], "seeds": [int, …], "model": name, "weights": 8
+        hex digits, "ms": time of the model alone}`; seeds are empty where styles were given. ValueError for an unknown
+        model, a bad number, an unreadable sketch, a drawing without ink, styles that do not fit, or a direction or
+        domain that the model does not have.
         """
         model = self._first if model is None else model
         translator = pick(self.answers.translators, model)
@@ -157,7 +157,7 @@ class Endpoints:
         noise = {"seeds": seeds, "domain": domain} if vectors is None else {"style": vectors}
         noise["direction"] = direction
         photos, ms = _timed(lambda: translator.sample(picture, **noise))
-        return [as_jpeg_url(photo.convert("RGB")) for photo in photos], ms
+        return [as_answer_url(photo) for photo in photos], ms
 
     def _styles_here(self, model: str, seeds: list[int], domain: str | None) -> np.ndarray:
         return self.answers.translators[model].styles(seeds, domain=domain)

@@ -74,6 +74,11 @@ def as_jpeg_url(picture: Image.Image) -> str:
     return "data:image/jpeg;base64," + _base64(picture, "JPEG", quality=90, subsampling=0)
 
 
+def as_answer_url(picture: Image.Image) -> str:
+    """What a model answers with: a photo as a JPEG, a label map as a PNG, whose colours are the palette's own."""
+    return as_png_url(picture.convert("RGB")) if picture.mode == "P" else as_jpeg_url(picture.convert("RGB"))
+
+
 def as_png_url(picture: Image.Image) -> str:
     """A drawing, map or mask as a PNG data URL, nothing lost."""
     return "data:image/png;base64," + _base64(picture, "PNG", compress_level=6)

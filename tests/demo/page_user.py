@@ -69,7 +69,7 @@ class Page:
         """The photos that answer what is on the paper now; waits for them."""
         self.wait(".tiles[data-state=pictures]")
         urls = self.page.eval_on_selector_all(".grid img", "images => images.map(i => i.src)")
-        assert urls and all(url.startswith("data:image/jpeg;base64,") for url in urls)
+        assert urls and all(url.startswith(("data:image/jpeg;base64,", "data:image/png;base64,")) for url in urls)
         return urls
 
     def wait(self, selector: str) -> None:

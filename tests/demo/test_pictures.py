@@ -11,7 +11,7 @@ from fakes import LABELS
 from PIL import Image, ImageDraw
 
 from demo.imports import answer_upload, photo_edges, picture_to_strokes
-from demo.pictures import as_jpeg_url, as_png_url, open_data_url, open_picture, open_upload
+from demo.pictures import as_answer_url, as_jpeg_url, as_png_url, open_data_url, open_picture, open_upload
 from demo.strokes import check, paint
 
 COLOURS = ["#" + bytes(colour).hex() for colour in LABELS["colours"]]
@@ -195,3 +195,12 @@ def test_a_defect_is_told_in_words(sketch, caplog):
 
     loaded = answer_upload(broken, {"id": 1, "kind": "sketch", "data_url": data_url(sketch)})["load"]
     assert "log of the server" in loaded["error"] and "cv2" in caplog.text
+
+
+def test_label_maps_answer_in_the_palette_s_own_colours():
+    label_map = Image.new("P", (32, 32), 1)
+    label_map.putpalette([0, 0, 222, 255, 128, 0])
+    label_map.paste(0, (7, 7, 20, 21))
+    answered = open_data_url(as_answer_url(label_map))
+    assert {colour for _, colour in answered.getcolors()} == {(0, 0, 222), (255, 128, 0)}
+    assert as_answer_url(Image.new("RGB", (8, 8))).startswith("data:image/jpeg")
