@@ -170,6 +170,7 @@ def build(study: Study) -> Starlette:
     page = PAGE.read_text(encoding="utf-8")
     for name, value in (("SECONDS", SECONDS), ("PRACTICE", study.practice), ("TRIALS", study.trials)):
         page = page.replace(f"{{{{{name}}}}}", f"{value:g}")
+    page = page.replace("{{REAL}}", next(iter(study.contestants.values())).real)
 
     def home(request: Request) -> Response:
         return HTMLResponse(page, headers=HIDDEN)

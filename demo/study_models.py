@@ -12,6 +12,7 @@ from i2i.metrics.held_out import HeldOut
 from i2i.serving.pictures import write
 from i2i.translator import Translator
 
+_REAL = {"labels": "label map", "edges": "drawing"}  # kind of answers; all others become photos
 Pictures = dict[str, tuple[bytes, bytes]]
 
 
@@ -24,12 +25,14 @@ class Contestant:
         protocol: what was shown, for the results.
         pictures: pair -> PNG of the real and of the generated picture, of one size.
         practice: the same for trials that do not count, if these have pairs of their own.
+        real: what the real pictures are, for people who vote: photo, label map or drawing.
     """
 
     name: str
     protocol: str
     pictures: Pictures
     practice: Pictures = field(default_factory=dict)
+    real: str = "photo"
 
 
 def as_png(picture: Image.Image) -> bytes:
@@ -56,4 +59,5 @@ def make_contestant(
     protocol = f"{held.describe()}; {len(pictures)} pairs at {translator.image_size} px, seed = index; "
     protocol += f"seen for {SECONDS:g} s"
     more = answers(translator, drill, practice, "train ") if drill is not None else {}
-    return Contestant(f"{translator.name} {translator.weights_id}", protocol, pictures, more)
+    real = _REAL.get(held.output["kind"], "photo")
+    return Contestant(f"{translator.name} {translator.weights_id}", protocol, pictures, more, real)

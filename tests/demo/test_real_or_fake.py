@@ -55,6 +55,12 @@ def test_a_whole_session(study, store):
     assert len({r["pair"] for r in rows}) == 6 and {r["ms"] for r in rows} == {"900"} and rows[0]["practice"] == "1"
 
 
+def test_who_votes_on_label_maps_is_asked_about_label_maps(store):
+    with TestClient(build(Study([dataclasses.replace(contestant(), real="label map")], store, 2, 4))) as client:
+        page = client.get("/").text
+    assert "One is a real label map" in page and "photo" not in page
+
+
 def with_practice(pairs: int, drill: int) -> Contestant:
     """A model whose practice has pairs of its own."""
     return dataclasses.replace(
@@ -248,7 +254,7 @@ def test_models_and_pairs_become_a_study(tiny_model_folder, outlines, tmp_path):
     words = ["serve", str(tiny_model_folder), str(outlines), "--votes", str(tmp_path / "v.sqlite"), "--device", "cpu"]
     study = real_or_fake.prepare(real_or_fake.parse([*words, "--practice", "1", "--trials", "2"]))
     (only,) = study.contestants.values()
-    assert only.name.startswith("tiny ") and len(only.pictures) == 3
+    assert only.name.startswith("tiny ") and len(only.pictures) == 3 and only.real == "photo"
     assert "3 pairs at 64 px, seed = index; seen for 1 s" in only.protocol
     real, fake = (np.asarray(Image.open(io.BytesIO(p))) for p in only.pictures["2"])
     assert real.shape == fake.shape == (64, 64, 3) and (real == (80, 80, 120)).all() and fake.std() > 1
