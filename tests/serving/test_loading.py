@@ -43,6 +43,7 @@ def test_foreign_and_damaged_folders(tiny_model_folder, tmp_path):
         "input has the kind 'x', expected one of edges, labels": broken("o", lambda f, c: c["input"].update(kind="x")),
         "input, photo, has 3 channels, and its nets have 1": broken("p", lambda f, c: c["input"].update(kind="photo")),
         "output must say its kind, got {}": broken("q", lambda f, c: c.update(output={})),
+        "the hole of input must be a colour": broken("hole", lambda f, c: c["input"].update(hole="white")),
         "output, ab, has 2 channels, and its nets have 3": broken("r", lambda f, c: c.update(output={"kind": "ab"})),
         "sides must name A and B, got None": broken("s", lambda f, c: c.update(sides=None)),
         "domains must be a list of different names, got 'ab'": broken("t", lambda f, c: c.update(domains="ab")),
