@@ -48,26 +48,6 @@ const shownState = (answer = page.shown) => ({
   tiles: answer.tiles.map((tile, k) => ({ ...bare(tile), ...(page.tiles[k]?.locked && alike(page.tiles[k], tile) && { locked: true }) })),
 });
 
-// The order of a model's seeds: those that it names, then all that are higher than these. Where it names none, all.
-const lastNamed = ({ next }) => Math.max(-1, ...next);
-const seedAt = (place) => page.model.next[place] ?? place - page.model.next.length + lastNamed(page.model) + 1;
-const placeOf = (seed) => {
-  const { next } = page.model;
-  return next.includes(seed) ? next.indexOf(seed) : seed > lastNamed(page.model) ? seed - lastNamed(page.model) - 1 + next.length : -1;
-};
-
-function freshSeed() {
-  const there = [...page.model.first, ...page.model.passed, ...page.tiles.map(({ seed }) => seed)];
-  const { name } = page.model;
-  let seed;
-  do {
-    const place = page.fresh[name] ?? 0;
-    seed = seedAt(seedAt(place) > LARGEST_SEED ? 0 : place);
-    page.fresh[name] = placeOf(seed) + 1;
-  } while (there.includes(seed));
-  return seed;
-}
-
 // --- words -------------------------------------------------------------------------------------------------------------
 
 let noticed = 0;

@@ -14,8 +14,8 @@ import gradio as gr
 
 HERE = Path(__file__).parent
 _SCRIPTS = (
-    "tiles_ask", "tiles_focus", "tiles_seen", "tiles_link", "tiles_history", "tiles_files", "tiles_styles",
-    "tiles_matrix", "tiles_view", "tiles_models", "tiles",
+    "tiles_ask", "tiles_focus", "tiles_seen", "tiles_seeds", "tiles_link", "tiles_history", "tiles_files",
+    "tiles_styles", "tiles_matrix", "tiles_view", "tiles_models", "tiles",
 )  # fmt: skip
 
 # 24 × 24 line icons: path data.

@@ -211,12 +211,6 @@ const domainOf = ({ domain, tiles }) => domain ?? tiles.find((tile) => tile.doma
 const isSound = ({ seed, style, back } = {}) => back === true || (Number.isInteger(seed) && seed >= 0 && seed <= LARGEST_SEED) || typeof style === 'string';
 const areSound = (coming) => Array.isArray(coming) && coming.length > 0 && coming.length <= MOST && coming.every(isSound);
 
-// New samples go on behind these.
-function noteSeeds(coming) {
-  const { name } = page.model;
-  page.fresh[name] = Math.max(page.fresh[name] ?? 0, ...coming.map(({ seed }) => (seed === undefined ? 0 : placeOf(seed) + 1)));
-}
-
 let restoring = false;
 const PHOTO_URL = /^data:image\/(jpeg|png|webp);base64,/;
 
