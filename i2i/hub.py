@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from i2i.cards import use
 from i2i.model_folder import CARD, CONFIG, WEIGHTS, ModelFolderError, is_own, read_config, weights_digest
 
 FILES = [CONFIG, WEIGHTS, CARD, "examples/*"]  # what a model folder holds; nothing else is sent or fetched
@@ -178,10 +179,7 @@ def hub_card(folder: str | Path, repo_id: str) -> str:
     if not body.strip():
         body = f"# {name}\n"
     if "from_pretrained" not in body and config.get("kind") == "translator":
-        body = body.rstrip() + (
-            f'\n\n## Use\n\n```python\nfrom i2i import Translator\n\nt = Translator.from_pretrained("{repo_id}")\n'
-            'photos = t.sample("input.png", n=4, seed=0)\n```\n'
-        )
+        body = f"{body.rstrip()}\n\n{use(config, repo_id)}"
     return f"---\n{yaml.safe_dump(front, sort_keys=False, allow_unicode=True)}---\n\n{body.lstrip()}"
 
 
