@@ -17,6 +17,7 @@ from typing import Any
 from demo.handlers import check_servable
 from demo.paper import MODES
 from i2i import hub, model_folder
+from i2i.cards import plain
 from i2i.translator import Translator
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -301,7 +302,7 @@ def readme(chosen: list[Chosen], hardware: str, title: str | None = None) -> str
     rows = []
     for one, licence in zip(shown, licences, strict=True):
         data = (one.config.get("data") or {}).get("name") or "not stated"
-        rows.append(f"| [`{one.name}`](assets/models/{one.name}/README.md) | {data} | {licence} |")
+        rows.append(f"| [`{one.name}`](assets/models/{one.name}/README.md) | {plain(data)} | {plain(licence)} |")
     table = "\n".join(["| model | trained on | licence of the data |", "|---|---|---|", *rows])
     return (
         f"---\n{yaml.safe_dump(front, sort_keys=False, allow_unicode=True)}---\n\n# {title}\n\n"

@@ -1,11 +1,31 @@
-"""What cards of all methods share: an example of use."""
+"""What cards of all methods share: words that are no markup, the classes of a palette, an example of use."""
 
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
+# An underscore within a word is no markup; everything else here may be, wherever it stands.
+_MARKUP = re.compile(r"[\\`*\[\]<>|]|(?<![^\W_])_|_(?![^\W_])")
 _GIVEN = {"edges": "drawing.png", "labels": "label_map.png"}
+
+
+def plain(words: Any) -> str:
+    """Words from outside (a name, a licence) on one line of Markdown, without tags, links, tables or emphasis."""
+    return _MARKUP.sub(lambda found: f"\\{found[0]}", " ".join(str(words).split()))
+
+
+def classes(config: dict[str, Any]) -> str:
+    """The classes and colours of a model that takes or gives label maps, as a part of its card; "" for others."""
+    parts = []
+    for side in ("input", "output"):
+        palette = (config.get(side) or {}).get("palette")
+        if palette:
+            listed = zip(palette["names"], palette["colours"], strict=True)
+            rows = "\n".join(f"- `#{bytes(colour).hex()}` {plain(name)}" for name, colour in listed)
+            parts.append(f"\nClasses of the {side}, each with its colour in label maps:\n\n{rows}\n")
+    return "".join(parts)
 
 
 def use(config: dict[str, Any], source: str) -> str:

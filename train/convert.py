@@ -16,6 +16,7 @@ from pathlib import Path
 from cli import how_to_open, print_plan, run_script
 
 from i2i import model_folder
+from i2i.cards import classes, plain
 from i2i.data.out_folder import check_writable
 from i2i.importing import find_direction, import_generator, join_directions, read_checkpoint, read_options
 from i2i.palette import Palette
@@ -63,16 +64,17 @@ def find_options(args: argparse.Namespace) -> tuple[dict[str, str], str]:
 
 
 def card(config: dict) -> str:
-    origin = "\n".join(f"- {name}: {value}" for name, value in config["training"]["options"].items()) or "- not known"
-    return f"""# {config["name"]}
+    options = config["training"]["options"]
+    origin = "\n".join(f"- {plain(name)}: {plain(value)}" for name, value in options.items()) or "- not known"
+    return f"""# {plain(config["name"])}
 
 Imported from a checkpoint of pytorch-CycleGAN-and-pix2pix, `{config["training"]["checkpoint"]}`, with
 `python train/convert.py`. {config["input"]["kind"]} to {config["output"]["kind"]}, {config["size"]} pixels,
 {config["net"]["generator"]}, {config["net"]["norm"]} norm.
 
-- Data: {config["data"]["name"]}.
-- Licence: {config["data"]["licence"]}.
-
+- Data: {plain(config["data"]["name"])}.
+- Licence: {plain(config["data"]["licence"])}.
+{classes(config)}
 Options of its training:
 
 {origin}

@@ -32,6 +32,7 @@ from processes import processes
 from run_folder import begin_run, check_run_folder
 from same_data import digest_of, names_of, refuse_other_data
 
+from i2i.cards import classes, plain
 from i2i.data.paired import PairedConfig, PairedDataset
 from i2i.data.unpaired import UnpairedConfig, UnpairedDataset, unpaired_folders, unpaired_pairs
 from i2i.methods.cyclegan import OBJECTIVES, CycleGAN, CycleGANConfig
@@ -171,21 +172,22 @@ def cost(method: CycleGAN) -> dict[str, str]:
 
 
 def card(config: dict[str, Any]) -> str:
-    data, training, sides = config["data"], config["training"], config["sides"]
-    return f"""# {config["name"]}
+    data, training = config["data"], config["training"]
+    one, other = (plain(config["sides"][side]) for side in "AB")
+    return f"""# {plain(config["name"])}
 
-CycleGAN, trained without pairs: {sides["A"]} to {sides["B"]} (`direction="AtoB"`), and back (`direction="BtoA"`).
+CycleGAN, trained without pairs: {one} to {other} (`direction="AtoB"`), and back (`direction="BtoA"`).
 
-- Data: {data["name"]}; A {data["train_a"]}, B {data["train_b"]} training pictures; {data["val_a"]} and {data["val_b"]}
-  for validation.
-- Licence of the data: {data["licence"]}.
+- Data: {plain(data["name"])}; A {data["train_a"]}, B {data["train_b"]} training pictures;
+  {data["val_a"]} and {data["val_b"]} for validation.
+- Licence of the data: {plain(data["licence"])}.
 - Command: `{training["command"]}`
 {began_with(config)}- Trained for {training["steps"]} of {training["of_steps"]} steps of
   {training["batch"]} pictures of either side, {training["hours"]} hours on {training["device"]}.
 
 Colours and textures change, geometry stays; pictures unlike the training photos come out wrong. Measures:
 `python train/evaluate.py cycle`.
-
+{classes(config)}
 ![validation pictures of A, translated, and back to A; the same for B](examples/samples.jpg)
 """
 

@@ -29,6 +29,7 @@ from same_data import digest_of, refuse_other_data
 from teacher import describe_teacher, teacher_maps, unlabelled_photos
 
 from i2i import model_folder
+from i2i.cards import plain
 from i2i.data.bsds import BsdsCrops, find_bsds
 from i2i.data.layout import find_photos
 from i2i.edges.detector import EdgeDetector
@@ -154,7 +155,7 @@ def card(config: dict, command: str) -> str:
 HED-style edge detector, {start}: photo -> soft edge map, made into a one-pixel drawing by
 `i2i.edges.postprocess`.
 
-- Data: {d["name"]} ({t["images"]} images used for training). Licence of the data: {d["licence"]}.
+- Data: {plain(d["name"])} ({t["images"]} images used for training). Licence of the data: {plain(d["licence"])}.
 {taught}- Command: `{command}`
 - Calibration: sigmoid(logit + {config["calibration"]["offset"]}), ink at 25/255: {config["calibration"]["how"]}.
 - Measured: {m["protocol"]}.

@@ -56,6 +56,7 @@ from styled_views import samples_picture, seeds_of_page
 from tqdm import tqdm
 
 from i2i import model_folder
+from i2i.cards import classes, plain
 from i2i.data.hold import alone
 from i2i.data.layout import LAYOUTS
 from i2i.data.paired import PairedDataset
@@ -163,12 +164,12 @@ def card(config: dict[str, Any]) -> str:
     measured = {k: v for k, v in config.get("metrics", {}).items() if k != "protocol"}
     x = "drawing" if config["input"]["kind"] == "edges" else "label map"
     rows = "\n".join(f"| {k} | {v} |" for k, v in measured.items()) or "| not measured yet | |"
-    return f"""# {config["name"]}
+    return f"""# {plain(config["name"])}
 
 Styled pix2pix: a {x} becomes as many photos as one asks for. Each seed is a style, each style a look.
 
-- Data: {data["name"]}, {data["train"]} training and {data["val"]} validation pairs.
-- Licence of the data: {data["licence"]}.
+- Data: {plain(data["name"])}, {data["train"]} training and {data["val"]} validation pairs.
+- Licence of the data: {plain(data["licence"])}.
 - {x.capitalize()}s: {data["drawings"]}
 - Command: `{training["command"]}`
 {began_with(config)}- Trained for {training["steps"]} of {training["of_steps"]} steps of {training["batch"]} pictures,
@@ -179,7 +180,7 @@ Styled pix2pix: a {x} becomes as many photos as one asks for. Each seed is a sty
 {rows}
 
 Protocol: {config.get("metrics", {}).get("protocol", "none")}.
-
+{classes(config)}
 ![validation {x}s and the answers to seeds 0 to 3](examples/samples.jpg)
 """
 

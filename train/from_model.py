@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from i2i import model_folder
+from i2i.cards import plain
 from i2i.serving.base import plain_arguments
 from i2i.training.state import StateFolder
 from i2i.translator import Translator
@@ -76,8 +77,8 @@ def begin_with(
 def began_with(config: dict[str, Any]) -> str:
     """Lines of a card on the models whose weights a run began with; empty where it began with none."""
     return "".join(
-        f"- Began with {one['name']} (weights {one['weights']}), trained on {one['data']}; their licence, which holds "
-        f"for this model too: {one['licence']}.\n"
+        f"- Began with {plain(one['name'])} (weights {one['weights']}), trained on {plain(one['data'])}; their "
+        f"licence, which holds for this model too: {plain(one['licence'])}.\n"
         for one in config["training"].get("began_with", ())
     )
 

@@ -29,6 +29,7 @@ from recipes import RECIPES, find_recipe
 from run_folder import begin_run, check_run_folder
 from same_data import digest_of, refuse_other_data
 
+from i2i.cards import classes, plain
 from i2i.data.paired import PairedConfig, PairedDataset
 from i2i.data.photo_inputs import seen_in
 from i2i.grids import tile
@@ -137,18 +138,18 @@ def resolve(
 
 def card(script: Script, config: dict[str, Any]) -> str:
     data, training = config["data"], config["training"]
-    return f"""# {config["name"]}
+    return f"""# {plain(config["name"])}
 
 {script.title}: {config["input"]["kind"]} to {config["output"]["kind"]}.
 
-- Data: {data["name"]}, {data["train"]} training and {data["val"]} validation pairs.
-- Licence of the data: {data["licence"]}.
+- Data: {plain(data["name"])}, {data["train"]} training and {data["val"]} validation pairs.
+- Licence of the data: {plain(data["licence"])}.
 - Command: `{training["command"]}`
 {began_with(config)}- Trained for {training["steps"]} of {training["of_steps"]} steps of {training["batch"]} pictures,
   {training["hours"]} hours on {training["device"]}.
 
 Measures: `python train/evaluate.py` on the validation pairs.
-
+{classes(config)}
 ![validation inputs and the answers to seeds 0 to 3](examples/samples.jpg)
 """
 

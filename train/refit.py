@@ -21,6 +21,7 @@ from styled_views import samples_picture, seeds_of_page
 from tqdm import tqdm
 
 from i2i import model_folder
+from i2i.cards import classes, plain
 from i2i.data.layout import ready_pairs
 from i2i.data.out_folder import check_writable, refuse_inside
 from i2i.methods.answer_fit import AnswerFit, fit_answers
@@ -49,14 +50,14 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 def card(config: dict[str, Any], began_as: str) -> str:
     data, training = config.get("data", {}), config["training"]
     made = f"- Trained by `{training['command']}`\n" if "command" in training else ""
-    return f"""# {config["name"]}
+    return f"""# {plain(config["name"])}
 
 Styled pix2pix whose seeds were spread anew: the weights {began_as}, but for the mapping network.
 
-- Data: {data.get("name", "not stated")}. Licence of the data: {data.get("licence", "not stated")}.
+- Data: {plain(data.get("name", "not stated"))}. Licence of the data: {plain(data.get("licence", "not stated"))}.
 {made}{began_with(config)}- Seeds by `{training["fit_answers"]["command"]}`
 - Measures: `python train/evaluate.py photos` on the validation pairs.
-
+{classes(config)}
 ![validation inputs and the answers to seeds 0 to 3](examples/samples.jpg)
 """
 

@@ -21,6 +21,7 @@ from run_folder import begin_run, check_run_folder
 from same_data import digest_of, refuse_other_data
 
 from i2i import model_folder
+from i2i.cards import classes, plain
 from i2i.data.paired import PairedConfig, PairedDataset
 from i2i.methods.segmenter import SegmenterConfig, SegmenterTraining
 from i2i.metrics.held_out import HeldOut
@@ -44,13 +45,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def card(config: dict) -> str:
     data, metrics = config["data"], config["metrics"]
     rows = "\n".join(f"| {k} | {v} |" for k, v in metrics.items() if k != "protocol") or "| not measured yet | |"
-    return f"""# {config["name"]}
+    return f"""# {plain(config["name"])}
 
 A small segmentation network, photo -> {len(config["output"]["palette"]["names"])} classes. It judges label -> photo
 models (FCN-score); see `python train/evaluate.py labels`.
 
-- Data: {data["name"]}, {data["train"]} training and {data["val"]} validation pairs.
-- Licence of the data: {data["licence"]}.
+- Data: {plain(data["name"])}, {data["train"]} training and {data["val"]} validation pairs.
+- Licence of the data: {plain(data["licence"])}.
 - Trained for {config["training"]["steps"]} steps of {config["training"]["batch"]} pictures.
 
 | on real validation photos | value |
@@ -58,7 +59,7 @@ models (FCN-score); see `python train/evaluate.py labels`.
 {rows}
 
 Protocol: {metrics.get("protocol", "none")}.
-"""
+{classes(config)}"""
 
 
 def run(args: argparse.Namespace) -> int:

@@ -35,6 +35,7 @@ from run_folder import begin_run, check_run_folder
 from same_data import digest_of, names_of, refuse_other_data
 from torch import Tensor, nn
 
+from i2i.cards import plain
 from i2i.data.domains import DomainConfig, DomainDataset
 from i2i.methods.starganv2 import StarGANv2, StarGANv2Config
 from i2i.methods.starganv2_recipes import RECIPES, find_recipe
@@ -179,16 +180,17 @@ def cost(method: StarGANv2) -> dict[str, str]:
 
 def card(config: dict[str, Any]) -> str:
     data, training = config["data"], config["training"]
-    counts = ", ".join(f"{name} {count}" for name, count in data["train"].items())
-    held = ", ".join(f"{name} {count}" for name, count in data["val"].items())
+    counts = ", ".join(f"{plain(name)} {count}" for name, count in data["train"].items())
+    held = ", ".join(f"{plain(name)} {count}" for name, count in data["val"].items())
+    domains = ", ".join(map(plain, config["domains"]))
     note = f"- Note: {config['note']}\n" if "note" in config else ""
-    return f"""# {config["name"]}
+    return f"""# {plain(config["name"])}
 
-StarGAN v2: a photo becomes one of {", ".join(config["domains"])}, in the style of a seed or of a reference photo.
+StarGAN v2: a photo becomes one of {domains}, in the style of a seed or of a reference photo.
 
-- Data: {data["name"]}. Training photos: {counts}; for validation: {held}.
-- Which photo is in which domain: {data["labels"]}.
-- Licence of the data: {data["licence"]}.
+- Data: {plain(data["name"])}. Training photos: {counts}; for validation: {held}.
+- Which photo is in which domain: {plain(data["labels"])}.
+- Licence of the data: {plain(data["licence"])}.
 {note}- Command: `{training["command"]}`
 {began_with(config)}- Trained for {training["steps"]} of {training["of_steps"]} steps of
   {training["batch"]} photos, {training["hours"]} hours on {training["device"]}.
