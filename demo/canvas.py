@@ -29,8 +29,8 @@ HERE = Path(__file__).parent
 MODES = ("edges", "labels")  # of example drawings
 PAPERS = (*MODES, "photo")
 _SCRIPTS = (
-    "canvas_strokes", "canvas_codec", "canvas_document", "canvas_view", "canvas_tools", "canvas_import",
-    "canvas_photo", "canvas_keys", "canvas",
+    "canvas_strokes", "canvas_codec", "canvas_document", "canvas_view", "canvas_tools", "canvas_kind",
+    "canvas_import", "canvas_photo", "canvas_keys", "canvas",
 )  # fmt: skip
 
 # 24 × 24 line icons: path data for each action.

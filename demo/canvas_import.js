@@ -4,7 +4,6 @@ const HEAVIEST = 40e6;   // bytes of a file
 const PATIENCE = 30000;  // ms
 const NAMES = { photo: 'photo', sketch: 'sketch', labels: 'label map' };
 const NOTHING = 'All of it is background: the paper is empty now. Undo brings back what was there.';
-const CLEAR = 0.05, BRIGHT = 200;      // share of clear pixels, and mean level of the others: white ink without paper
 let asked = null;        // the picture that the server is reading: {id, kind, bitmap, again, target, inks}
 let asks = 0;
 let patience = 0;
@@ -20,44 +19,6 @@ function note(words, { alarm = false, action = null, onAction = null } = {}) {
   button.textContent = action || '';
   button.onclick = onAction;
   if (alarm) place.scrollIntoView({ block: 'nearest' });
-}
-
-// What lies under clear pixels: paper, or a blackboard where all the rest is nearly white.
-function groundOf(bitmap) {
-  const side = 96;
-  const small = document.createElement('canvas');
-  small.width = small.height = side;
-  const target = small.getContext('2d');
-  target.drawImage(bitmap, 0, 0, side, side);
-  const { data } = target.getImageData(0, 0, side, side);
-  let clear = 0, seen = 0, levels = 0;
-  for (let i = 0; i < data.length; i += 4) {
-    if (data[i + 3] < 128) { clear++; continue; }
-    seen++;
-    levels += (data[i] + data[i + 1] + data[i + 2]) / 3;
-  }
-  return clear > CLEAR * side * side && levels > BRIGHT * seen && seen ? '#000' : '#fff';
-}
-
-// Is it lines on paper? Most of a sketch has one shade and hardly any colour.
-function looksDrawn(bitmap) {
-  const side = 96;
-  const small = document.createElement('canvas');
-  small.width = small.height = side;
-  const target = small.getContext('2d');
-  target.fillStyle = groundOf(bitmap);
-  target.fillRect(0, 0, side, side);
-  target.drawImage(bitmap, 0, 0, side, side);
-  const { data } = target.getImageData(0, 0, side, side);
-  const shades = new Uint32Array(32);
-  let colourful = 0;
-  for (let i = 0; i < data.length; i += 4) {
-    const [r, g, b] = [data[i], data[i + 1], data[i + 2]];
-    shades[(r + g + b) / 24 | 0]++;
-    if (Math.max(r, g, b) - Math.min(r, g, b) > 40) colourful++;
-  }
-  const paper = Math.max(...shades.map((count, i) => count + (shades[i + 1] || 0) + (shades[i - 1] || 0)));
-  return paper > 0.6 * side * side && colourful < 0.1 * side * side;
 }
 
 function shrunk(bitmap, kind) {
