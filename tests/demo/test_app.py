@@ -239,6 +239,13 @@ def test_a_model_gets_the_examples_that_were_drawn_for_it():
     assert dealt("mine") == ["cat", "shoe", "line"]
 
 
+def test_bundled_models_show_no_seed_twice():
+    for path in (app.ASSETS / "models").glob("*/config.json"):
+        config = json.loads(path.read_text())
+        named = [seed for key in ("first_seeds", "next_seeds", "passed_over") for seed in config.get(key, [])]
+        assert len(set(named)) == len(named), path
+
+
 def test_every_bundled_model_of_drawings_has_examples_of_its_own():
     examples = load_examples(app.ASSETS / "sketches")
     bundled = {p.parent.name: json.loads(p.read_text()) for p in (app.ASSETS / "models").glob("*/config.json")}
