@@ -14,7 +14,7 @@ from i2i.checks import check_choice
 from i2i.data.formats import FORMATS, image_bytes
 from i2i.data.layout import other_files
 from i2i.data.reading import Picture, read_picture, why_unreadable
-from i2i.data.tasks import Job, Outcome, Task, jobs_of_folder, pair_name, pictures_in, tree_name
+from i2i.data.tasks import PALETTE, Job, Outcome, Task, carry_palette, jobs_of_folder, pair_name, pictures_in, tree_name
 
 LAYOUTS = ("folders", "side-by-side")
 
@@ -35,9 +35,22 @@ class Combine(Task):
         check_choice("format", self.format, FORMATS)
 
     def jobs(self, sources: tuple[Path, ...], out: Path) -> tuple[list[Job], list[str]]:
-        return partner_jobs(sources, out, pair_name)
+        jobs, ignored = partner_jobs(sources, out, pair_name)
+        # It lies in the folder of the label maps, or beside both folders.
+        beside_both = [sources[0].parent] if sources[0].resolve().parent == sources[1].resolve().parent else []
+        palette = next((p for p in (f / PALETTE for f in (*sources, *beside_both)) if p.is_file()), None)
+        if palette is not None:
+            jobs.append(Job(PALETTE, (palette,), PALETTE))
+            told = f"{_told_apart(sources).get(palette.parent)}/{PALETTE}"
+            ignored = [name for name in ignored if name != told]
+        return jobs, ignored
+
+    def places(self, job: Job) -> tuple[str, ...]:
+        return (PALETTE,) if job.key == PALETTE else super().places(job)
 
     def do(self, job: Job, contents: tuple[bytes, ...]) -> Outcome:
+        if job.key == PALETTE:
+            return Outcome({PALETTE: contents[0]})
         a, b = read_partners(job, contents)
         notes = a.notes + b.notes
         if a.image.size != b.image.size:
@@ -69,12 +82,18 @@ class SplitPairs(Task):
         check_choice("format", self.format, FORMATS)
 
     def jobs(self, sources: tuple[Path, ...], out: Path) -> tuple[list[Job], list[str]]:
-        return jobs_of_folder(sources[0], out, pair_name)
+        jobs, ignored = jobs_of_folder(sources[0], out, pair_name)
+        carry_palette(sources[0], jobs, ignored)
+        return jobs, ignored
 
     def places(self, job: Job) -> tuple[str, ...]:
+        if job.key == PALETTE:
+            return (PALETTE,)
         return pair_places(job.name, "folders", self.names, self.format)
 
     def do(self, job: Job, contents: tuple[bytes, ...]) -> Outcome:
+        if job.key == PALETTE:
+            return Outcome({PALETTE: contents[0]})
         picture = read_picture(contents[0], job.sources[0])
         width, height = picture.image.size
         if width % 2 or width < 2:

@@ -91,3 +91,25 @@ def test_an_unreadable_file_beside_a_readable_one_of_its_name_is_no_clash(two, t
     assert report.counts == {"written": 4, "unreadable": 1}
     (broken,) = [record for record in report.files if record["status"] == "unreadable"]
     assert broken["file"] == "b/train/1.heic" and run_folder(Combine(), two, tmp_path / "both").skipped == 5
+
+
+@pytest.mark.parametrize("place", ["b", "."])
+def test_the_palette_of_label_maps_goes_along(two, tmp_path, place):
+    """From the folder of the maps or from beside both folders to the pairs, and back."""
+    palette = b'{"names": ["sky", "wall"], "colours": [[0, 0, 222], [255, 80, 0]]}'
+    (tmp_path / place / "palette.json").write_bytes(palette)
+    report = run_folder(Combine(), two, tmp_path / "both")
+    assert report.counts == {"written": 5} and report.ignored == []
+    report = run_folder(SplitPairs(names=("photo", "labels")), [tmp_path / "both"], tmp_path / "apart")
+    assert report.counts == {"written": 5} and report.ignored == ["manifest.json"]
+    for folder in ("both", "apart"):
+        assert (tmp_path / folder / "palette.json").read_bytes() == palette
+    assert run_folder(Combine(), two, tmp_path / "both").skipped == 5
+
+
+def test_another_palette_is_not_written_over(two, tmp_path):
+    (two[1] / "palette.json").write_text("{}")
+    (tmp_path / "both").mkdir()
+    (tmp_path / "both" / "palette.json").write_text("mine")
+    with pytest.raises(ValueError, match=r"palette\.json would be overwritten"):
+        run_folder(Combine(), two, tmp_path / "both")
