@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import colorsys
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -46,7 +47,7 @@ class LabelOptions:
     border: int = 0
 
     def __post_init__(self) -> None:
-        if self.tolerance < 0 or self.border < 0:
+        if not 0 <= self.tolerance < math.inf or self.border < 0:
             raise ValueError(f"got tolerance {self.tolerance} and border {self.border}, expected 0 or more")
 
     def task(self, source: Path, out: Path) -> tuple[LabelMaps, str]:

@@ -41,7 +41,7 @@ class Split(Task):
 
     def __post_init__(self) -> None:
         shares = (self.train, self.val, self.test)
-        if min(shares) < 0 or abs(sum(shares) - 1) > 1e-6:
+        if not (min(shares) >= 0 and abs(sum(shares) - 1) <= 1e-6):  # nor anything that is no number
             raise ValueError(f"got the shares {shares} of train, val and test, expected three that add up to 1")
         check_choice("by", self.by, ("auto", "content", "name"))
 

@@ -127,3 +127,9 @@ def test_photos_are_no_label_maps(tmp_path):
     photo(1).save(tmp_path / "in" / "a.png")
     report = run_folder(LabelMaps(PALETTE, border=4), [tmp_path / "in"], tmp_path / "out")
     assert report.counts == {"unknown colours": 1} and len(report.files[0]["unknown"]) == 20
+
+
+@pytest.mark.parametrize("options", [{"tolerance": float("nan")}, {"tolerance": float("inf")}, {"border": -1}])
+def test_distances_are_numbers_from_0(options):
+    with pytest.raises(ValueError, match="expected 0 or more"):
+        LabelOptions(**options)

@@ -85,7 +85,9 @@ def test_prepared_pairs_are_divided_already(photos, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("options", [{"train": 0.9}, {"train": 1.1, "val": -0.2}, {"by": "date"}])
+@pytest.mark.parametrize(
+    "options", [{"train": 0.9}, {"train": 1.1, "val": -0.2}, {"train": float("nan")}, {"by": "date"}]
+)
 def test_options_are_checked(options):
     with pytest.raises(ValueError, match="add up to 1|unknown by"):
         Split(**options)
