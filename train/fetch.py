@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 
@@ -101,7 +102,7 @@ def main(argv: list[str] | None = None) -> None:
         finally:
             bars.close()
         print(f"{one.name}: {sum(one.counts.values()):,} files in {folder}")
-        print(f"  next: {one.then.replace('FOLDER', str(folder))}")
+        print(f"  next: {one.then.replace('FOLDER', shlex.quote(str(folder)))}")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def run(load_script, tmp_path):
 
     def run(*words: str) -> int:
         with pytest.raises(SystemExit) as ended:
-            cli.run_script(lambda _: script.main([*words, "--out", str(tmp_path)]))
+            cli.run_script(lambda _: script.main(["--out", str(tmp_path), *words]))
         return ended.value.code or 0
 
     return run
@@ -55,6 +56,12 @@ def test_the_licence_comes_first_and_the_next_command_last(run, server, capsys, 
     assert lines[0] == "tiny: for tests alone" and lines[1].strip() == "https://example.org/tiny"
     assert "3 files in" in lines[-2] and lines[-1] == f"  next: python train/cyclegan.py {tmp_path / 'tiny'} --out RUN"
     assert "download tiny.zip" in said.err and "unpack tiny.zip" in said.err
+
+
+def test_the_next_command_can_be_pasted(run, server, capsys, tmp_path):
+    assert run("tiny", "--url", server.url, "--out", str(tmp_path / "my data")) == 0
+    command = capsys.readouterr().out.splitlines()[-1].strip().removeprefix("next: ")
+    assert shlex.split(command)[2] == str(tmp_path / "my data" / "tiny")
 
 
 def test_again_it_says_that_all_is_there(run, server, capsys):
