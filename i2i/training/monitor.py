@@ -28,7 +28,8 @@ class Monitor:
         except ImportError:  # an optional extra: JSONL and PNG are there without it
             self.board = None
         else:
-            self.board = SummaryWriter(str(run / "tensorboard"), purge_step=resumed_at or None)
+            with self._told():
+                self.board = SummaryWriter(str(run / "tensorboard"), purge_step=resumed_at or None)
 
     def _forget_after(self, step: int) -> None:
         """Drop what a killed run left after its last saved state, which comes again, and torn lines."""
@@ -60,8 +61,9 @@ class Monitor:
         with self._told(), self.log.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step} | {k: round(v, 6) for k, v in values.items()}) + "\n")
         if self.board is not None:
-            for name, value in values.items():
-                self.board.add_scalar(name, value, step)
+            with self._told():
+                for name, value in values.items():
+                    self.board.add_scalar(name, value, step)
 
     def grid(self, step: int, picture: Image.Image) -> None:
         folder = self.run / "grids"
@@ -69,7 +71,8 @@ class Monitor:
             folder.mkdir(exist_ok=True)
             picture.save(folder / f"{step:07d}.png")
         if self.board is not None:
-            self.board.add_image("samples", np.asarray(picture.convert("RGB")), step, dataformats="HWC")
+            with self._told():
+                self.board.add_image("samples", np.asarray(picture.convert("RGB")), step, dataformats="HWC")
 
     def curves(self) -> None:
         if rows := self._rows():
@@ -90,7 +93,8 @@ class Monitor:
     def close(self) -> None:
         self.curves()
         if self.board is not None:
-            self.board.close()
+            with self._told():
+                self.board.close()
 
 
 def _read(lines: list[str]) -> list[dict[str, float]]:

@@ -53,3 +53,22 @@ def test_a_full_disk_is_told_with_the_fix(tmp_path, monkeypatch):
         monitor.scalars(1, {"loss": 1.0})
     with pytest.raises(OSError, match=words):
         monitor.grid(1, PICTURE)
+
+
+def test_a_full_disk_is_told_where_tensorboard_meets_it(tmp_path):
+    """Its events are written by a thread of its own, whose error comes with a later call."""
+
+    class Full:
+        def _full(self, *_, **__):
+            raise OSError(28, "No space left on device")
+
+        add_scalar = add_image = close = _full
+
+    monitor = Monitor(tmp_path)
+    if monitor.board is not None:
+        monitor.board.close()
+    monitor.board = Full()
+    picture = Image.new("RGB", (8, 8))
+    for call in (lambda: monitor.scalars(1, {"loss": 1.0}), lambda: monitor.grid(1, picture), monitor.close):
+        with pytest.raises(OSError, match="cannot be written to .*No space left on device.*make room there"):
+            call()
