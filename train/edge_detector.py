@@ -17,14 +17,16 @@ import numpy as np
 import torch
 from cli import add_options, collect, print_plan, run_script, shown_command
 from model_run import (
+    UNFINISHED,
     add_run_options,
     check_steps,
     check_training,
     find_accelerator,
     parse_run,
+    tell,
     train_with_bar,
 )
-from run_folder import begin_run, check_run_folder
+from run_folder import begin_run, check_run_folder, held_alone
 from same_data import digest_of, refuse_other_data
 from teacher import describe_teacher, teacher_maps, unlabelled_photos
 
@@ -39,7 +41,7 @@ from i2i.methods.edge_detector import EdgeConfig, EdgeTraining
 from i2i.metrics.boundaries import evaluate_detector
 from i2i.nets.edge_teacher import make_edge_net
 from i2i.nets.mobilenet import MobileNetTrunk
-from i2i.training.loop import TrainConfig
+from i2i.training.loop import Outcome, TrainConfig
 from i2i.training.state import StateFolder
 
 TRAINING = {"steps": 11000, "ema": 0.998, "mixed_precision": "auto"}
@@ -279,15 +281,8 @@ def main(argv: list[str] | None) -> int:
         model_folder.save(target, plain, nets["edges"], "# edges\n\nTraining is not finished.\n")
 
     options = {k: getattr(args, k) for k in KEPT}
-    outcome = train_with_bar(
-        method, data, held_out, args, how, accelerator=accelerator,
-        recipe={
-            "config": dataclasses.asdict(config), "options": options, "given": args.given, "changed": args.changed,
-            "data_digest": digest,
-        },
-        on_save=export,
-    )  # fmt: skip
-    if accelerator.is_main_process and outcome.reason == "finished":
+
+    def finish(outcome: Outcome) -> None:
         detector = EdgeDetector(target)
         metrics, best = benchmark(detector, held) if held else ({"protocol": "nothing was held out"}, None)
         calibration = calibrate(detector, calibration_sets, args.ink or SHARE, best)
@@ -297,7 +292,23 @@ def main(argv: list[str] | None) -> int:
         command = shown_command("edge_detector.py", "BSDS", args.given, args.changed)
         model_folder.save(target, final, net, card(final, command))
         print(f"model: {target}   {metrics}")
-    elif accelerator.is_main_process:
+
+    with held_alone(accelerator, args):  # to the end: a second process would write the same model
+        outcome = train_with_bar(
+            method, data, held_out, args, how, accelerator=accelerator,
+            recipe={
+                "config": dataclasses.asdict(config), "options": options, "given": args.given, "changed": args.changed,
+                "data_digest": digest,
+            },
+            on_save=export,
+        )  # fmt: skip
+        if accelerator.is_main_process and outcome.reason == "finished":
+            try:
+                finish(outcome)
+            except KeyboardInterrupt:
+                tell(UNFINISHED.format(target))
+                return 130
+    if accelerator.is_main_process and outcome.reason != "finished":
         print(f"stopped ({outcome.reason}) after {outcome.step} steps; go on with --resume")
     return 0
 

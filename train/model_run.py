@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import math
 import re
 import sys
@@ -18,11 +17,11 @@ from accelerate.utils import broadcast_object_list
 from cli import Progress, changes_on_the_way, given_options, how_to_open
 from PIL import Image
 from processes import processes
+from run_folder import held_alone
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from i2i import model_folder
-from i2i.data.hold import alone
 from i2i.data.records import write_atomically
 from i2i.nets.features import UnfetchedFeatures, load_features
 from i2i.training.loop import Outcome, TrainConfig, train
@@ -208,6 +207,7 @@ def first_batch(data: Dataset, count: int = 6) -> dict[str, Tensor]:
 # The run
 
 SAMPLES = "examples/samples.jpg"  # in a model's folder: what the card shows
+UNFINISHED = "\nall steps are done, but not what follows them, the measures of {}: --resume does it"
 STOPPING = "\nstopping after this step; once more stops at once, without saving it"
 
 
@@ -237,15 +237,16 @@ def train_with_bar(
                 "another order of the data and other noise than without the stop"
             )
         bar = Progress(how.steps, before["step"], how.batch * accelerator.num_processes)
-    with alone(args.out) if accelerator.is_main_process else contextlib.nullcontext():
-        outcome = train(
-            method, data, held_out, args.out, how, accelerator=accelerator, resume=args.resume, recipe=recipe,
-            on_step=bar or (lambda step, logs: None), on_save=on_save,
-            on_stop=lambda: tell(STOPPING) if bar else None,
-        )  # fmt: skip
-    if bar:
-        bar.close()
-    return outcome
+    try:
+        with held_alone(accelerator, args):
+            return train(
+                method, data, held_out, args.out, how, accelerator=accelerator, resume=args.resume, recipe=recipe,
+                on_step=bar or (lambda step, logs: None), on_save=on_save,
+                on_stop=lambda: tell(STOPPING) if bar else None,
+            )  # fmt: skip
+    finally:  # also before an error, which would stand at the end of the bar's line
+        if bar:
+            bar.close()
 
 
 def train_model(
@@ -281,17 +282,20 @@ def train_model(
         model_folder.save(target, config, nets, text)
 
     recipe = recipe | {"given": args.given, "changed": args.changed, "began_with": args.began_with}
-    outcome = train_with_bar(method, data, held_out, args, how, accelerator=accelerator, recipe=recipe, on_save=export)
-    if accelerator.is_main_process:
-        if outcome.reason == "finished":
+    with held_alone(accelerator, args):  # to the end: a second process would write the same model
+        outcome = train_with_bar(
+            method, data, held_out, args, how, accelerator=accelerator, recipe=recipe, on_save=export
+        )  # fmt: skip
+        if accelerator.is_main_process and outcome.reason == "finished":
             try:
                 finish(target, outcome)
                 if (target / SAMPLES).is_file():  # now the card can show it
                     write_atomically(target / model_folder.CARD, card(model_folder.read_config(target)).encode())
             except KeyboardInterrupt:
-                tell(f"\nall steps are done, but not what follows them, the measures of {target}: --resume does it")
+                tell(UNFINISHED.format(target))
                 return 130
-        else:
+    if accelerator.is_main_process:
+        if outcome.reason != "finished":
             tell(f"stopped ({outcome.reason}) after {outcome.step} of {how.steps} steps; go on with --resume")
         print(how_to_open(target))
     return 0

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from accelerate import Accelerator
 
+from i2i.data.hold import alone
 from i2i.data.out_folder import check_writable, make_folder, refuse_around, refuse_inside
 from i2i.training.monitor import Monitor
 from i2i.training.state import StateFolder
@@ -25,9 +28,7 @@ def check_run_folder(args: argparse.Namespace, *sources: Path) -> None:
     check_writable(args.out)
     if args.resume:
         return
-    folder = StateFolder(args.out)
-    if folder.exists() or folder.path.exists():
-        raise ValueError(f"{args.out} already holds a run: add --resume to go on with it, or choose another --out")
+    _refuse_run(args)
     # A run saves its state first, so that a model without one is nobody's to write over; nor is another's log.
     others = [args.out / "model"] * os.path.lexists(args.out / "model")
     others += [args.out / "log.jsonl"] * (not Monitor.made(args.out / "log.jsonl"))
@@ -36,6 +37,29 @@ def check_run_folder(args: argparse.Namespace, *sources: Path) -> None:
             f"{others[0]} is there, which this run would write over, and no state to go on from: choose another --out, "
             "or move it away"
         )
+
+
+def _refuse_run(args: argparse.Namespace) -> None:
+    folder = StateFolder(args.out)
+    if folder.exists() or folder.path.exists():
+        raise ValueError(f"{args.out} already holds a run: add --resume to go on with it, or choose another --out")
+
+
+@contextlib.contextmanager
+def held_alone(accelerator: Accelerator, args: argparse.Namespace) -> Iterator[None]:
+    """Hold the run folder (main process) while it is worked in.
+
+    Raises:
+        ValueError: where another process works there; or has, since the folder was checked, made a run there that this
+            one was not asked to go on with.
+    """
+    if not accelerator.is_main_process:
+        yield
+        return
+    with alone(args.out):
+        if not args.resume:
+            _refuse_run(args)
+        yield
 
 
 def begin_run(accelerator: Accelerator, args: argparse.Namespace) -> None:

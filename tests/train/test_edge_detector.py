@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from another_process import held_by_another
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from scipy.io import savemat
@@ -57,6 +58,23 @@ def bsds(tmp_path_factory) -> Path:
     for i in range(2):
         add_pair(root, "val", str(i), 264, 280)
     return root
+
+
+def test_ctrl_c_while_it_is_measured_loses_nothing(bsds, load_script, tmp_path, monkeypatch, capsys):
+    edge_detector, run = load_script("edge_detector"), tmp_path / "run"
+
+    def benchmark(*args):
+        with pytest.raises(BlockingIOError), held_by_another(run):
+            pass
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(edge_detector, "benchmark", benchmark)
+        assert edge_detector.main([str(bsds), "--out", str(run), "--steps", "2", *QUICK]) == 130
+    assert "all steps are done, but not what follows them" in capsys.readouterr().err
+    assert "not finished" in (run / "model" / "README.md").read_text()
+    assert edge_detector.main([str(bsds), "--out", str(run), "--resume", "--cpu"]) == 0
+    assert "| one scale |" in (run / "model" / "README.md").read_text()
 
 
 def test_photos_to_a_detector(bsds, tmp_path):

@@ -18,7 +18,7 @@ from torch import nn
 from i2i import ModelFolderError, model_folder
 from i2i.data.hold import alone
 from i2i.methods.styled import StyledConfig, StyledPix2Pix, serving_nets
-from i2i.training.loop import TrainConfig
+from i2i.training.loop import Outcome, TrainConfig
 from i2i.training.state import FORMAT
 from i2i.translator import Translator
 
@@ -329,6 +329,53 @@ def test_a_run_folder_is_for_one_process(tmp_path):
         pass
     with held_by_another(tmp_path):  # and lets it go
         pass
+
+
+def test_a_run_that_another_process_made_meanwhile_is_kept(run_folder, tmp_path):
+    """It was started in the same folder, and was done before this one had read its pictures."""
+    args, accelerator = argparse.Namespace(out=tmp_path, resume=False), SimpleNamespace(is_main_process=True)
+    with run_folder.held_alone(accelerator, args):
+        pass
+    save(tmp_path)
+    with pytest.raises(ValueError, match="already holds a run: add --resume"), run_folder.held_alone(accelerator, args):
+        pass
+    args.resume = True
+    with run_folder.held_alone(accelerator, args):
+        pass
+
+
+def test_a_run_holds_its_folder_until_its_model_is_measured(model_run, tmp_path, monkeypatch):
+    outcome = Outcome(2, "finished", 1.0)
+    monkeypatch.setattr(model_run, "train", lambda *args, **options: outcome)
+    found = []
+
+    def finish(model: Path, outcome: Outcome) -> None:
+        with pytest.raises(BlockingIOError), held_by_another(tmp_path):
+            pass
+        found.append(outcome)
+
+    args = argparse.Namespace(out=tmp_path, resume=False, given={}, changed=[], began_with=[])
+    accelerator = SimpleNamespace(is_main_process=True, num_processes=1)
+    code = model_run.train_model(
+        SimpleNamespace(method="styled"), [], {}, args, SimpleNamespace(steps=2, batch=4), accelerator=accelerator,
+        recipe={}, describe=lambda step, seconds: {}, card=lambda config: "", finish=finish,
+    )  # fmt: skip
+    assert (code, found) == (0, [outcome])
+
+
+def test_an_error_stands_on_a_line_of_its_own(model_run, tmp_path, monkeypatch, capsys):
+    def train(*args, on_step, **options):
+        on_step(1, {"loss": 1.0})
+        raise FloatingPointError("loss not finite")
+
+    monkeypatch.setattr(model_run, "train", train)
+    with pytest.raises(FloatingPointError):
+        model_run.train_with_bar(
+            SimpleNamespace(method="styled"), [], {}, argparse.Namespace(out=tmp_path, resume=False),
+            SimpleNamespace(steps=2, batch=4), accelerator=SimpleNamespace(is_main_process=True, num_processes=1),
+            recipe={}, on_save=lambda *saved: None,
+        )  # fmt: skip
+    assert capsys.readouterr().err.endswith("\n")
 
 
 def test_a_run_goes_on_with_the_script_that_began_it(model_run, tmp_path):
