@@ -19,7 +19,10 @@ from tqdm import tqdm
 # What the command in a card leaves out: options of one machine or one call, and what the card says elsewhere.
 UNSAID = ("out", "resume", "dry_run", "workers", "minutes", "save_minutes", "cpu", "licence", "data", "note")
 # Options that shape no step of training.
-AFTER_TRAINING = ("name", "measure_features", "grid_every", "log_every", "epochs", "hours", "init")
+AFTER_TRAINING = (
+    *("name", "measure_features", "grid_every", "log_every", "epochs", "hours", "init"),
+    *("fit_mapping", "calibrate", "ink"),
+)  # fmt: skip
 # What stands there for files and folders of this machine.
 STANDS_FOR = {
     "init": "MODEL", "detector": "DETECTOR", "features": "FEATURES.safetensors",

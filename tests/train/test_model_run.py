@@ -82,6 +82,9 @@ def test_the_card_tells_what_changed_on_the_way(model_run, load_script, tmp_path
     words[2] = tmp_path / "two" / "run"
     third = parse(model_run, *words, "--resume", "--lr", 0.2, "--steps", 30)
     assert third.changed == [{"step": 7, "before": {"lr": None, "steps": ["20"]}}]
+    # What follows training was not otherwise in the first steps.
+    changes = load_script("cli").changes_on_the_way
+    assert changes([], 7, {"fit_mapping": ["400"]}, {"fit_mapping": ["20"], "ink": ["0.1"]}) == []
     later = [*third.changed, {"step": 25, "before": {"scales": ["1.0", "2.0"]}}]
     assert load_script("cli").shown_command("x.py", "PAIRS", third.given, later) == (
         "python train/x.py PAIRS --out RUN --steps 30 --name dogs --lr 0.2   "
