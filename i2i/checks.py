@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any
 
+MOST_RATE = 1.0  # Adam moves each weight by about its rate in a step, and weights begin well below 1
 
 def check_types(config: Any) -> None:
     """ValueError that names the first field of a configuration that is not of its type: a whole number, a number, a
@@ -72,6 +73,16 @@ def check_widths(config: Any, names: Iterable[str] = ("widths",)) -> None:
         widths = getattr(config, name)
         if min(widths, default=1) < 1:
             raise ValueError(f"{name} must be at least 1 each, got {' '.join(map(str, widths))}")
+
+
+def check_rates(config: Any, names: Iterable[str]) -> None:
+    """ValueError that names the first of these learning rates that is no number above 0 and at most `MOST_RATE`."""
+    names = tuple(names)
+    check_positive(config, names)
+    for name in names:
+        if getattr(config, name) > MOST_RATE:
+            value = getattr(config, name)
+            raise ValueError(f"{name} must be at most {MOST_RATE:g}, got {value:g}: training would diverge")
 
 
 def check_positive(config: Any, names: Iterable[str]) -> None:

@@ -15,6 +15,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 from cli import Progress, changes_on_the_way, given_options, how_to_open
+from memory import check_batch
 from PIL import Image
 from processes import processes
 from run_folder import held_alone
@@ -31,6 +32,8 @@ from i2i.training.state import StateFolder
 from i2i.translator import Translator
 
 # Options
+
+MOST_EPOCHS = 1e9  # no run takes longer; their steps could not be counted in the end
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -109,8 +112,9 @@ def parse_run_of_epochs(
     now = parser.parse_args(argv)  # before --resume adds what the run has kept
     if now.epochs is not None and now.steps is not None:
         raise ValueError("--epochs and --steps both say how long the run is: give one of them")
-    if now.epochs is not None and not 0 < now.epochs < math.inf:
-        raise ValueError(f"--epochs must be above 0, got {now.epochs:g}")
+    if now.epochs is not None and not 0 < now.epochs <= MOST_EPOCHS:
+        most = f" and at most {MOST_EPOCHS:g}" if MOST_EPOCHS < now.epochs < math.inf else ""
+        raise ValueError(f"--epochs must be above 0{most}, got {now.epochs:g}")
     args = parse_run(parser, argv, method, data)
     args.epochs = now.epochs  # runs of old versions kept theirs
     # The command in the card tells the length that holds: the later call's.
@@ -153,7 +157,8 @@ def tell(text: str) -> None:
 
 def find_accelerator(args: argparse.Namespace, how: TrainConfig, size: int) -> tuple[Accelerator, TrainConfig]:
     """The GPU, or the CPU where there is none or --cpu asks for it; and `how`, its precision decided for pictures of
-    `size` pixels."""
+    `size` pixels; ValueError where no memory holds a batch of these."""
+    check_batch(how.batch, size)
     cpu = args.cpu or not torch.cuda.is_available()
     how = resolve_precision(how, torch.device("cpu" if cpu else "cuda"), size)
     if processes(cpu) > 1:

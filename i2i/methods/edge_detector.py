@@ -16,7 +16,7 @@ from i2i.checks import (
     check_choice,
     check_finite,
     check_least,
-    check_positive,
+    check_rates,
     check_types,
     check_weights,
     check_widths,
@@ -65,7 +65,7 @@ class EdgeConfig:
         check_types(self)
         check_choice("trunk", self.trunk, tuple(TRUNKS))
         check_choice("norms", self.norms, NORMS)
-        check_positive(self, ("lr", "trunk_lr"))
+        check_rates(self, ("lr", "trunk_lr"))
         check_least(self, {"weight_decay": 0, "fusion_weight": 0})
         check_weights(self)
         shape = ("widths", "blocks", "head_widths")

@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from i2i import losses
-from i2i.checks import check_choice, check_finite, check_types
+from i2i.checks import MOST_RATE, check_choice, check_finite, check_types
 from i2i.colour import lab_to_photo
 from i2i.grids import colours_of, draw_input, tile
 from i2i.methods.adversarial import adam, falling_rate
@@ -37,7 +37,7 @@ RANGES = {
         lambda v: 0 <= v < math.inf,
         "0 or more",
     ),
-    ("lr",): (lambda v: 0 < v < math.inf, "a rate above 0"),
+    ("lr",): (lambda v: 0 < v <= MOST_RATE, f"a rate above 0 and at most {MOST_RATE:g}"),
     ("dropout", "beta1"): (lambda v: 0 <= v < 1, "a share from 0 to below 1"),
     ("decay_from",): (lambda v: 0 <= v <= 1, "a share from 0 to 1"),
     ("noisy",): (lambda v: all(k >= 0 for k in v), "layers from 0, the innermost, upwards"),

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from i2i.checks import check_finite, check_least, check_positive, check_shares, check_types, check_widths
+from i2i.checks import check_finite, check_least, check_rates, check_shares, check_types, check_widths
 from i2i.grids import draw_input, tile
 from i2i.nets.segmenter import Segmenter
 
@@ -39,7 +39,7 @@ class SegmenterConfig:
 
     def __post_init__(self) -> None:
         check_types(self)
-        check_positive(self, ("lr",))
+        check_rates(self, ("lr",))
         check_widths(self)
         check_least(self, {"size": 1, "classes": 2, "weight_decay": 0})
         check_shares(self, ("recolour",))

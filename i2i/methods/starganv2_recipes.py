@@ -10,7 +10,7 @@ from i2i.checks import (
     check_choice,
     check_finite,
     check_least,
-    check_positive,
+    check_rates,
     check_types,
     check_weights,
     check_widths,
@@ -102,7 +102,7 @@ class StarGANv2Config:
         check_types(self)
         for name, known in CHOICES.items():
             check_choice(name, getattr(self, name), known)
-        check_positive(self, ("lr", "mapping_lr"))
+        check_rates(self, ("lr", "mapping_lr"))
         check_weights(self)
         check_widths(self, ("widths", "judge_widths"))
         for name in ("beta1", "beta2"):

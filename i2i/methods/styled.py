@@ -18,7 +18,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from i2i import losses
-from i2i.checks import check_finite, check_least, check_positive, check_shares, check_types, check_weights
+from i2i.checks import check_finite, check_least, check_positive, check_rates, check_shares, check_types, check_weights
 from i2i.grids import draw_input, tile
 from i2i.methods.augmentation import DiffAugment, random_views
 from i2i.methods.logs import as_numbers
@@ -90,7 +90,8 @@ class StyledConfig:
 
     def __post_init__(self) -> None:
         check_types(self)
-        check_positive(self, ("lr", "mapping_rate"))
+        check_rates(self, ("lr",))
+        check_positive(self, ("mapping_rate",))
         if min(self.widths, default=0) < 1:
             raise ValueError(f"widths must be at least 1 each, got {' '.join(map(str, self.widths)) or 'none'}")
         check_shares(self, ("style_views", "augment", "small_until", "discriminators_first"))

@@ -188,7 +188,7 @@ def test_label_maps_are_shown_in_the_colours_of_their_palette():
         ({"generator": "resnet_6", "size": 30}, "multiple of 4 pixels"),
         ({"patch": 286}, "at least 96, got 32"),
         ({"pool": -2}, "pool of -2"),
-        ({"lr": 0.0}, "^got lr 0, expected a rate above 0$"),
+        ({"lr": 0.0}, "^got lr 0, expected a rate above 0 and at most 1$"),
         ({"lambda_cycle": -1.0}, "^got lambda_cycle -1, expected 0 or more$"),
         ({"decay_from": 1.5}, "^got decay_from 1.5"),
     ],

@@ -167,6 +167,14 @@ def test_rates_that_are_not_above_0(script, refused, commands, tmp_path):
         refused(f"^lr must be above 0 and finite, got {shown}$", *words, "--lr", rate)
 
 
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_rates_and_batches_with_which_no_run_works(script, refused, commands, tmp_path):
+    words = [script, *commands(script), "--out", tmp_path / "run"]
+    refused(r"lr (must be at most 1, got 1e\+09|1e\+09, expected a rate above 0 and at most 1)", *words, "--lr", "1e9")
+    message = r"--batch 1000000000: pictures of (32|64) pixels alone would take [0-9,]+ GB, and this .*give a smaller"
+    refused(message, *words, "--batch", 10**9)
+
+
 @pytest.mark.parametrize("script", ["pix2pix", "cyclegan", "segmenter", "edges2photo"])
 def test_label_maps_that_the_palette_does_not_fit(script, refused, maps, tmp_path):
     palette = tmp_path / "other.json"

@@ -310,6 +310,7 @@ def test_bad_input_names_the_fix(pix2pix, tmp_path, options, message):
         ("--epochs 2 --steps 7", "--epochs and --steps both say how long the run is"),
         ("--epochs 0", "--epochs must be above 0, got 0"),
         ("--epochs nan", "--epochs must be above 0, got nan"),
+        ("--epochs 1e308", r"--epochs must be above 0 and at most 1e\+09, got 1e\+308"),
     ],
 )
 def test_options_without_effect_are_refused(pix2pix, tmp_path, options, message):
