@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from i2i import losses
-from i2i.checks import check_least
+from i2i.checks import MOST_RATE, check_finite, check_least
 
 MOST = 1000  # photos, spread evenly, that the answers are compared with
 LOOKED_AT = 128  # pixels of the pictures whose features are compared: finer detail is the generator's own
@@ -60,6 +60,11 @@ class AnswerFit:
 
     def __post_init__(self) -> None:
         check_least(self, {"steps": 1, "diversity": 0, "style": 0, "range": 0, "inputs": 1, "answers": 2, "lr": 0})
+        if self.lr > MOST_RATE:
+            raise ValueError(f"lr must be at most {MOST_RATE:g}, got {self.lr:g}")
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed must be from 0 to {2**32 - 1}, got {self.seed}")
+        check_finite(self)
 
 
 def _shrunk(y: Tensor) -> Tensor:

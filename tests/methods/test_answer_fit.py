@@ -88,6 +88,12 @@ def test_the_same_seed_gives_the_same_network():
 def test_bad_input_names_what_is_wrong():
     with pytest.raises(ValueError, match="got 1 pairs; the spread of photos needs at least 2"):
         fit_answers(nets(), Eyes(), 2, 1, pair, AnswerFit())
-    for wrong, message in (({"steps": 0}, "steps must be at least 1"), ({"answers": 1}, "answers must be at least 2")):
+    for wrong, message in (
+        ({"steps": 0}, "steps must be at least 1"),
+        ({"answers": 1}, "answers must be at least 2"),
+        ({"lr": 1e9}, r"lr must be at most 1, got 1e\+09"),
+        ({"range": float("inf")}, "range must be finite"),
+        ({"seed": -1}, "seed must be from 0"),
+    ):
         with pytest.raises(ValueError, match=message):
             AnswerFit(**wrong)
