@@ -187,7 +187,7 @@ def run_script(main: Callable[[list[str] | None], int | None]) -> None:
         line = " ".join(str(error).split())
         print(f"error: {line}", file=sys.stderr)
         sys.exit(2)
-    except (MemoryError, RuntimeError) as error:
+    except Exception as error:
         if not _out_of_memory(error):
             raise
         print(
@@ -202,9 +202,10 @@ def run_script(main: Callable[[list[str] | None], int | None]) -> None:
 
 
 def _out_of_memory(error: Exception) -> bool:
-    """torch tells a full CPU memory as a RuntimeError, and a GPU's as a kind of it."""
+    """torch tells a full CPU memory as a RuntimeError, and a GPU's as a kind of it; OpenCV has an error of its own."""
     known = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
-    return known or any(words in str(error) for words in ("can't allocate memory", "not enough memory"))
+    told = ("can't allocate memory", "not enough memory", "Insufficient memory")
+    return known or any(words in str(error) for words in told)
 
 
 class Progress:

@@ -7,6 +7,7 @@ import inspect
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import pytest
 import torch
 
@@ -157,6 +158,7 @@ FULL = (
         (MemoryError(), 2, FULL),
         (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."), 2, FULL),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."), 2, FULL),
+        (cv2.error("(-4:Insufficient memory) Failed to allocate 3000000000000 bytes"), 2, FULL),
     ],
 )
 def test_expected_errors_become_one_line(cli, capsys, error, code, line):
