@@ -11,6 +11,7 @@ from typing import Any
 
 MOST_RATE = 1.0  # Adam moves each weight by about its rate in a step, and weights begin well below 1
 
+
 def check_types(config: Any) -> None:
     """ValueError that names the first field of a configuration that is not of its type: a whole number, a number, a
     text, or several such numbers."""
