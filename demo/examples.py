@@ -127,14 +127,18 @@ def example_photos(translator) -> list[tuple[dict, Image.Image]]:
 
 
 def _first_example(name: str, translator, examples: list[dict]) -> dict | None:
-    """`{"id", "strokes", "photo"?}` of the first example for the model's first direction; None without one."""
+    """`{"id", "strokes", "photo"?}` of the first example for the model's first direction; None without one.
+
+    A photo for a model with domains is of another than it becomes, where there is such a one: else little would change.
+    """
     if mode_of(translator) != "photo":
         return next(iter(examples_for(name, translator, examples)), None)
-    start = example_places(translator)[0]
-    for about, photo in example_photos(translator):
-        if about["side"] == start:
-            return {"id": about["id"], "strokes": [], "photo": as_jpeg_url(photo)}
-    return None
+    photos = example_photos(translator)
+    if translator.directions:
+        photos = [(about, photo) for about, photo in photos if about["side"] == example_places(translator)[0]]
+    becomes = translator.domains[0] if translator.domains else None
+    about, photo = next((one for one in photos if one[0]["side"] != becomes), next(iter(photos), (None, None)))
+    return about and {"id": about["id"], "strokes": [], "photo": as_jpeg_url(photo)}
 
 
 def showcase(answers: Answers, model: str, examples: list[dict]) -> dict | None:

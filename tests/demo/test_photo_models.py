@@ -264,7 +264,8 @@ def test_example_photos_of_the_model_folder(both, cats, discs, tmp_path):
     assert shown["photo"] == Tools(both).examples({"model": "cats"})["photos"][0]["url"]
     taken = asked("cats", first_tiles(cats), photo=shown["photo"], strokes=[], direction="AtoB")  # as the page asks
     assert both.answer_now(taken)["ms"] == 0.0
-    assert len(set(showcase(both, "discs", [])["images"])) == 4
+    shown = showcase(both, "discs", [])
+    assert shown["id"] == "green/photo-0" and len(set(shown["images"])) == 4  # it becomes red
     folder = make_cyclegan(tmp_path / "broken")
     (folder / "examples" / "A" / "photo-0.jpg").write_bytes(b"no picture")
     (folder / "examples" / "samples.jpg").write_bytes(b"of the card, not to start from")
@@ -281,6 +282,14 @@ def test_example_photos_come_from_the_model_folder_alone(tmp_path):
     config["domains"] = ["red", "../../private", str(private)]
     (folder / "config.json").write_text(json.dumps(config))
     assert [about["id"] for about, _ in example_photos(loaded(folder))] == ["red/photo-1"]
+
+
+def test_a_model_with_examples_of_one_domain_alone(answers_of, tmp_path):
+    folder = make_starganv2(tmp_path / "one")
+    for path in (folder / "examples").rglob("*.jpg"):
+        if path.parent.name != "red":
+            path.unlink()
+    assert showcase(answers_of(loaded(folder)), "one", [])["id"] == "red/photo-0"
 
 
 def test_a_model_without_examples(answers_of, tmp_path):
