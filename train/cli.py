@@ -230,12 +230,14 @@ class Progress:
         self.bar.close()
 
 
-def print_plan(configs: list[Any], nets: Any, facts: dict[str, Any]) -> None:
-    """What `--dry-run` shows: the resolved configuration, facts about the data, parameters of each net."""
+def print_plan(configs: list[Any], nets: Any, facts: dict[str, Any], later: dict[str, str] | None = None) -> None:
+    """What `--dry-run` shows: the resolved configuration, facts about the data, parameters of each net. `later`: words
+    in the place of values of the configuration that only training decides."""
     for config in configs:
         print(type(config).__name__)
-        for name, value in dataclasses.asdict(config).items():
-            print(f"  {name}: {value}")
+        for name, value in (dataclasses.asdict(config) | (later or {})).items():
+            if hasattr(config, name):
+                print(f"  {name}: {value}")
     print("Parameters")
     for name, net in nets.items():
         print(f"  {name}: {sum(p.numel() for p in net.parameters()):,}")

@@ -235,15 +235,16 @@ def main(argv: list[str] | None) -> int:
             facts["pairs"] = f"made when training begins: whether {known} shows only then"
         facts |= {"features": shown_features(args.features), "measure features": shown_features(args.measure_features)}
         facts |= {"device": accelerator.device, "processes": accelerator.num_processes}
+        later = {}
         if args.hours is not None:
-            facts["hours"] = f"{args.hours:g}, which give the number of steps when training begins"
+            later["steps"] = f"as many as --hours {args.hours:g} allows, which shows when training begins"
         else:
             settle_variation(args, how.steps * how.batch * accelerator.num_processes)
         if not args.labels:
             found = {name: getattr(args, name) for name in ("sketchify", "move")}
             facts |= {name: "by the number of steps" if v is None else v for name, v in found.items()}
         if accelerator.is_main_process:
-            print_plan([config, how], method.nets, facts)
+            print_plan([config, how], method.nets, facts, later)
             advice_on_few(source.count, args, say)
         return 0
     if args.labels:  # nothing is made of them, and nothing to be written yet

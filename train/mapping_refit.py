@@ -31,6 +31,7 @@ def refit_mapping(
     """
     if any(count < 2 for count, _ in domains):
         return {}
+    tell(f"fitting the mapping network to the styles of the training photos, {steps} steps")
     nets = Translator.from_pretrained(model, "cpu", "float32").nets
     styles = []
     for k, (count, photo) in enumerate(domains):

@@ -31,7 +31,9 @@ def test_a_run_of_hours_knows_its_steps(edges2photo, load_script, photos, tmp_pa
     monkeypatch.setattr(pace, "seconds_a_step", lambda m, batch, at, a: asked.append((at, batch["x"].shape)) or 1800.0)
     run = [photos, "--out", tmp_path / "run", *UNTOLD, "--scales", "1", "--val-fraction", "0.3"]
     edges2photo(*run, "--hours", "1", "--dry-run")
-    assert "hours: 1, which give the number of steps when training begins" in capsys.readouterr().out and not asked
+    said = capsys.readouterr().out
+    assert "steps: as many as --hours 1 allows, which shows when training begins" in said and not asked
+    assert "steps: 20000" not in said
     edges2photo(*run, "--hours", "1")
     assert "2 steps of 2 pictures, about 1 h on this machine" in capsys.readouterr().err
     assert [round(at) for at, _ in asked] == [0, 1] and {shape for _, shape in asked} == {(2, 1, 64, 64)}
