@@ -306,6 +306,7 @@ pad.drawing = {
     if (gesture) leave(false);
     load(strokes, { undoable, sending, example, photo: mode === 'photo' ? photo : null });
   },
+  check,
   papers: keptPapers,
   setPapers(papers) { takePapers(papers); refresh(); },
   resend() { if (!isBlank()) send(); },

@@ -94,10 +94,14 @@ function clear() {
   announce(whole || mode !== 'photo' ? 'The paper is empty. Undo brings everything back.' : 'The drawing is gone, the photo stays.');
 }
 
-// Strokes from elsewhere: checked, in words where they are no drawing for this paper.
-function load(strokes, options = {}) {
-  const problem = problemWith(strokes, colours);
+// Throws an Error in words for strokes from elsewhere that are no drawing for a paper in these colours, null: of edges.
+function check(strokes, itsColours) {
+  const problem = problemWith(strokes, itsColours);
   if (problem) throw new Error(`This cannot be put on the paper: ${problem}.`);
+}
+
+function load(strokes, options = {}) {
+  check(strokes, colours);
   put(settle(strokes), options);
 }
 

@@ -232,6 +232,9 @@ async function restore(state, source = '', undoable = true) {
   else if (facts.weights !== state.weights) {
     words = `${source} was made with other weights of ${facts.name} (${state.weights}, here ${facts.weights}): these photos differ from the ones it was made for.`;
   }
+  const named = facts?.ways.find(({ id }) => id === direction);
+  const { palette } = named || (facts && facts !== page.model ? facts.ways[0] || facts : needed());
+  drawingPad().drawing.check(strokes, palette && palette.map(({ color }) => color));      // before anything changes
   view.close();      // it may be of another model
   restoring = true;      // what lies on the paper of that model is not asked about
   try {

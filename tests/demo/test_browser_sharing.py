@@ -181,3 +181,13 @@ def test_a_link_opened_in_the_same_tab(drawn):
     drawn.page.evaluate("hash => { location.hash = hash; }", link_fragment(STATE))
     drawn.wait('.tiles[data-seeds="40 7 9"]')
     assert drawn.strokes() == CROSS
+
+
+def test_a_link_in_colours_that_a_model_no_longer_has_changes_nothing(drawn):
+    before = drawn.pictures()
+    house = [{"tool": "rect", "points": [[30, 30], [200, 200]], "color": "#123456", "filled": True}]
+    state = STATE | {"model": "facades", "weights": "76543210", "strokes": house}
+    drawn.page.evaluate("hash => { location.hash = hash; }", link_fragment(state))
+    assert "#123456, which is not in the palette" in drawn.notice()
+    assert drawn.page.input_value(".model select") == "edges2cats"
+    assert drawn.pictures() == before and drawn.seeds() == "0 1 2 3"
